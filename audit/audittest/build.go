@@ -1,0 +1,152 @@
+package audittest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/piinguin/piinguin/audit"
+)
+
+// patience is the deadline of appends that have to succeed however slow the
+// machine is.
+const patience = 2 * time.Minute
+
+// newKey returns the same key for the same seed.
+func newKey(t *testing.T, seed byte) audit.Key {
+	t.Helper()
+	key, err := audit.GenerateKey(bytes.NewReader(bytes.Repeat([]byte{seed}, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// newClock returns a clock that goes on a millisecond every so many readings, so
+// that pages of several logs have equal times.
+func newClock(readings int64) func() time.Time {
+	start := time.Date(2026, time.February, 3, 4, 5, 6, 789_012_000, time.UTC)
+	var n atomic.Int64
+	return func() time.Time {
+		return start.Add(time.Duration(n.Add(1)/readings) * time.Millisecond)
+	}
+}
+
+// newLedger opens a ledger of the key 1 that the test's end closes.
+func newLedger(t *testing.T, s audit.Store, logs int) *audit.Ledger {
+	t.Helper()
+	l, err := audit.Open(t.Context(), audit.Config{
+		Store: s, Key: newKey(t, 1), Logs: logs, AppendTimeout: patience, Now: newClock(5),
+	})
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	t.Cleanup(func() { closeLedger(t, l) })
+	return l
+}
+
+func closeLedger(t *testing.T, l *audit.Ledger) {
+	t.Helper()
+	if err := l.Close(context.WithoutCancel(t.Context())); err != nil { // cleanups run when the test's context is done
+		t.Errorf("Close: %v", err)
+	}
+}
+
+// newEntry returns an entry that no other number gives, with few different values
+// in the fields that a query selects by.
+func newEntry(n int) audit.Entry {
+	operations := []audit.Operation{audit.Read, audit.Delete, audit.Create, audit.Review}
+	outcomes := []audit.Outcome{audit.Granted, audit.Denied, audit.NotFound, audit.Failed}
+	e := audit.Entry{
+		Operation: operations[n%7%4], Outcome: outcomes[n%5%4], Caller: fmt.Sprintf("caller-%d", n%3),
+		Authentication: "token", RequestID: fmt.Sprintf("r-%d", n), Purpose: "support",
+	}
+	if e.Operation == audit.Read || e.Operation == audit.Delete {
+		e.ModifiedValue = fmt.Sprintf("m-%d", n%11%4)
+		e.Basis = []string{"CONSENT", "CONTRACT", ""}[n%4%3]
+	}
+	if e.Operation == audit.Create {
+		e.Count = int64(n)
+	}
+	return e
+}
+
+// batch returns entries from..from+n-1.
+func batch(from, n int) []audit.Entry {
+	entries := make([]audit.Entry, n)
+	for i := range entries {
+		entries[i] = newEntry(from + i)
+	}
+	return entries
+}
+
+// mustAppend appends the entries in one log and returns their receipts.
+func mustAppend(t *testing.T, l *audit.Ledger, entries ...audit.Entry) []audit.Receipt {
+	t.Helper()
+	receipts := make([]audit.Receipt, len(entries))
+	for i, r := range l.AppendAll(t.Context(), entries) {
+		if r.Err != nil {
+			t.Fatalf("append %s: %v", entries[i].RequestID, r.Err)
+		}
+		receipts[i] = r.Receipt
+	}
+	return receipts
+}
+
+// newPages returns the pages of piinguin-1 as a ledger writes them: the one of the OPEN entry,
+// then one for each batch.
+func newPages(t *testing.T, batches ...[]audit.Entry) []audit.Page {
+	t.Helper()
+	m := audit.NewMem()
+	l := newLedger(t, m, 1)
+	for _, b := range batches {
+		mustAppend(t, l, b...)
+	}
+	return pagesOf(t, m, "piinguin-1", 0)
+}
+
+// smallPages returns n pages.
+func smallPages(t *testing.T, n int) []audit.Page {
+	t.Helper()
+	batches := make([][]audit.Entry, n-1)
+	for i := range batches {
+		batches[i] = batch(10*i, i%3+1)
+	}
+	return newPages(t, batches...)
+}
+
+func pagesOf(t *testing.T, s audit.Store, log string, from int64) []audit.Page {
+	t.Helper()
+	var pages []audit.Page
+	for p, err := range s.Pages(t.Context(), log, from) {
+		if err != nil {
+			t.Fatalf("Pages(%s, %d): %v", log, from, err)
+		}
+		pages = append(pages, p)
+	}
+	return pages
+}
+
+// mustCommit commits pages of a log, and registers it after the first as a ledger does.
+func mustCommit(t *testing.T, s audit.Store, pages ...audit.Page) {
+	t.Helper()
+	for _, p := range pages {
+		if err := s.Commit(t.Context(), p); err != nil {
+			t.Fatalf("Commit page %d: %v", p.Number, err)
+		}
+		if err := s.Register(t.Context(), p.Log); err != nil {
+			t.Fatalf("Register: %v", err)
+		}
+	}
+}
+
+// mustKeep keeps the verifier key of newKey(1), as Open does.
+func mustKeep(t *testing.T, s audit.Store) {
+	t.Helper()
+	if _, err := s.KeepVerifierKey(t.Context(), newKey(t, 1).Verifier().Text(audit.KeyName)); err != nil {
+		t.Fatalf("KeepVerifierKey: %v", err)
+	}
+}

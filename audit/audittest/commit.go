@@ -1,0 +1,214 @@
+package audittest
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/piinguin/piinguin/audit"
+)
+
+func commitTakesANumberOnce(t *testing.T, s audit.Store) {
+	ours := newPages(t, batch(0, 2))
+	others := newPages(t, batch(10, 3))
+	mustKeep(t, s)
+	mustCommit(t, s, ours...)
+	for name, p := range map[string]audit.Page{"identical": ours[1], "different": others[1]} {
+		if err := s.Commit(t.Context(), p); !errors.Is(err, audit.ErrTaken) {
+			t.Errorf("Commit of an %s page: %v, want ErrTaken", name, err)
+		}
+	}
+	if diff := diffPages(ours, pagesOf(t, s, "piinguin-1", 0)); diff != "" {
+		t.Errorf("a refused page left traces (-want +got):\n%s", diff)
+	}
+	mustHaveSizes(t, s, map[string]int64{"piinguin-1": 3})
+}
+
+// commitRace has several writers commit different pages of one number at once.
+func commitRace(t *testing.T, s audit.Store) {
+	mustKeep(t, s)
+	mustCommit(t, s, newPages(t)...)
+	pages := make([]audit.Page, 8)
+	for i := range pages {
+		pages[i] = newPages(t, batch(10*i, i+1))[1]
+	}
+	errs := make([]error, len(pages))
+	var wg sync.WaitGroup
+	for i, p := range pages {
+		wg.Go(func() { errs[i] = s.Commit(t.Context(), p) })
+	}
+	wg.Wait()
+	winner := -1
+	for i, err := range errs {
+		switch {
+		case err == nil && winner < 0:
+			winner = i
+		case !errors.Is(err, audit.ErrTaken):
+			t.Errorf("Commit of writer %d: %v, want ErrTaken or one nil", i, err)
+		}
+	}
+	if winner < 0 {
+		t.Fatal("nobody got the number")
+	}
+	if diff := diffPages(pages[winner:winner+1], pagesOf(t, s, "piinguin-1", 1)); diff != "" {
+		t.Errorf("the page is not the winner's (-want +got):\n%s", diff)
+	}
+	mustHaveSizes(t, s, map[string]int64{"piinguin-1": int64(winner) + 2})
+}
+
+func unknownLog(t *testing.T, s audit.Store) {
+	mustCommit(t, s, newPages(t)...)
+	if _, err := s.Last(t.Context(), "piinguin-9"); !errors.Is(err, audit.ErrNotFound) {
+		t.Errorf("Last of an unknown log: %v, want ErrNotFound", err)
+	}
+	if got := pagesOf(t, s, "piinguin-9", 0); len(got) > 0 {
+		t.Errorf("Pages of an unknown log: %d", len(got))
+	}
+}
+
+func lastSeesEveryCommit(t *testing.T, s audit.Store) {
+	for _, p := range smallPages(t, 13) { // 10 comes after 9 also where numbers are text
+		mustCommit(t, s, p)
+		last, err := s.Last(t.Context(), p.Log)
+		if err != nil {
+			t.Fatalf("Last: %v", err)
+		}
+		if diff := diffPages([]audit.Page{p}, []audit.Page{last}); diff != "" {
+			t.Fatalf("Last (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func pagesInOrder(t *testing.T, s audit.Store) {
+	pages := smallPages(t, 13)
+	for i := range pages {
+		mustCommit(t, s, pages[len(pages)-1-i])
+	}
+	mustKeep(t, s)
+	for _, from := range []int64{0, 1, 5, 9, 10, 12, 13, 14, 1 << 40} {
+		got := pagesOf(t, s, "piinguin-1", from)
+		if diff := diffPages(pages[min(from, 13):], got); diff != "" {
+			t.Errorf("Pages from %d (-want +got):\n%s", from, diff)
+		}
+	}
+	if last, err := s.Last(t.Context(), "piinguin-1"); err != nil || last.Number != 12 {
+		t.Errorf("Last is page %d, %v; want 12", last.Number, err)
+	}
+	mustBeWhole(t, s)
+}
+
+func pagesWithAGap(t *testing.T, s audit.Store) {
+	pages := smallPages(t, 5)
+	there := []audit.Page{pages[0], pages[1], pages[4]}
+	mustKeep(t, s)
+	mustCommit(t, s, there...)
+	if diff := diffPages(there, pagesOf(t, s, "piinguin-1", 0)); diff != "" {
+		t.Errorf("Pages (-want +got):\n%s", diff)
+	}
+	if diff := diffPages(there[2:], pagesOf(t, s, "piinguin-1", 2)); diff != "" {
+		t.Errorf("Pages from inside the gap (-want +got):\n%s", diff)
+	}
+	r, err := audit.Verify(t.Context(), s, nil)
+	if err != nil {
+		t.Fatalf("Verify: %v", err)
+	}
+	if row := audit.PageRow("piinguin-1", 2); len(r.Findings) == 0 || r.Findings[0].Row != row {
+		t.Errorf("findings %v, want the first to be %s", r.Findings, row)
+	}
+	mustCommit(t, s, pages[2], pages[3]) // the gap can still be filled
+	mustBeWhole(t, s)
+}
+
+// pagesStopEarly leaves iterators in the middle, more often than any pool of connections
+// is large, and uses the store inside of one.
+func pagesStopEarly(t *testing.T, s audit.Store) {
+	pages := smallPages(t, 6)
+	mustCommit(t, s, pages[:5]...)
+	for range 40 {
+		for p, err := range s.Pages(t.Context(), "piinguin-1", 1) {
+			if err != nil || p.Number != 1 {
+				t.Fatalf("the first page is %d, %v; want 1", p.Number, err)
+			}
+			break
+		}
+	}
+	for p, err := range s.Pages(t.Context(), "piinguin-1", 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Number == 0 {
+			mustCommit(t, s, pages[5])
+		}
+		if _, err := s.Last(t.Context(), "piinguin-1"); err != nil {
+			t.Fatalf("Last while reading pages: %v", err)
+		}
+	}
+}
+
+func logsAreApart(t *testing.T, s audit.Store) {
+	m := audit.NewMem()
+	l := newLedger(t, m, 3)
+	for i := range 12 {
+		mustAppend(t, l, batch(10*i, i%4+1)...)
+	}
+	mustKeep(t, s)
+	sizes := mustBeWhole(t, m)
+	for log := range sizes {
+		mustCommit(t, s, pagesOf(t, m, log, 0)...)
+	}
+	for log := range sizes {
+		if diff := diffPages(pagesOf(t, m, log, 0), pagesOf(t, s, log, 0)); diff != "" {
+			t.Errorf("pages of %s (-want +got):\n%s", log, diff)
+		}
+	}
+	mustHaveSizes(t, s, sizes)
+}
+
+// bigPage commits the largest page there is, onto a tree whose edge is long.
+func bigPage(t *testing.T, s audit.Store) {
+	big := batch(1000, audit.MaxPageEntries)
+	for i := range big {
+		big[i].Purpose = strings.Repeat("p", 280)
+	}
+	pages := newPages(t, batch(0, 254), big)
+	if last := pages[len(pages)-1]; len(pages) != 3 || len(last.Edge) != 9 || len(last.Lines[0]) < 450 {
+		t.Fatalf("%d pages, the last with %d hashes in its edge and lines of %d bytes; want 3, 9, 450", len(pages), len(last.Edge), len(last.Lines[0]))
+	}
+	mustKeep(t, s)
+	mustCommit(t, s, pages...)
+	if diff := diffPages(pages, pagesOf(t, s, "piinguin-1", 0)); diff != "" {
+		t.Errorf("pages (-want +got):\n%s", diff)
+	}
+	mustHaveSizes(t, s, map[string]int64{"piinguin-1": 511})
+}
+
+// characters are kept to the byte, wherever they stand, and queries find them.
+func characters(t *testing.T, s audit.Store) {
+	texts := []string{
+		"\u2028\u2029", "😀\U0010ffff", "<>&", `"quoted" \back\\slash`, "'; DROP TABLE audit_pages; --",
+		"ÄÖÜ e\u0301 \u00e9", "\ufffd\ufeff\ue000", "{}[]:,", "%s %_*?", " leading and trailing ", "MIXED case", "mixed CASE", "0", "null", "1e3",
+	}
+	entries := make([]audit.Entry, len(texts))
+	for i, text := range texts {
+		entries[i] = audit.Entry{
+			Operation: audit.Read, Outcome: audit.Granted, Caller: text, Authentication: text, OnBehalfOf: text,
+			Purpose: text, Reference: text, ModifiedValue: text, RequestID: text,
+		}
+	}
+	pages := newPages(t, entries)
+	mustKeep(t, s)
+	mustCommit(t, s, pages...)
+	if diff := diffPages(pages, pagesOf(t, s, "piinguin-1", 0)); diff != "" {
+		t.Errorf("pages (-want +got):\n%s", diff)
+	}
+	for i, text := range texts {
+		for _, q := range []audit.Query{{ModifiedValue: text, Limit: 9}, {Caller: text, Limit: 9}} {
+			got, err := s.List(t.Context(), q)
+			if err != nil || len(got) != 1 || got[0].Index != int64(i)+1 {
+				t.Errorf("List by %+q: %d entries, %v; want entry %d alone", text, len(got), err, i+1)
+			}
+		}
+	}
+	mustBeWhole(t, s)
+}

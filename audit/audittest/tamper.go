@@ -1,0 +1,85 @@
+package audittest
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/piinguin/piinguin/audit"
+)
+
+// Tamperable is a store that can be changed behind its driver's back.
+type Tamperable interface {
+	audit.Store
+	// Tamperings returns changes of what is stored now, one at a time: for each
+	// row a change of each of its parts, its loss, its doubling and its exchange
+	// with a neighbour.
+	Tamperings(t *testing.T) []Tampering
+}
+
+// Tampering is one change that audit.Verify has to find.
+type Tampering struct {
+	Name  string
+	Row   string // the row of the finding, as audit.PageRow and the like name it
+	Apply func(t *testing.T)
+	Undo  func(t *testing.T) // puts everything back as it was
+}
+
+// wholeEvery is after how many tamperings the ledger is verified to be whole again,
+// and faultsShown how many are reported before the suite stops.
+const (
+	wholeEvery  = 50
+	faultsShown = 20
+)
+
+// Tamper fills a store with logs of several pages, applies each tampering alone,
+// and expects that audit.Verify finds it and names its row: with the key from the
+// store, and with the reviewer's own but where the kept key is what was changed.
+func Tamper(t *testing.T, open func(t *testing.T) Tamperable) {
+	s := open(t)
+	l := newLedger(t, s, 2)
+	for _, n := range []int{1, 3} {
+		mustAppend(t, l, batch(100*n, n)...)
+		mustAppend(t, l, batch(100*n+50, n)...)
+	}
+	mustHaveSizes(t, s, map[string]int64{"piinguin-1": 5, "piinguin-2": 5})
+	tamperings := s.Tamperings(t)
+	if len(tamperings) == 0 {
+		t.Fatal("no tamperings")
+	}
+	given := newKey(t, 1).Verifier()
+	failed := 0
+	for i, c := range tamperings {
+		c.Apply(t)
+		ok := mustFind(t, s, c, nil)
+		if c.Row != audit.KeyRow {
+			ok = mustFind(t, s, c, &given) && ok
+		}
+		c.Undo(t)
+		if !ok {
+			failed++
+		}
+		if failed == faultsShown {
+			t.Fatal("and perhaps more")
+		}
+		if i%wholeEvery == wholeEvery-1 || i == len(tamperings)-1 {
+			mustBeWhole(t, s)
+		}
+	}
+	t.Logf("%d tamperings", len(tamperings))
+}
+
+func mustFind(t *testing.T, s audit.Store, c Tampering, key *audit.VerifierKey) bool {
+	t.Helper()
+	r, err := audit.Verify(t.Context(), s, key)
+	switch {
+	case err != nil:
+		t.Errorf("%s: Verify: %v, want a finding", c.Name, err)
+	case len(r.Findings) == 0:
+		t.Errorf("%s: no finding, want %s", c.Name, c.Row)
+	case !slices.ContainsFunc(r.Findings, func(f *audit.RowError) bool { return f.Row == c.Row }):
+		t.Errorf("%s: findings %v, want %s", c.Name, r.Findings, c.Row)
+	default:
+		return true
+	}
+	return false
+}

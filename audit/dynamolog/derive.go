@@ -1,0 +1,279 @@
+package dynamolog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/piinguin/piinguin/audit"
+)
+
+const (
+	maxFresh     = 64                      // pages of a log kept in memory until they are derived
+	derivePages  = 64                      // pages derived before the watermark moves
+	batchWrite   = 25                      // DynamoDB's limit of a BatchWriteItem
+	batchWriters = 4                       // BatchWriteItem calls side by side
+	deriveRetry  = time.Second             // after a failure
+	unprocessed  = 50 * time.Millisecond   // first wait when DynamoDB left items unprocessed
+	dayLayout    = "2006-01-02"            // UTC
+	orderTail    = "999999999999999999999" // the largest log and page of orderOf: 21 digits
+)
+
+// committed keeps a page for Derive, so that it need not be read again.
+func (s *Store) committed(p audit.Page) {
+	s.mu.Lock()
+	if len(s.fresh[p.Log]) < maxFresh {
+		s.fresh[p.Log] = append(s.fresh[p.Log], p)
+	}
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the pages from number next on that this process committed, up to the
+// first gap. behind says that there are later ones which have to be read first.
+func (s *Store) take(log string, next int64) (pages []audit.Page, behind bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fresh := s.fresh[log]
+	for len(fresh) > 0 && fresh[0].Number < next {
+		fresh = fresh[1:]
+	}
+	for len(fresh) > 0 && fresh[0].Number == next+int64(len(pages)) {
+		pages, fresh = append(pages, fresh[0]), fresh[1:]
+	}
+	// A full queue has dropped pages that came after.
+	behind = len(fresh) > 0 || len(s.fresh[log]) == maxFresh
+	s.fresh[log] = fresh
+	return pages, behind
+}
+
+// Derive writes the rows of subjects and callers for every page that has none
+// yet and for those committed from now on, until ctx is done. A server runs it
+// beside its Ledger. When DynamoDB fails it tries again for ever; queries read
+// what is not derived from the pages meanwhile.
+func (s *Store) Derive(ctx context.Context) {
+	next := map[string]int64{}
+	for ctx.Err() == nil {
+		var retry <-chan time.Time
+		if err := s.deriveAll(ctx, next); err != nil {
+			retry = time.After(deriveRetry)
+		}
+		select {
+		case <-ctx.Done():
+		case <-retry:
+		case <-s.wake:
+		}
+	}
+}
+
+// deriveAll brings every registered log up to date. next holds the watermarks
+// that are known.
+func (s *Store) deriveAll(ctx context.Context, next map[string]int64) error {
+	logs, err := s.freshLogs(ctx, len(next) == 0)
+	if err != nil {
+		return err
+	}
+	for _, log := range logs {
+		_, known := next[log]
+		if !known {
+			if next[log], err = s.watermark(ctx, log); err != nil {
+				return err
+			}
+		}
+		for read := !known; ; {
+			pages, behind := s.take(log, next[log])
+			if len(pages) == 0 && (read || behind) {
+				if pages, err = s.some(ctx, log, next[log]); err != nil {
+					return err
+				}
+			}
+			if len(pages) == 0 {
+				break
+			}
+			if err := s.derivePages(ctx, log, pages); err != nil {
+				delete(next, log) // read again: the pages are no longer in memory
+				return err
+			}
+			next[log] += int64(len(pages))
+		}
+	}
+	return nil
+}
+
+// freshLogs returns the logs that may have something to derive.
+func (s *Store) freshLogs(ctx context.Context, all bool) ([]string, error) {
+	if all {
+		return s.Logs(ctx)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var logs []string
+	for log := range s.fresh {
+		logs = append(logs, log)
+	}
+	return logs, nil
+}
+
+// some reads pages from a number on, up to the first gap: the watermark must
+// not pass a page that is not derived.
+func (s *Store) some(ctx context.Context, log string, from int64) ([]audit.Page, error) {
+	var pages []audit.Page
+	for p, err := range s.pages(ctx, log, from, true) {
+		if err != nil {
+			return nil, err
+		}
+		if p.Number != from+int64(len(pages)) || len(pages) == derivePages {
+			break
+		}
+		pages = append(pages, p)
+	}
+	return pages, nil
+}
+
+// derivePages writes the rows of the pages and then moves the watermark past them.
+func (s *Store) derivePages(ctx context.Context, log string, pages []audit.Page) error {
+	var rows []types.WriteRequest
+	for _, p := range pages {
+		items, err := derived(p)
+		if err != nil {
+			return err
+		}
+		for _, it := range items {
+			rows = append(rows, types.WriteRequest{PutRequest: &types.PutRequest{Item: it}})
+		}
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(batchWriters)
+	for len(rows) > 0 {
+		n := min(batchWrite, len(rows))
+		batch := rows[:n]
+		rows = rows[n:]
+		g.Go(func() error { return s.writeBatch(gctx, batch) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return s.moveWatermark(ctx, log, pages[len(pages)-1].Number+1)
+}
+
+func (s *Store) writeBatch(ctx context.Context, batch []types.WriteRequest) error {
+	for wait := unprocessed; ; wait = min(2*wait, time.Second) {
+		out, err := s.api.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
+			RequestItems: map[string][]types.WriteRequest{s.table: batch},
+		})
+		if err != nil {
+			return failure("derive", err)
+		}
+		if batch = out.UnprocessedItems[s.table]; len(batch) == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait/2 + rand.N(wait)): //nolint:gosec // jitter is no secret
+		}
+	}
+}
+
+// derived returns the rows of subjects and callers that name a page.
+func derived(p audit.Page) ([]item, error) {
+	entries, err := p.Entries()
+	if err != nil {
+		return nil, err
+	}
+	var items []item
+	seen := map[string]bool{"": true}
+	for _, e := range entries {
+		for _, partition := range []string{subjectPartition(e.ModifiedValue), callerPartition(e.Caller, e.Time)} {
+			if seen[partition] {
+				continue
+			}
+			seen[partition] = true
+			it := key(partition, orderOf(e.Time, p.Log, p.Number))
+			it["log"], it["page"] = text(p.Log), number(p.Number)
+			items = append(items, it)
+		}
+	}
+	return items, nil
+}
+
+func subjectPartition(modifiedValue string) string {
+	if modifiedValue == "" {
+		return ""
+	}
+	return "subject/" + modifiedValue
+}
+
+func callerPartition(caller string, at time.Time) string {
+	if caller == "" {
+		return ""
+	}
+	return "caller/" + caller + "/" + at.UTC().Format(dayLayout)
+}
+
+// orderOf is the number of a derived row: microseconds since 1970, then ten
+// digits that stand for the log and eleven of the page. It sorts by time and is
+// different for every page, within the 38 digits of a DynamoDB number.
+func orderOf(at time.Time, log string, page int64) string {
+	micros := max(at.UnixMicro(), 1)
+	return fmt.Sprintf("%d%010d%011d", micros, crc32.ChecksumIEEE([]byte(log)), page)
+}
+
+// upTo is not below any orderOf of the time, nor above one of a later time. A
+// zero time is not below any at all.
+func upTo(at time.Time) string {
+	if at.IsZero() {
+		return strings.Repeat("9", 38)
+	}
+	return fmt.Sprintf("%d%s", max(at.UnixMicro(), 1), orderTail)
+}
+
+func watermarkPartition(log string) string { return log + "/watermark" }
+
+// watermark returns the number of the first page that may not be derived.
+func (s *Store) watermark(ctx context.Context, log string) (int64, error) {
+	it, err := s.get(ctx, "read watermark", key(watermarkPartition(log), "0"))
+	if errors.Is(err, audit.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	n, ok := numberOf(it, "next")
+	if !ok || n < 0 {
+		return 0, &audit.RowError{Row: rowName(watermarkPartition(log), "0"), Problem: "its next is not a page number"}
+	}
+	return n, nil
+}
+
+// moveWatermark never moves it back: another server may be further.
+func (s *Store) moveWatermark(ctx context.Context, log string, next int64) error {
+	it := key(watermarkPartition(log), "0")
+	it["next"] = number(next)
+	_, err := s.api.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName:                 &s.table,
+		Item:                      it,
+		ConditionExpression:       aws.String("attribute_not_exists(#p) OR #next < :next"),
+		ExpressionAttributeNames:  map[string]string{"#p": "partition", "#next": "next"},
+		ExpressionAttributeValues: item{":next": number(next)},
+	})
+	var further *types.ConditionalCheckFailedException
+	if errors.As(err, &further) {
+		return nil
+	}
+	return failure("move watermark", err)
+}
+
+func rowName(partition, number string) string { return "row " + partition + "/" + number }

@@ -1,0 +1,161 @@
+// Package dynamolog keeps the ledger in a DynamoDB table with the keys partition
+// (S) and number (N).
+//
+//	<log>               number    a page: first, entries (a list of the readable lines), edge, root, checkpoint
+//	ledger/key          0         verifier: the verifier key
+//	ledger/logs         hash      log: the name of a registered log
+//	subject/<pseudonym>           number = time, log and page: log and page that hold an entry of the pseudonym
+//	caller/<caller>/<day>         the same for a caller's entries of a UTC day
+//	<log>/watermark     0         next: every page below it is in the subject and caller rows
+//
+// A commit is one PutItem on the condition that the page's number is not taken.
+// The rows of subjects and callers are derived from the pages after the commit,
+// by Derive; a query adds the pages that are not derived yet, so its answer is complete.
+// No row is ever updated but the watermark, and none deleted.
+package dynamolog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/piinguin/piinguin/audit"
+)
+
+// API is what the driver needs of a *dynamodb.Client.
+type API interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	BatchWriteItem(context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error)
+	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
+}
+
+// Store is an audit.Store in a DynamoDB table.
+type Store struct {
+	api   API
+	table string
+
+	mu    sync.Mutex
+	fresh map[string][]audit.Page // committed here and not yet derived
+	wake  chan struct{}
+}
+
+var _ audit.Store = (*Store)(nil)
+
+// New returns the ledger in a table made by Schema.
+func New(api API, table string) *Store {
+	return &Store{api: api, table: table, fresh: map[string][]audit.Page{}, wake: make(chan struct{}, 1)}
+}
+
+// Schema returns the table's keys, with on-demand billing.
+func Schema(table string) *dynamodb.CreateTableInput {
+	return &dynamodb.CreateTableInput{
+		TableName:   &table,
+		BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String("partition"), AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: aws.String("number"), AttributeType: types.ScalarAttributeTypeN},
+		},
+		KeySchema: []types.KeySchemaElement{
+			{AttributeName: aws.String("partition"), KeyType: types.KeyTypeHash},
+			{AttributeName: aws.String("number"), KeyType: types.KeyTypeRange},
+		},
+	}
+}
+
+// item is a stored row.
+type item = map[string]types.AttributeValue
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+func blob(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
+
+// key returns the primary key of a row. Numbers of derived rows exceed 64 bits.
+func key(partition, number string) item {
+	return item{"partition": text(partition), "number": &types.AttributeValueMemberN{Value: number}}
+}
+
+func textOf(it item, name string) (string, bool) {
+	v, ok := it[name].(*types.AttributeValueMemberS)
+	if !ok {
+		return "", false
+	}
+	return v.Value, true
+}
+
+func decimalOf(it item, name string) (string, bool) {
+	v, ok := it[name].(*types.AttributeValueMemberN)
+	if !ok {
+		return "", false
+	}
+	return v.Value, true
+}
+
+func numberOf(it item, name string) (int64, bool) {
+	s, ok := decimalOf(it, name)
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, ok && err == nil
+}
+
+func binaryOf(it item, name string) ([]byte, bool) {
+	v, ok := it[name].(*types.AttributeValueMemberB)
+	if !ok {
+		return nil, false
+	}
+	return v.Value, true
+}
+
+// putNew puts a row unless its key is taken, and returns audit.ErrTaken then.
+func (s *Store) putNew(ctx context.Context, operation string, it item, opts ...func(*dynamodb.Options)) error {
+	_, err := s.api.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName:                &s.table,
+		Item:                     it,
+		ConditionExpression:      aws.String("attribute_not_exists(#p)"),
+		ExpressionAttributeNames: map[string]string{"#p": "partition"},
+	}, opts...)
+	var taken *types.ConditionalCheckFailedException
+	if errors.As(err, &taken) {
+		return audit.ErrTaken
+	}
+	return failure(operation, err)
+}
+
+// get returns a row, or audit.ErrNotFound.
+func (s *Store) get(ctx context.Context, operation string, key item) (item, error) {
+	out, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: key, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return nil, failure(operation, err)
+	}
+	if out.Item == nil {
+		return nil, audit.ErrNotFound
+	}
+	return out.Item, nil
+}
+
+// failure is an error that says which operation failed and DynamoDB's error
+// code, but none of the SDK's text, which may quote what is stored.
+func failure(operation string, err error) error {
+	var api smithy.APIError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("dynamolog: %s: %w", operation, context.Canceled)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("dynamolog: %s: %w", operation, context.DeadlineExceeded)
+	case errors.As(err, &api) && !strings.ContainsAny(api.ErrorCode(), " \"{"):
+		return fmt.Errorf("dynamolog: %s: %s", operation, api.ErrorCode())
+	}
+	return fmt.Errorf("dynamolog: %s failed", operation)
+}

@@ -1,0 +1,304 @@
+package dynamolog
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/piinguin/piinguin/audit"
+)
+
+// List implements audit.Index. A query for a subject or a caller reads the pages
+// that the derived rows name, and all pages from the watermark on; any other
+// reads the pages backwards from the newest that can match.
+func (s *Store) List(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
+	logs, err := s.Logs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	indexed := q.ModifiedValue != "" || q.Caller != ""
+	marks := map[string]int64{}
+	var sources []iter.Seq2[audit.Page, error]
+	var span span
+	for _, log := range logs {
+		// The watermark is read before the last page: what is below it is in the
+		// derived rows, and what comes after it is read here.
+		if indexed {
+			if marks[log], err = s.watermark(ctx, log); err != nil {
+				return nil, err
+			}
+		}
+		last, err := s.Last(ctx, log)
+		if errors.Is(err, audit.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := s.widen(ctx, &span, last); err != nil {
+			return nil, err
+		}
+		top := last.Number
+		if !indexed {
+			if top, err = s.newestUpTo(ctx, last, latest(q)); err != nil {
+				return nil, err
+			}
+		}
+		sources = append(sources, s.back(ctx, log, top, marks[log], q.From))
+	}
+	if indexed {
+		sources = append(sources, s.named(ctx, q, marks, span))
+	}
+	return collect(q, sources)
+}
+
+// latest is the time after which nothing matches; zero if there is none.
+func latest(q audit.Query) time.Time {
+	if q.Before != nil && (q.To.IsZero() || q.Before.Time.Before(q.To)) {
+		return q.Before.Time
+	}
+	return q.To
+}
+
+// span is the time from the oldest page of any log to the newest.
+type span struct{ oldest, newest time.Time }
+
+func (s *Store) widen(ctx context.Context, sp *span, last audit.Page) error {
+	first := last
+	if last.Number != 0 {
+		var err error
+		if first, err = s.page(ctx, last.Log, 0); err != nil {
+			return err
+		}
+	}
+	oldest, err := timeOf(first)
+	if err != nil {
+		return err
+	}
+	newest, err := timeOf(last)
+	if err != nil {
+		return err
+	}
+	if sp.oldest.IsZero() || oldest.Before(sp.oldest) {
+		sp.oldest = oldest
+	}
+	if newest.After(sp.newest) {
+		sp.newest = newest
+	}
+	return nil
+}
+
+// timeOf returns the one time that all entries of a page have.
+func timeOf(p audit.Page) (time.Time, error) {
+	bad := &audit.RowError{Row: audit.PageRow(p.Log, p.Number), Problem: "its first line is not a valid entry"}
+	if len(p.Lines) == 0 {
+		return time.Time{}, bad
+	}
+	e, err := audit.Parse(p.Lines[0])
+	if err != nil {
+		return time.Time{}, bad
+	}
+	return e.Time, nil
+}
+
+// newestUpTo returns the number of the newest page that is not later than a
+// time, or -1. Page times never go back, so a binary search finds it.
+func (s *Store) newestUpTo(ctx context.Context, last audit.Page, at time.Time) (int64, error) {
+	if at.IsZero() {
+		return last.Number, nil
+	}
+	return s.search(ctx, last, func(p audit.Page) (bool, error) {
+		t, err := timeOf(p)
+		return t.After(at), err
+	})
+}
+
+// search returns the number of the last page before the first one that is
+// beyond; -1 if all are.
+func (s *Store) search(ctx context.Context, last audit.Page, beyond func(audit.Page) (bool, error)) (int64, error) {
+	var failed error
+	n := sort.Search(int(last.Number)+1, func(i int) bool {
+		if failed != nil {
+			return true
+		}
+		p := last
+		if int64(i) != last.Number {
+			p, failed = s.page(ctx, last.Log, int64(i))
+		}
+		var is bool
+		if failed == nil {
+			is, failed = beyond(p)
+		}
+		return is
+	})
+	return int64(n) - 1, failed
+}
+
+// back yields the pages of a log from number top down to bottom, as long as they
+// are not older than oldest.
+func (s *Store) back(ctx context.Context, log string, top, bottom int64, oldest time.Time) iter.Seq2[audit.Page, error] {
+	return func(yield func(audit.Page, error) bool) {
+		if top < bottom {
+			return
+		}
+		for p, err := range s.pages(ctx, log, top, false) {
+			if err == nil && p.Number < bottom {
+				return
+			}
+			var at time.Time
+			if err == nil {
+				at, err = timeOf(p)
+			}
+			if err == nil && at.Before(oldest) {
+				return
+			}
+			if !yield(p, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// named yields the pages below the watermarks that the derived rows name, newest
+// first.
+func (s *Store) named(ctx context.Context, q audit.Query, marks map[string]int64, sp span) iter.Seq2[audit.Page, error] {
+	return func(yield func(audit.Page, error) bool) {
+		for partition := range partitions(q, sp) {
+			for it, err := range s.rows(ctx, partition, upTo(latest(q)), false) {
+				var p audit.Page
+				if err == nil {
+					log, okLog := textOf(it, "log")
+					n, okPage := numberOf(it, "page")
+					if !okLog || !okPage {
+						err = badRow(it)
+					} else if n >= marks[log] {
+						continue // back reads it
+					} else {
+						p, err = s.page(ctx, log, n)
+					}
+				}
+				if !yield(p, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+func badRow(it item) *audit.RowError {
+	partition, _ := textOf(it, "partition")
+	number, _ := decimalOf(it, "number")
+	return &audit.RowError{Row: rowName(partition, number), Problem: "it does not agree with the pages"}
+}
+
+// partitions yields the partitions of derived rows that a query needs, newest first.
+func partitions(q audit.Query, sp span) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if q.ModifiedValue != "" {
+			yield(subjectPartition(q.ModifiedValue))
+			return
+		}
+		day, oldest := sp.newest, sp.oldest
+		if at := latest(q); !at.IsZero() && at.Before(day) {
+			day = at
+		}
+		if q.From.After(oldest) {
+			oldest = q.From
+		}
+		for day = day.Truncate(24 * time.Hour); !day.Before(oldest.Truncate(24 * time.Hour)); day = day.AddDate(0, 0, -1) {
+			if !yield(callerPartition(q.Caller, day)) {
+				return
+			}
+		}
+	}
+}
+
+// collect merges sources that each yield pages newest first.
+func collect(q audit.Query, sources []iter.Seq2[audit.Page, error]) ([]audit.Entry, error) {
+	heads := make([]*source, len(sources))
+	for i, seq := range sources {
+		next, stop := iter.Pull2(seq)
+		defer stop()
+		heads[i] = &source{next: next}
+		if err := heads[i].advance(); err != nil {
+			return nil, err
+		}
+	}
+	var found []audit.Entry
+	for len(found) < q.Limit && len(heads) > 0 {
+		newest := slices.MaxFunc(heads, func(a, b *source) int { return a.at.Compare(b.at) })
+		if newest.entries == nil || newest.at.Before(q.From) {
+			break
+		}
+		// Only times order the sources, so all of one time are sorted together.
+		at := newest.at
+		var group []audit.Entry
+		for _, h := range heads {
+			for h.entries != nil && h.at.Equal(at) {
+				group = append(group, h.entries...)
+				if err := h.advance(); err != nil {
+					return nil, err
+				}
+			}
+		}
+		group = slices.DeleteFunc(group, func(e audit.Entry) bool { return !q.Match(e) })
+		slices.SortFunc(group, func(a, b audit.Entry) int { return b.Position().Compare(a.Position()) })
+		found = append(found, group...)
+	}
+	return found[:min(q.Limit, len(found))], nil
+}
+
+// source is the next page of a sequence; entries is nil at its end.
+type source struct {
+	next    func() (audit.Page, error, bool)
+	entries []audit.Entry
+	at      time.Time
+}
+
+func (s *source) advance() error {
+	p, err, ok := s.next()
+	s.entries, s.at = nil, time.Time{}
+	if !ok || err != nil {
+		return err
+	}
+	if s.entries, err = p.Entries(); err != nil {
+		return err
+	}
+	if len(s.entries) == 0 {
+		return &audit.RowError{Row: audit.PageRow(p.Log, p.Number), Problem: "it has no entries"}
+	}
+	s.at = s.entries[0].Time
+	return nil
+}
+
+// Entry implements audit.Index: a binary search over the pages.
+func (s *Store) Entry(ctx context.Context, log string, index int64) (audit.Entry, error) {
+	last, err := s.Last(ctx, log)
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	if index < 0 || index >= last.Size() {
+		return audit.Entry{}, audit.ErrNotFound
+	}
+	n, err := s.search(ctx, last, func(p audit.Page) (bool, error) { return p.First > index, nil })
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	p := last
+	if n != last.Number {
+		if p, err = s.page(ctx, log, n); err != nil {
+			return audit.Entry{}, err
+		}
+	}
+	entries, err := p.Entries()
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	if at := index - p.First; at >= 0 && at < int64(len(entries)) {
+		return entries[at], nil
+	}
+	return audit.Entry{}, &audit.RowError{Row: audit.PageRow(log, n), Problem: "its entries are not those of its number"}
+}

@@ -1,0 +1,225 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gowebpki/jcs"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Version is the version of the entry format that this package writes and reads.
+const Version = 1
+
+// MaxLine is the size limit of a line in bytes (C2SP tlog-tiles, entry bundles).
+const MaxLine = 65535
+
+// maxIndex is the largest integer that every JSON reader keeps exactly (RFC 8785
+// section 3.2.2.3).
+const maxIndex = 1<<53 - 1
+
+// timeLayout has a fixed width, so that times compare as text.
+const timeLayout = "2006-01-02T15:04:05.000000Z"
+
+// Operation is what an entry records.
+type Operation string
+
+// The operations.
+const (
+	Read   Operation = "READ"   // an original value was asked for
+	Delete Operation = "DELETE" // an erasure was asked for
+	Create Operation = "CREATE" // a call asked to store records
+	Review Operation = "REVIEW" // the ledger itself was read
+	Opened Operation = "OPEN"   // a log was opened; its first entry
+)
+
+// Outcome is how the operation ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Granted  Outcome = "GRANTED"
+	Denied   Outcome = "DENIED"
+	NotFound Outcome = "NOT_FOUND"
+	Failed   Outcome = "ERROR"
+)
+
+var (
+	operations = []Operation{Read, Delete, Create, Review, Opened}
+	outcomes   = []Outcome{Granted, Denied, NotFound, Failed}
+	// bases are the six of GDPR Art. 6(1), by the names of the API.
+	bases = []string{"CONSENT", "CONTRACT", "LEGAL_OBLIGATION", "VITAL_INTERESTS", "PUBLIC_TASK", "LEGITIMATE_INTERESTS"}
+
+	reasonPattern = regexp.MustCompile(`^[a-z_]{0,64}$`)
+	logPattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
+)
+
+// ErrEntry says that an entry or a line breaks the format.
+var ErrEntry = errors.New("audit: not a valid entry")
+
+// Entry is one justification record. It never holds an original value.
+//
+// Log, Index and Time are set by the Ledger. Strings are UTF-8 without control
+// characters.
+type Entry struct {
+	Log            string    // the log's name
+	Index          int64     // the place in the log, from 0
+	Time           time.Time // UTC, to the microsecond; never going back in a log
+	Operation      Operation
+	Outcome        Outcome
+	Reason         string // why it was denied or failed; a code of a-z and _
+	Caller         string // the authenticated caller; at most 256 bytes
+	Authentication string // how the caller was authenticated; at most 64 bytes
+	OnBehalfOf     string // whom the caller says to act for; at most 512 bytes
+	Basis          string // one of GDPR Art. 6(1), e.g. CONSENT, or empty
+	Purpose        string // at most 512 bytes
+	Reference      string // at most 512 bytes; in an OPEN entry the verifier key
+	ModifiedValue  string // the pseudonym; at most 128 bytes
+	RequestID      string // at most 64 bytes; required but in OPEN
+	Count          int64  // the records of a CREATE
+}
+
+// wireEntry is the JSON of an entry. The order of its fields does not matter:
+// RFC 8785 sorts them.
+type wireEntry struct {
+	Version        int    `json:"version"`
+	Log            string `json:"log"`
+	Index          int64  `json:"index"`
+	Time           string `json:"time"`
+	Operation      string `json:"operation"`
+	Outcome        string `json:"outcome"`
+	Reason         string `json:"reason,omitempty"`
+	Caller         string `json:"caller,omitempty"`
+	Authentication string `json:"authentication,omitempty"`
+	OnBehalfOf     string `json:"on_behalf_of,omitempty"`
+	Basis          string `json:"basis,omitempty"`
+	Purpose        string `json:"purpose,omitempty"`
+	Reference      string `json:"reference,omitempty"`
+	ModifiedValue  string `json:"modified_value,omitempty"`
+	RequestID      string `json:"request_id,omitempty"`
+	Count          int64  `json:"count,omitempty"`
+}
+
+// Format returns the entry's line: canonical JSON, without a newline. The error,
+// wrapping ErrEntry, names the field that breaks the format.
+func (e Entry) Format() ([]byte, error) {
+	if err := e.validate(); err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(wireEntry{
+		Version: Version, Log: e.Log, Index: e.Index, Time: e.Time.UTC().Format(timeLayout),
+		Operation: string(e.Operation), Outcome: string(e.Outcome), Reason: e.Reason,
+		Caller: e.Caller, Authentication: e.Authentication, OnBehalfOf: e.OnBehalfOf,
+		Basis: e.Basis, Purpose: e.Purpose, Reference: e.Reference,
+		ModifiedValue: e.ModifiedValue, RequestID: e.RequestID, Count: e.Count,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: encode", ErrEntry)
+	}
+	line, err := jcs.Transform(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%w: canonical form", ErrEntry)
+	}
+	if len(line) > MaxLine {
+		return nil, fmt.Errorf("%w: longer than %d bytes", ErrEntry, MaxLine)
+	}
+	return line, nil
+}
+
+// Parse reads a line. It is strict: Parse accepts exactly the lines that Format
+// returns, to the byte. The error wraps ErrEntry.
+func Parse(line []byte) (Entry, error) {
+	var w wireEntry
+	dec := json.NewDecoder(bytes.NewReader(line))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&w); err != nil {
+		return Entry{}, fmt.Errorf("%w: not the expected JSON object", ErrEntry)
+	}
+	if w.Version != Version {
+		return Entry{}, fmt.Errorf("%w: not of version %d", ErrEntry, Version)
+	}
+	at, err := time.Parse(timeLayout, w.Time)
+	if err != nil {
+		return Entry{}, fmt.Errorf("%w: time", ErrEntry)
+	}
+	e := Entry{
+		Log: w.Log, Index: w.Index, Time: at,
+		Operation: Operation(w.Operation), Outcome: Outcome(w.Outcome), Reason: w.Reason,
+		Caller: w.Caller, Authentication: w.Authentication, OnBehalfOf: w.OnBehalfOf,
+		Basis: w.Basis, Purpose: w.Purpose, Reference: w.Reference,
+		ModifiedValue: w.ModifiedValue, RequestID: w.RequestID, Count: w.Count,
+	}
+	again, err := e.Format()
+	if err != nil {
+		return Entry{}, err
+	}
+	if !bytes.Equal(again, line) {
+		return Entry{}, fmt.Errorf("%w: not in canonical form", ErrEntry)
+	}
+	return e, nil
+}
+
+// LeafHash returns the RFC 6962 leaf hash of a line: SHA-256(0x00 || line).
+func LeafHash(line []byte) tlog.Hash { return tlog.RecordHash(line) }
+
+func (e Entry) validate() error {
+	switch {
+	case !logPattern.MatchString(e.Log):
+		return fmt.Errorf("%w: log", ErrEntry)
+	case e.Index < 0 || e.Index > maxIndex:
+		return fmt.Errorf("%w: index", ErrEntry)
+	case !e.Time.Equal(e.Time.Truncate(time.Microsecond)), e.Time.UTC().Year() < 1, e.Time.UTC().Year() > 9999:
+		return fmt.Errorf("%w: time", ErrEntry)
+	}
+	return e.validateContent()
+}
+
+// validateContent checks what the ledger's user sets.
+func (e Entry) validateContent() error {
+	switch {
+	case !slices.Contains(operations, e.Operation):
+		return fmt.Errorf("%w: operation", ErrEntry)
+	case !slices.Contains(outcomes, e.Outcome):
+		return fmt.Errorf("%w: outcome", ErrEntry)
+	case !reasonPattern.MatchString(e.Reason):
+		return fmt.Errorf("%w: reason", ErrEntry)
+	case e.Basis != "" && !slices.Contains(bases, e.Basis):
+		return fmt.Errorf("%w: basis", ErrEntry)
+	case e.Count < 0 || e.Count > maxIndex:
+		return fmt.Errorf("%w: count", ErrEntry)
+	// Two servers could take one committed page for the work of both if nothing
+	// told their entries apart.
+	case e.RequestID == "" && e.Operation != Opened:
+		return fmt.Errorf("%w: request_id", ErrEntry)
+	}
+	for _, f := range []struct {
+		name, value string
+		limit       int
+	}{
+		{"caller", e.Caller, 256},
+		{"authentication", e.Authentication, 64},
+		{"on_behalf_of", e.OnBehalfOf, 512},
+		{"purpose", e.Purpose, 512},
+		{"reference", e.Reference, 512},
+		{"modified_value", e.ModifiedValue, 128},
+		{"request_id", e.RequestID, 64},
+	} {
+		if len(f.value) > f.limit || !plainText(f.value) {
+			return fmt.Errorf("%w: %s", ErrEntry, f.name)
+		}
+	}
+	return nil
+}
+
+// plainText reports whether s is UTF-8 without control characters.
+func plainText(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}

@@ -1,0 +1,104 @@
+package audit_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/piinguin/piinguin/audit"
+)
+
+// canary stands for a personal value: no error may quote it.
+const canary = "CANARY"
+
+func mustNotQuote(t *testing.T, err error) {
+	t.Helper()
+	if err != nil && strings.Contains(strings.ToUpper(err.Error()), canary) {
+		t.Errorf("the error quotes its input: %v", err)
+	}
+}
+
+func newKey(t *testing.T, seed byte) audit.Key {
+	t.Helper()
+	key, err := audit.GenerateKey(bytes.NewReader(bytes.Repeat([]byte{seed}, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// newLedger opens a ledger; the test closes it.
+func newLedger(t *testing.T, s audit.Store, logs int) *audit.Ledger {
+	t.Helper()
+	l, err := audit.Open(t.Context(), audit.Config{Store: s, Key: newKey(t, 1), Logs: logs})
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	return l
+}
+
+// newFilled returns a store whose logs have five pages each.
+func newFilled(t *testing.T, logs int) *audit.Mem {
+	t.Helper()
+	m := audit.NewMem()
+	l := newLedger(t, m, logs)
+	for i := range 4 * logs {
+		mustAppend(t, l, newEntry(2*i), newEntry(2*i+1))
+	}
+	mustClose(t, l)
+	return m
+}
+
+func mustClose(t *testing.T, l *audit.Ledger) {
+	t.Helper()
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+}
+
+func newEntry(n int) audit.Entry {
+	return audit.Entry{
+		Operation: audit.Read, Outcome: audit.Granted, Caller: "support-desk", Authentication: "token",
+		Basis: "CONTRACT", ModifiedValue: fmt.Sprintf("m-%d", n), RequestID: fmt.Sprintf("r-%d", n),
+	}
+}
+
+// placedEntry is newEntry at a place in a log, fit for Format.
+func placedEntry() audit.Entry {
+	e := newEntry(1)
+	e.Log, e.Index, e.Time = "piinguin-1", 7, time.Date(2026, time.February, 3, 4, 5, 6, 123456000, time.UTC)
+	return e
+}
+
+func mustAppend(t *testing.T, l *audit.Ledger, entries ...audit.Entry) []audit.Receipt {
+	t.Helper()
+	receipts := make([]audit.Receipt, len(entries))
+	for i, r := range l.AppendAll(t.Context(), entries) {
+		if r.Err != nil {
+			t.Fatalf("append %s: %v", entries[i].RequestID, r.Err)
+		}
+		receipts[i] = r.Receipt
+	}
+	return receipts
+}
+
+// mustVerify returns the report with the store's key, or the one given.
+func mustVerify(t *testing.T, s audit.Store, key *audit.VerifierKey) audit.Report {
+	t.Helper()
+	r, err := audit.Verify(t.Context(), s, key)
+	if err != nil {
+		t.Fatalf("Verify: %v", err)
+	}
+	return r
+}
+
+// rows are the rows of the report's findings.
+func rows(r audit.Report) []string {
+	var names []string
+	for _, f := range r.Findings {
+		names = append(names, f.Row)
+	}
+	return names
+}

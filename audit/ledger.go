@@ -1,0 +1,323 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// DefaultAppendTimeout is how long an append may take before it fails closed.
+const DefaultAppendTimeout = 2 * time.Second
+
+// MaxLogs is how many logs one Ledger may write.
+const MaxLogs = 64
+
+// Config says how to open a Ledger.
+type Config struct {
+	// Store holds the logs. Required.
+	Store Store
+	// Key signs the checkpoints. Required; it must be the one that signed what the
+	// store holds.
+	Key Key
+	// Logs is how many logs to write side by side, 1 to MaxLogs; 0 means 1. More than
+	// one hides the engine's latency, as a log commits one page at a time.
+	Logs int
+	// AppendTimeout is the deadline of an append; 0 means DefaultAppendTimeout.
+	AppendTimeout time.Duration
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+func (c *Config) validate() error {
+	if c.Store == nil {
+		return errors.New("audit: Config.Store is required")
+	}
+	if c.Key.private == nil {
+		return errors.New("audit: Config.Key is required")
+	}
+	if c.Logs < 0 || c.Logs > MaxLogs {
+		return fmt.Errorf("audit: Config.Logs must be 1 to %d", MaxLogs)
+	}
+	if c.AppendTimeout < 0 {
+		return errors.New("audit: Config.AppendTimeout must not be negative")
+	}
+	if c.Logs == 0 {
+		c.Logs = 1
+	}
+	if c.AppendTimeout == 0 {
+		c.AppendTimeout = DefaultAppendTimeout
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return nil
+}
+
+// Receipt says where a durable entry stands.
+type Receipt struct {
+	Log      string
+	Index    int64
+	Time     time.Time
+	LeafHash tlog.Hash // RFC 6962
+}
+
+// Ledger appends entries to its logs. It is safe for concurrent use, and several
+// Ledgers, in one process or many, may share a Store and its logs.
+type Ledger struct {
+	store   Store
+	writers []*writer
+	timeout time.Duration
+	next    atomic.Uint64
+	now     func() time.Time
+	late    atomic.Int64 // when an append last failed, Unix nanoseconds; 0 after one that succeeded
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+}
+
+// ErrOtherKey says that the ledger was begun with another key.
+var ErrOtherKey = errors.New("audit: the store's ledger is signed by another key")
+
+// Open opens the logs piinguin-1 to piinguin-<Config.Logs>, beginning those that
+// are new with an OPEN entry that names the verifier key. It fails with
+// ErrOtherKey if the store's ledger has another key, and with a *RowError if a
+// log's last page is not what was written.
+func Open(ctx context.Context, c Config) (*Ledger, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	key := c.Key.Verifier()
+	kept, err := c.Store.KeepVerifierKey(ctx, key.Text(KeyName))
+	if err != nil {
+		return nil, fmt.Errorf("audit: keep verifier key: %w", err)
+	}
+	if kept != key.Text(KeyName) {
+		return nil, ErrOtherKey
+	}
+	l := &Ledger{store: c.Store, timeout: c.AppendTimeout, now: c.Now}
+	for i := range c.Logs {
+		w, err := openWriter(ctx, c, fmt.Sprintf("piinguin-%d", i+1))
+		if err != nil {
+			return nil, err
+		}
+		l.writers = append(l.writers, w)
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l.stop = stop
+	for _, w := range l.writers {
+		l.done.Go(func() { w.run(running) })
+	}
+	return l, nil
+}
+
+func openWriter(ctx context.Context, c Config, name string) (*writer, error) {
+	signer, err := c.Key.signer(name)
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := c.Key.Verifier().verifier(name)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{
+		log: c.Store, name: name, signer: signer, verifier: verifier, now: c.Now,
+		head: head{log: name}, wake: make(chan struct{}, 1), commitFor: c.AppendTimeout,
+	}
+	last, err := c.Store.Last(ctx, name)
+	switch {
+	case err == nil:
+		if err := w.resume(ctx, last.Number); err != nil {
+			return nil, err
+		}
+	case errors.Is(err, ErrNotFound):
+		if err := w.begin(ctx, c.Key.Verifier()); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("audit: read the last page of %s: %w", name, err)
+	}
+	// Registered only now: a registered log always has a page, so that one without
+	// any is evidence.
+	if err := c.Store.Register(ctx, name); err != nil {
+		return nil, fmt.Errorf("audit: register %s: %w", name, err)
+	}
+	return w, nil
+}
+
+// resume puts the head after the log's last page. It trusts the page before that
+// one for everything older, and checks the last one against it: the last page
+// alone cannot show that its own lines were changed.
+func (w *writer) resume(ctx context.Context, last int64) error {
+	from := max(last-1, 0)
+	h := head{log: w.name, number: from}
+	for p, err := range w.log.Pages(ctx, w.name, from) {
+		if err == nil && p.Number == from && from > 0 {
+			h, err = headAfter(p, w.verifier)
+		} else if err == nil {
+			h, _, err = h.follow(p, w.verifier)
+		}
+		var row *RowError
+		switch {
+		case errors.As(err, &row):
+			return err
+		case err != nil:
+			return fmt.Errorf("audit: read the last pages of %s: %w", w.name, err)
+		}
+	}
+	if h.number <= last {
+		return &RowError{PageRow(w.name, h.number), "missing"}
+	}
+	w.head = h
+	return nil
+}
+
+// begin writes the log's first page.
+func (w *writer) begin(ctx context.Context, key VerifierKey) error {
+	opened := Entry{Operation: Opened, Outcome: Granted, Reference: key.Text(KeyName)}
+	page, after, err := w.head.next([]Entry{opened}, w.now(), w.signer)
+	if err != nil {
+		return err
+	}
+	ours, err := w.write(ctx, page)
+	if err != nil {
+		return fmt.Errorf("audit: open %s: %w", w.name, err)
+	}
+	if ours {
+		w.head = after
+	}
+	return nil
+}
+
+// Append makes the entry durable under a signed root and returns its receipt.
+// Log, Index and Time of the entry are set here. Any error means that nothing
+// the entry justifies may happen: ErrUnavailable when it is not known to be durable within the
+// deadline, ErrEntry when the entry breaks the format.
+func (l *Ledger) Append(ctx context.Context, e Entry) (Receipt, error) {
+	r := l.AppendAll(ctx, []Entry{e})[0]
+	return r.Receipt, r.Err
+}
+
+// AppendAll is Append of several entries, in order, in one log; one result each.
+func (l *Ledger) AppendAll(ctx context.Context, entries []Entry) []Result {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	results := make([]Result, len(entries))
+	items := make([]*pending, 0, len(entries))
+	place := make([]int, 0, len(entries))
+	for i, e := range entries {
+		if err := e.validateContent(); err != nil {
+			results[i].Err = err
+			continue
+		}
+		items, place = append(items, &pending{entry: e, done: make(chan Result, 1)}), append(place, i)
+	}
+	if err := l.idlest().enqueue(items); err != nil {
+		l.note(err)
+		for _, i := range place {
+			results[i].Err = err
+		}
+		return results
+	}
+	for k, p := range items {
+		results[place[k]] = l.await(ctx, p)
+	}
+	return results
+}
+
+// await waits for the entry's result until ctx is done. An entry that was not
+// taken by then is never written; of one that was, nobody knows.
+func (l *Ledger) await(ctx context.Context, p *pending) Result {
+	select {
+	case r := <-p.done:
+		l.note(r.Err)
+		return r
+	case <-ctx.Done():
+		p.taken.CompareAndSwap(false, true)
+		l.note(ctx.Err())
+		return Result{Err: fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())}
+	}
+}
+
+// note remembers for Ready how an append went. A caller that went away says
+// nothing of the ledger.
+func (l *Ledger) note(err error) {
+	switch {
+	case err == nil:
+		if l.late.Load() != 0 {
+			l.late.Store(0)
+		}
+	case errors.Is(err, ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		l.late.Store(l.now().UnixNano())
+	}
+}
+
+// idlest returns the writer with the least to do; among equals, each in turn.
+func (l *Ledger) idlest() *writer {
+	n := uint64(len(l.writers))
+	start := l.next.Add(1)
+	best := l.writers[start%n]
+	for i := uint64(1); i < n && best.waiting.Load() > 0; i++ {
+		if w := l.writers[(start+i)%n]; w.waiting.Load() < best.waiting.Load() {
+			best = w
+		}
+	}
+	return best
+}
+
+// lateFor is how long a failed append makes the ledger not ready. It has to
+// end by itself: a server that gets no requests makes no append that succeeds.
+const lateFor = 10 * time.Second
+
+// Ready returns nil when appends can be expected to succeed: the store answers,
+// no commit's outcome is unknown, and no append failed since the last success or
+// within ten seconds. Else it returns ErrUnavailable.
+func (l *Ledger) Ready(ctx context.Context) error {
+	if late := l.late.Load(); late != 0 && l.now().Sub(time.Unix(0, late)) < lateFor {
+		return fmt.Errorf("%w: an append failed", ErrUnavailable)
+	}
+	for _, w := range l.writers {
+		if w.troubled.Load() {
+			return fmt.Errorf("%w: a commit is not confirmed", ErrUnavailable)
+		}
+	}
+	if _, err := l.store.Last(ctx, l.writers[0].name); err != nil {
+		return fmt.Errorf("%w: the store does not answer", ErrUnavailable)
+	}
+	return nil
+}
+
+// Index returns the reviewer's view of the store.
+func (l *Ledger) Index() Index { return l.store }
+
+// Checkpoint returns the latest page's signed checkpoint of a log, and the tree
+// it signs. ErrNotFound: no such log.
+func (l *Ledger) Checkpoint(ctx context.Context, log string) ([]byte, tlog.Tree, error) {
+	last, err := l.store.Last(ctx, log)
+	if err != nil {
+		return nil, tlog.Tree{}, err
+	}
+	return last.Checkpoint, tlog.Tree{N: last.Size(), Hash: last.Root}, nil
+}
+
+// Close writes what waits and stops. If ctx ends first, what is not written
+// fails with ErrUnavailable.
+func (l *Ledger) Close(ctx context.Context) error {
+	for _, w := range l.writers {
+		w.close()
+	}
+	finished := make(chan struct{})
+	go func() { l.done.Wait(); close(finished) }()
+	defer l.stop()
+	select {
+	case <-finished:
+		return nil
+	case <-ctx.Done():
+		l.stop()
+		<-finished
+		return fmt.Errorf("%w: closed before all was written", ErrUnavailable)
+	}
+}

@@ -1,0 +1,178 @@
+package audit
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"sync"
+)
+
+// Mem is a Store in memory: the model that the drivers are held to, and a ledger
+// for tests. Nothing of it survives the process.
+type Mem struct {
+	mu         sync.Mutex
+	pages      map[string][]Page
+	registered []string
+	key        string
+}
+
+// NewMem returns an empty store.
+func NewMem() *Mem { return &Mem{pages: map[string][]Page{}} }
+
+// Commit implements Log.
+func (m *Mem) Commit(ctx context.Context, p Page) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, taken := m.find(p.Log, p.Number)
+	if taken {
+		return ErrTaken
+	}
+	m.pages[p.Log] = slices.Insert(m.pages[p.Log], at, p)
+	return nil
+}
+
+// Last implements Log.
+func (m *Mem) Last(ctx context.Context, log string) (Page, error) {
+	if err := ctx.Err(); err != nil {
+		return Page{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	pages := m.pages[log]
+	if len(pages) == 0 {
+		return Page{}, ErrNotFound
+	}
+	return pages[len(pages)-1], nil
+}
+
+// Pages implements Log.
+func (m *Mem) Pages(ctx context.Context, log string, from int64) iter.Seq2[Page, error] {
+	return func(yield func(Page, error) bool) {
+		if err := ctx.Err(); err != nil {
+			yield(Page{}, err)
+			return
+		}
+		m.mu.Lock()
+		at, _ := m.find(log, from)
+		pages := slices.Clone(m.pages[log][at:])
+		m.mu.Unlock()
+		for _, p := range pages {
+			if err := ctx.Err(); err != nil {
+				yield(Page{}, err)
+				return
+			}
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (m *Mem) find(log string, number int64) (int, bool) {
+	return slices.BinarySearchFunc(m.pages[log], number, func(p Page, n int64) int { return int(p.Number - n) })
+}
+
+// List implements Index.
+func (m *Mem) List(ctx context.Context, q Query) ([]Entry, error) {
+	entries, err := m.entries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	entries = slices.DeleteFunc(entries, func(e Entry) bool { return !q.Match(e) })
+	slices.SortFunc(entries, func(a, b Entry) int { return b.Position().Compare(a.Position()) })
+	return entries[:min(q.Limit, len(entries))], nil
+}
+
+// Entry implements Index.
+func (m *Mem) Entry(ctx context.Context, log string, index int64) (Entry, error) {
+	if err := ctx.Err(); err != nil {
+		return Entry{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.pages[log] {
+		if index < p.First || index >= p.Size() {
+			continue
+		}
+		entries, err := p.Entries()
+		if err != nil {
+			return Entry{}, err
+		}
+		return entries[index-p.First], nil
+	}
+	return Entry{}, ErrNotFound
+}
+
+func (m *Mem) entries(ctx context.Context) ([]Entry, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []Entry
+	for _, pages := range m.pages {
+		for _, p := range pages {
+			entries, err := p.Entries()
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, entries...)
+		}
+	}
+	return all, nil
+}
+
+// Logs implements Index.
+func (m *Mem) Logs(ctx context.Context) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.registered), ctx.Err()
+}
+
+// Register implements Store.
+func (m *Mem) Register(ctx context.Context, log string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if at, known := slices.BinarySearch(m.registered, log); !known {
+		m.registered = slices.Insert(m.registered, at, log)
+	}
+	return ctx.Err()
+}
+
+// KeepVerifierKey implements Store.
+func (m *Mem) KeepVerifierKey(ctx context.Context, key string) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.key == "" {
+		m.key = key
+	}
+	return m.key, ctx.Err()
+}
+
+// VerifierKey implements Store.
+func (m *Mem) VerifierKey(ctx context.Context) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.key == "" {
+		return "", ErrNotFound
+	}
+	return m.key, ctx.Err()
+}
+
+// Audit implements Store. Mem derives nothing.
+func (m *Mem) Audit(ctx context.Context, found func(*RowError)) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	logs := slices.Clone(m.registered)
+	for log := range m.pages {
+		if !slices.Contains(logs, log) {
+			found(&RowError{LogRow(log), "not registered"})
+			logs = append(logs, log)
+		}
+	}
+	slices.Sort(logs)
+	return logs, ctx.Err()
+}

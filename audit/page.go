@@ -1,0 +1,232 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"filippo.io/torchwood"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Limits of one commit. The largest page, with its lines, edge and checkpoint,
+// stays far below DynamoDB's 400 KB an item.
+const (
+	MaxPageEntries = 256
+	MaxPageBytes   = 128 << 10
+)
+
+// Page is what one commit writes. Pages are immutable and numbered from 0
+// without gaps.
+type Page struct {
+	Log        string
+	Number     int64
+	First      int64       // index of the first entry
+	Lines      [][]byte    // the entries' lines, in order; all of one time
+	Edge       []tlog.Hash // right edge of the tree after the page
+	Root       tlog.Hash   // root of that tree
+	Checkpoint []byte      // that tree's C2SP checkpoint, signed
+
+	// Leaves holds the leaf hash of each line. A driver that keeps lines in rows of
+	// their own keeps Leaves in the page's row, so that a changed line can be named;
+	// others leave it nil when they read.
+	Leaves []tlog.Hash
+	// Faults is what a driver found while reading the rows of the lines: missing
+	// ones (their line is nil), or fields beside a line that differ from it. A page with faults is evidence only.
+	Faults []*RowError
+}
+
+// Size returns how many entries the log has after the page.
+func (p Page) Size() int64 { return p.First + int64(len(p.Lines)) }
+
+// Entries parses the page's lines.
+func (p Page) Entries() ([]Entry, error) {
+	if len(p.Faults) > 0 {
+		return nil, p.Faults[0]
+	}
+	entries := make([]Entry, len(p.Lines))
+	for i, line := range p.Lines {
+		e, err := Parse(line)
+		if err != nil {
+			return nil, &RowError{EntryRow(p.Log, p.First+int64(i)), "its line is not a valid entry"}
+		}
+		if e.Log != p.Log || e.Index != p.First+int64(i) {
+			return nil, &RowError{EntryRow(p.Log, p.First+int64(i)), "its line belongs to another place"}
+		}
+		entries[i] = e
+	}
+	return entries, nil
+}
+
+// same reports whether p and o are the same commit. A checkpoint signs the root,
+// and so every line.
+func (p Page) same(o Page) bool {
+	return p.Log == o.Log && p.Number == o.Number && bytes.Equal(p.Checkpoint, o.Checkpoint)
+}
+
+func (p Page) fault(problem string) *RowError {
+	return &RowError{PageRow(p.Log, p.Number), problem}
+}
+
+// head is the end of a log: what the next page builds on.
+type head struct {
+	log    string
+	number int64 // of the next page
+	size   int64
+	edge   edge
+	time   time.Time // of the last entry
+}
+
+// next returns the page that holds as many of the entries as fit into one, and
+// the head after it. Every entry gets the page's time, which never goes back.
+func (h head) next(entries []Entry, now time.Time, signer note.Signer) (Page, head, error) {
+	at := now.UTC().Truncate(time.Microsecond)
+	if at.Before(h.time) {
+		at = h.time
+	}
+	after := head{h.log, h.number + 1, h.size, h.edge, at}
+	p := Page{Log: h.log, Number: h.number, First: h.size}
+	total := 0
+	for _, e := range entries {
+		e.Log, e.Index, e.Time = h.log, after.size, at
+		line, err := e.Format()
+		if err != nil {
+			return Page{}, head{}, err
+		}
+		if total += len(line); total > MaxPageBytes && len(p.Lines) > 0 {
+			break
+		}
+		leaf := LeafHash(line)
+		p.Lines, p.Leaves = append(p.Lines, line), append(p.Leaves, leaf)
+		after.edge = after.edge.grow(after.size, leaf)
+		after.size++
+	}
+	p.Edge, p.Root = after.edge, after.edge.root()
+	text := torchwood.Checkpoint{Origin: h.log, Tree: tlog.Tree{N: after.size, Hash: p.Root}}.String()
+	signed, err := note.Sign(&note.Note{Text: text}, signer)
+	if err != nil {
+		return Page{}, head{}, fmt.Errorf("audit: sign checkpoint: %w", err)
+	}
+	p.Checkpoint = signed
+	return p, after, nil
+}
+
+// follow checks everything about a page that comes next after h, and returns the
+// head after it and its entries. The error is a *RowError that names the page, or
+// the entry where the page's own row is proven whole.
+func (h head) follow(p Page, v note.Verifier) (head, []Entry, error) {
+	switch {
+	case p.Number > h.number:
+		return head{}, nil, &RowError{PageRow(h.log, h.number), "missing"}
+	case p.Number < h.number:
+		return head{}, nil, p.fault("out of order")
+	}
+	tree, err := p.tree(v)
+	if err != nil {
+		return head{}, nil, err
+	}
+	leaves := p.Leaves
+	if leaves == nil {
+		for _, line := range p.Lines {
+			leaves = append(leaves, LeafHash(line))
+		}
+	}
+	if len(leaves) == 0 || p.First != h.size || p.First+int64(len(leaves)) != tree.N {
+		return head{}, nil, p.fault("its entries are not those of its checkpoint")
+	}
+	after := head{log: h.log, number: h.number + 1, size: tree.N, edge: h.edge, time: h.time}
+	for i, leaf := range leaves {
+		after.edge = after.edge.grow(p.First+int64(i), leaf)
+	}
+	if after.edge.root() != tree.Hash {
+		return head{}, nil, p.fault("its root is not that of its entries")
+	}
+	if !slices.Equal(after.edge, edge(p.Edge)) {
+		return head{}, nil, p.fault("its edge is not that of its entries")
+	}
+	// From here on the page's own row is what was signed, so what differs now is an
+	// entry's row.
+	entries, err := p.signedEntries(leaves)
+	if err != nil {
+		return head{}, nil, err
+	}
+	for _, e := range entries {
+		if e.Time.Before(after.time) {
+			return head{}, nil, &RowError{EntryRow(p.Log, e.Index), "its time goes back"}
+		}
+		after.time = e.Time
+	}
+	return after, entries, nil
+}
+
+func (p Page) signedEntries(leaves []tlog.Hash) ([]Entry, error) {
+	if len(p.Faults) > 0 {
+		return nil, p.Faults[0]
+	}
+	if len(p.Lines) != len(leaves) {
+		return nil, p.fault("its lines are not as many as its leaves")
+	}
+	for i, line := range p.Lines {
+		if LeafHash(line) != leaves[i] {
+			return nil, &RowError{EntryRow(p.Log, p.First+int64(i)), "its line is not the one that was signed"}
+		}
+	}
+	entries, err := p.Entries()
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries[1:] {
+		if !e.Time.Equal(entries[0].Time) {
+			return nil, &RowError{EntryRow(p.Log, e.Index), "its time is not its page's"}
+		}
+	}
+	return entries, nil
+}
+
+// headAfter trusts a signed page for everything before it, and returns the head
+// after it. A writer starts from the last page but one so.
+func headAfter(p Page, v note.Verifier) (head, error) {
+	tree, err := p.tree(v)
+	if err != nil {
+		return head{}, err
+	}
+	entries, err := p.Entries()
+	if err != nil {
+		return head{}, err
+	}
+	if len(entries) == 0 || p.Size() != tree.N || !edge(p.Edge).fits(tree.N) || edge(p.Edge).root() != tree.Hash {
+		return head{}, p.fault("its entries or its edge are not those of its checkpoint")
+	}
+	return head{p.Log, p.Number + 1, tree.N, p.Edge, entries[len(entries)-1].Time}, nil
+}
+
+// tree checks the page's checkpoint and returns the tree that it signs. It
+// accepts exactly the bytes that a commit writes: base64 and the note format
+// would each let a reader overlook a change.
+func (p Page) tree(v note.Verifier) (tlog.Tree, error) {
+	n, err := note.Open(p.Checkpoint, note.VerifierList(v))
+	var unverified *note.UnverifiedNoteError
+	if errors.As(err, &unverified) {
+		return tlog.Tree{}, p.fault("its checkpoint is not signed by the ledger's key")
+	}
+	if err != nil || len(n.Sigs) != 1 || len(n.UnverifiedSigs) != 0 {
+		return tlog.Tree{}, p.fault("its checkpoint is not a note with one signature")
+	}
+	sig, err := base64.StdEncoding.DecodeString(n.Sigs[0].Base64)
+	exact := n.Text + "\n— " + n.Sigs[0].Name + " " + base64.StdEncoding.EncodeToString(sig) + "\n"
+	if err != nil || exact != string(p.Checkpoint) {
+		return tlog.Tree{}, p.fault("its checkpoint is not in canonical form")
+	}
+	c, err := torchwood.ParseCheckpoint(n.Text)
+	if err != nil || c.Origin != p.Log || c.Extension != "" || c.String() != n.Text {
+		return tlog.Tree{}, p.fault("its checkpoint is not one of this log")
+	}
+	if c.Hash != p.Root {
+		return tlog.Tree{}, p.fault("its root is not that of its checkpoint")
+	}
+	return c.Tree, nil
+}

@@ -1,0 +1,165 @@
+// Package sqlitelog keeps the ledger in an SQLite database, for one machine. It
+// may share the file with the records: its tables begin with audit_.
+//
+//	audit_pages    a row a commit: first index, leaf hashes, edge, root, checkpoint
+//	audit_entries  a row an entry: the line, and beside it the fields that queries use
+//	audit_logs     the registered logs
+//	audit_key      the verifier key
+//
+// A commit is one transaction with synchronous=FULL: it is on disk when it
+// returns. Every column is checked against the signed page when the ledger is verified,
+// so a change made with any SQLite tool is found and its row named.
+package sqlitelog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"modernc.org/sqlite" // also registers the driver
+
+	"github.com/piinguin/piinguin/audit"
+)
+
+const schema = `
+CREATE TABLE IF NOT EXISTS audit_pages (
+	log        TEXT NOT NULL,
+	number     INTEGER NOT NULL,
+	first      INTEGER NOT NULL,
+	leaves     BLOB NOT NULL,
+	edge       BLOB NOT NULL,
+	root       BLOB NOT NULL,
+	checkpoint TEXT NOT NULL,
+	PRIMARY KEY (log, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS audit_entries (
+	log            TEXT NOT NULL,
+	idx            INTEGER NOT NULL,
+	time           TEXT NOT NULL,
+	operation      TEXT NOT NULL,
+	outcome        TEXT NOT NULL,
+	caller         TEXT NOT NULL,
+	basis          TEXT NOT NULL,
+	modified_value TEXT NOT NULL,
+	line           TEXT NOT NULL,
+	PRIMARY KEY (log, idx)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS audit_entries_time ON audit_entries (time);
+CREATE INDEX IF NOT EXISTS audit_entries_subject ON audit_entries (modified_value, time) WHERE modified_value <> '';
+CREATE INDEX IF NOT EXISTS audit_entries_caller ON audit_entries (caller, time);
+CREATE TABLE IF NOT EXISTS audit_logs (log TEXT PRIMARY KEY NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS audit_key (
+	id       INTEGER PRIMARY KEY CHECK (id = 0),
+	verifier TEXT NOT NULL
+) STRICT;`
+
+// readers is how many connections answer reads side by side.
+const readers = 4
+
+// Store is an audit.Store in an SQLite file.
+type Store struct {
+	write       *sql.DB // one connection; nil when opened to read only
+	read        *sql.DB
+	insertPage  *sql.Stmt
+	insertEntry *sql.Stmt
+}
+
+var _ audit.Store = (*Store)(nil)
+
+// Open opens the ledger in a file, making the file (mode 0600) and its tables
+// where they are missing.
+func Open(ctx context.Context, path string) (*Store, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("sqlitelog: open: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("sqlitelog: open: %w", err)
+	}
+	s := &Store{}
+	if err := s.open(ctx, path); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, path string) (err error) {
+	if s.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)")); err != nil {
+		return failure("open", err)
+	}
+	s.write.SetMaxOpenConns(1)
+	if _, err := s.write.ExecContext(ctx, schema); err != nil {
+		return failure("make tables", err)
+	}
+	if s.insertPage, err = s.write.PrepareContext(ctx, `INSERT OR IGNORE INTO audit_pages VALUES (?,?,?,?,?,?,?)`); err != nil {
+		return failure("prepare", err)
+	}
+	if s.insertEntry, err = s.write.PrepareContext(ctx, `INSERT INTO audit_entries VALUES (?,?,?,?,?,?,?,?,?)`); err != nil {
+		return failure("prepare", err)
+	}
+	return s.openReaders(ctx, path, "_pragma=query_only(1)")
+}
+
+// OpenReadOnly opens the ledger in an existing file for a reviewer. Nothing can
+// be written through it; a server may be writing at the same time.
+func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("sqlitelog: open: %w", err)
+	}
+	s := &Store{}
+	if err := s.openReaders(ctx, path, "mode=ro"); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) openReaders(ctx context.Context, path, option string) (err error) {
+	if s.read, err = sql.Open("sqlite", dsn(path, option)); err != nil {
+		return failure("open", err)
+	}
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	var n int
+	err = s.read.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE name = 'audit_pages'`).Scan(&n)
+	if err != nil {
+		return failure("open", err)
+	}
+	if n == 0 {
+		return errors.New("sqlitelog: open: the file holds no ledger")
+	}
+	return nil
+}
+
+// dsn names the file as an SQLite URI, so that no character of the path is taken
+// for an option.
+func dsn(path string, options ...string) string {
+	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+	return "file:" + escaped + "?" + strings.Join(append(options, "_pragma=busy_timeout(5000)"), "&")
+}
+
+// Close closes the file.
+func (s *Store) Close() error {
+	var errs []error
+	for _, db := range []*sql.DB{s.read, s.write} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// failure is an error that says which operation failed and SQLite's code, but
+// none of its text, which may quote what is stored.
+func failure(operation string, err error) error {
+	var e *sqlite.Error
+	switch {
+	case errors.As(err, &e):
+		return fmt.Errorf("sqlitelog: %s: SQLite error %d (%s)", operation, e.Code(), sqlite.ErrorCodeString[e.Code()&0xff])
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("sqlitelog: %s: %w", operation, err)
+	}
+	return fmt.Errorf("sqlitelog: %s failed", operation)
+}

@@ -1,0 +1,225 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// maxQueue bounds what waits for one writer. Beyond it an append fails at once:
+// with the default deadline a longer queue would only make everybody fail later.
+const maxQueue = 16384
+
+// The wait between two tries to find out what became of a commit.
+const (
+	firstRetry = 10 * time.Millisecond
+	lastRetry  = time.Second
+)
+
+// writer commits the entries of one log. Its goroutine takes all that waits and
+// writes it as the next page: one page in flight, never two, because a later
+// page without its predecessor would be a hole that nobody may fill.
+type writer struct {
+	log      Log
+	name     string
+	signer   note.Signer
+	verifier note.Verifier
+	now      func() time.Time
+
+	head head // the goroutine's own
+
+	waiting   atomic.Int64 // entries queued or in flight
+	troubled  atomic.Bool  // a commit's outcome is not known at the moment
+	mu        sync.Mutex
+	queue     []*pending
+	closed    bool
+	wake      chan struct{}
+	commitFor time.Duration // limit of one try
+}
+
+// pending is one entry on its way. Whoever takes it first decides: the
+// goroutine commits it, or the caller gives up and it is never written.
+type pending struct {
+	entry Entry
+	taken atomic.Bool
+	done  chan Result
+}
+
+// Result is the receipt of an entry, or why there is none.
+type Result struct {
+	Receipt Receipt
+	Err     error
+}
+
+func (w *writer) enqueue(items []*pending) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return fmt.Errorf("%w: closed", ErrUnavailable)
+	}
+	if len(w.queue)+len(items) > maxQueue {
+		return fmt.Errorf("%w: too many entries wait", ErrUnavailable)
+	}
+	w.queue = append(w.queue, items...)
+	w.waiting.Add(int64(len(items)))
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// take returns what is to be written next; closed says that nothing will come
+// any more.
+func (w *writer) take() (batch []*pending, closed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for n < len(w.queue) && len(batch) < MaxPageEntries {
+		if w.queue[n].taken.CompareAndSwap(false, true) {
+			batch = append(batch, w.queue[n])
+		} else {
+			w.waiting.Add(-1) // its caller has given up
+		}
+		n++
+	}
+	clear(w.queue[:n])
+	w.queue = w.queue[n:]
+	return batch, w.closed && len(w.queue) == 0
+}
+
+// run commits until the writer is closed and its queue empty, or ctx is done.
+func (w *writer) run(ctx context.Context) {
+	for {
+		batch, closed := w.take()
+		for len(batch) > 0 {
+			batch = batch[w.commit(ctx, batch):]
+		}
+		if closed {
+			return
+		}
+		if w.idle() {
+			select {
+			case <-w.wake:
+			case <-ctx.Done():
+				w.close()
+			}
+		}
+	}
+}
+
+func (w *writer) idle() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue) == 0 && !w.closed
+}
+
+func (w *writer) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// commit writes one page of the batch, answers those whose entries it holds and
+// returns how many they were.
+func (w *writer) commit(ctx context.Context, batch []*pending) int {
+	entries := make([]Entry, len(batch))
+	for i, p := range batch {
+		entries[i] = p.entry
+	}
+	for {
+		page, after, err := w.head.next(entries, w.now(), w.signer)
+		if err != nil {
+			return w.answer(batch, func(int) Result { return Result{Err: err} })
+		}
+		ours, err := w.write(ctx, page)
+		if err != nil {
+			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+			return w.answer(batch, func(int) Result { return Result{Err: err} })
+		}
+		if ours {
+			w.head = after
+			return w.answer(batch[:len(page.Lines)], func(i int) Result {
+				return Result{Receipt: Receipt{page.Log, page.First + int64(i), after.time, page.Leaves[i]}}
+			})
+		}
+	}
+}
+
+func (w *writer) answer(batch []*pending, result func(i int) Result) int {
+	w.waiting.Add(-int64(len(batch))) // first, so that whoever is answered finds the writer idle
+	for i, p := range batch {
+		p.done <- result(i)
+	}
+	return len(batch)
+}
+
+// write commits the page. It returns true when the page is durable, and false
+// when its number went to another writer, whose pages are adopted then. The
+// outcome of a commit that failed is not known until the page is read back, and
+// until then no other page may be tried: the failed one may still arrive. An
+// error means that the writer has to stop, because ctx is done or the log is not
+// what it was.
+func (w *writer) write(ctx context.Context, page Page) (bool, error) {
+	defer w.troubled.Store(false)
+	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
+		err := w.try(ctx, func(ctx context.Context) error { return w.log.Commit(ctx, page) })
+		if err == nil {
+			return true, nil
+		}
+		var ours bool
+		var row *RowError
+		err = w.try(ctx, func(ctx context.Context) (err error) { ours, err = w.adopt(ctx, page); return err })
+		switch {
+		case err == nil:
+			return ours, nil
+		case errors.As(err, &row):
+			return false, err
+		}
+		w.troubled.Store(true)
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(wait/2 + rand.N(wait)): //nolint:gosec // jitter is no secret
+		}
+	}
+}
+
+func (w *writer) try(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, w.commitFor)
+	defer cancel()
+	return f(ctx)
+}
+
+// adopt reads back what stands under the page's number and after it. It returns
+// true if that is the page itself, and false when it moved the head past the
+// pages of another writer; ErrNotFound if nothing is there yet.
+func (w *writer) adopt(ctx context.Context, page Page) (bool, error) {
+	head := w.head
+	for got, err := range w.log.Pages(ctx, page.Log, page.Number) {
+		if err != nil {
+			return false, err
+		}
+		if got.same(page) {
+			return true, nil
+		}
+		if head, _, err = head.follow(got, w.verifier); err != nil {
+			return false, err
+		}
+	}
+	if head.number == page.Number {
+		return false, ErrNotFound
+	}
+	w.head = head
+	return false, nil
+}
