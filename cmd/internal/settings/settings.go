@@ -1,0 +1,70 @@
+// Package settings is how the commands take their settings: every flag has a
+// variable in the environment, and the flags of a client are the same everywhere.
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/piinguin/piinguin/rpc/client"
+)
+
+// EnvName is the variable of a flag: PIINGUIN_ and the flag's name in capitals.
+func EnvName(flag string) string {
+	return "PIINGUIN_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// alias holds the variables that the original Piinguin had under another name.
+var alias = map[string]string{"table-name": "PIINGUIN_DYNAMODB_TABLE"}
+
+// FromEnvironment sets each flag that was not given from its variable, if that is
+// not empty. Its errors name the variable and never quote it.
+func FromEnvironment(flags *pflag.FlagSet, env func(string) string) error {
+	var errs []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed || f.Name == "help" {
+			return
+		}
+		for _, name := range []string{EnvName(f.Name), alias[f.Name]} {
+			if name == "" || env(name) == "" {
+				continue
+			}
+			if flags.Set(f.Name, env(name)) != nil {
+				errs = append(errs, fmt.Errorf("%s is not a valid value of --%s", name, f.Name))
+			}
+			return
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// Client holds the flags that say which server to call, and as whom.
+type Client struct {
+	Host       string
+	Port       int
+	Token      string
+	TimeoutSec int
+}
+
+// AddTo adds the flags.
+func (c *Client) AddTo(flags *pflag.FlagSet) {
+	flags.StringVar(&c.Host, "host", client.DefaultHost, "server's name or address, or a whole `URL` such as https://vault.internal")
+	flags.IntVar(&c.Port, "port", client.DefaultPort, "server's port; not used if --host is a URL")
+	flags.StringVar(&c.Token, "token", "", "bearer token; better set "+EnvName("token")+
+		":\na flag shows in the process list and in the shell's history")
+	flags.IntVar(&c.TimeoutSec, "timeout-sec", int(client.DefaultTimeout/time.Second), "how many `seconds` one call to the server may take")
+}
+
+// Open returns the client of that server.
+func (c *Client) Open() (*client.Client, error) {
+	if c.TimeoutSec < 1 {
+		return nil, errors.New("--timeout-sec is less than 1")
+	}
+	return client.New(client.Config{
+		Host: c.Host, Port: c.Port, Token: client.Token(c.Token), Timeout: time.Duration(c.TimeoutSec) * time.Second,
+	})
+}

@@ -1,0 +1,44 @@
+// Command piinguin-relay carries Snowplow's PII transformation events into a
+// Piinguin server. In AWS Lambda it is the handler of a Kinesis stream; elsewhere
+// it replays files. Run it with --help.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// The exit codes.
+const (
+	exitDone    = 0
+	exitFinding = 1 // a line was quarantined
+	exitFailure = 2 // wrong usage, or something could not be done
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the whole program; env is os.Getenv.
+func run(ctx context.Context, args []string, env func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if env("AWS_LAMBDA_RUNTIME_API") != "" {
+		return serveLambda(ctx, env, stdout)
+	}
+	p := &program{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
+	cmd := p.command()
+	cmd.SetArgs(args)
+	cmd.SetIn(stdin)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	if err := cmd.ExecuteContext(ctx); err != nil {
+		_, _ = fmt.Fprintf(stderr, "piinguin-relay: %v\n", err)
+		return exitFailure
+	}
+	return p.exit
+}

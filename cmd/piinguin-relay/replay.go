@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"github.com/twitchtv/twirp"
+
+	"github.com/piinguin/piinguin/cmd/internal/settings"
+	"github.com/piinguin/piinguin/relay"
+	"github.com/piinguin/piinguin/rpc/client"
+)
+
+const rootHelp = `piinguin-relay carries Snowplow's PII transformation events into a Piinguin
+server, which keeps the way back from each pseudonym to the original value.
+
+In AWS Lambda it is the handler of a Kinesis stream and takes its settings from
+the environment; here it replays files. See: piinguin-relay replay --help`
+
+const replayHelp = `Store the pairs of PII transformation events from files.
+
+A file holds one event a line: Snowplow's enriched TSV of 131 fields, or
+flattened JSON, both in one file if need be. A file compressed by gzip is
+recognised by its content. "-" is standard input.
+
+Events of other kinds are skipped. A line that cannot be read, or that the server
+refuses, is quarantined: it is reported as FILE:LINE: REASON, never by what it
+holds, and the rest goes on. Replaying again is safe: the server keeps the value
+that was observed last, so a second run changes nothing.
+
+Every flag can be set by an environment variable: PIINGUIN_ and the flag's name,
+such as PIINGUIN_HOST, PIINGUIN_PORT, PIINGUIN_TOKEN, PIINGUIN_TIMEOUT_SEC.
+
+Exit codes: 0 all is stored; 1 a line was quarantined; 2 wrong usage, or it could
+not be finished: a file is missing, the server cannot be reached or does not
+accept the token, or it was interrupted. The summary says how far it came.`
+
+const replayExamples = `  export PIINGUIN_TOKEN=dev-writer   # the token of piinguin serve --dev
+  piinguin-relay replay enriched.tsv
+  piinguin-relay replay --host https://vault.internal archive/*.gz
+  aws s3 cp s3://bucket/run.gz - | piinguin-relay replay --json -`
+
+// program is one run of the command.
+type program struct {
+	env            func(string) string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	server settings.Client
+	json   bool
+	exit   int
+}
+
+func (p *program) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "piinguin-relay",
+		Short:         "Carry PII transformation events into Piinguin",
+		Long:          rootHelp,
+		SilenceErrors: true, // run prints them
+		SilenceUsage:  true,
+	}
+	replay := &cobra.Command{
+		Use:                   "replay [flags] FILE...|-",
+		Short:                 "Store the pairs of PII transformation events from files",
+		Long:                  replayHelp,
+		Example:               replayExamples,
+		DisableFlagsInUseLine: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("replay: name a file, or - for standard input; see piinguin-relay replay --help")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := settings.FromEnvironment(cmd.Flags(), p.env); err != nil {
+				return err
+			}
+			return p.replay(cmd.Context(), args)
+		},
+	}
+	p.server.AddTo(replay.Flags())
+	replay.Flags().BoolVar(&p.json, "json", false, "print the summary as a JSON object")
+	root.AddCommand(replay)
+	return root
+}
+
+// replay relays the named inputs and prints the summary, whatever happened.
+func (p *program) replay(ctx context.Context, names []string) error {
+	c, err := p.server.Open()
+	if err != nil {
+		return err
+	}
+	var sum relay.Summary
+	sources, err := openSources(names, p.stdin)
+	if err == nil {
+		sum, err = p.relay(ctx, c, sources)
+	}
+	if sum.Quarantined > 0 {
+		p.exit = exitFinding
+	}
+	return errors.Join(err, p.printSummary(sum))
+}
+
+func (p *program) relay(ctx context.Context, c *client.Client, sources []*source) (relay.Summary, error) {
+	bar := newProgress(p.stderr, sources)
+	r := relay.NewReplay(relay.New(c), func(at relay.Position, reason relay.Reason) {
+		bar.clear()
+		_, _ = fmt.Fprintf(p.stderr, "%s:%d: %s\n", at.File, at.Line, reason)
+	})
+	var err error
+	for _, s := range sources {
+		if err = p.readSource(ctx, r, s, bar); err != nil {
+			break
+		}
+	}
+	if flushed := r.Flush(ctx); err == nil {
+		err = flushed
+	}
+	closeSources(sources)
+	bar.clear()
+	var failure *relay.Failure
+	if errors.As(err, &failure) {
+		err = explain(failure, c.Address())
+	}
+	return r.Summary(), err
+}
+
+// explain adds to a failure what can be done about it here.
+func explain(f *relay.Failure, address string) error {
+	switch f.Code {
+	case twirp.Unauthenticated, twirp.PermissionDenied:
+		return fmt.Errorf("%w; server %s, token of %s or --token", f, address, settings.EnvName("token"))
+	case twirp.Unavailable, twirp.BadRoute:
+		return fmt.Errorf("%w; server %s, see --host and --port", f, address)
+	default:
+		return fmt.Errorf("%w; server %s", f, address)
+	}
+}
+
+func (p *program) readSource(ctx context.Context, r *relay.Replay, s *source, bar *progress) error {
+	in, err := s.open(ctx, bar)
+	if err == nil {
+		err = r.Read(ctx, s.name, in)
+	}
+	var failure *relay.Failure
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil: // what the interrupt did to the input says nothing
+		return errors.New("interrupted")
+	case errors.As(err, &failure):
+		return failure
+	default:
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+}

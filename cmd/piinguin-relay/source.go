@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+const stdinName = "-"
+
+// source is one input. Its file is closed between the check and its turn, so that
+// any number of files can be named; what is not a regular file, such as a pipe of
+// the shell, can be opened once only and stays open.
+type source struct {
+	name string
+	in   io.Reader // standard input, or the open file; nil until its turn
+	file *os.File  // what to close
+	size int64     // in bytes; -1 if not known
+}
+
+// openSources checks that all inputs can be read before any of them is.
+func openSources(names []string, stdin io.Reader) ([]*source, error) {
+	var sources []*source
+	var errs []error
+	seenStdin := false
+	for _, name := range names {
+		if name == stdinName {
+			if seenStdin {
+				errs = append(errs, errors.New("standard input can be read once only"))
+			}
+			seenStdin = true
+			sources = append(sources, &source{name: "stdin", in: stdin, size: -1})
+			continue
+		}
+		s, err := checkFile(name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		sources = append(sources, s)
+	}
+	if len(errs) > 0 {
+		closeSources(sources)
+		return nil, errors.Join(errs...)
+	}
+	return sources, nil
+}
+
+func checkFile(name string) (*source, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, errors.Join(err, f.Close())
+	case info.IsDir():
+		return nil, errors.Join(fmt.Errorf("%s is a directory", name), f.Close())
+	case !info.Mode().IsRegular():
+		return &source{name: name, in: f, file: f, size: -1}, nil
+	}
+	return &source{name: name, size: info.Size()}, f.Close()
+}
+
+func closeSources(sources []*source) {
+	for _, s := range sources {
+		if s.file != nil {
+			_ = s.file.Close() // it was only read
+			s.file = nil
+		}
+	}
+}
+
+// open begins an input's turn. What it returns ends with ctx, even while it waits
+// for a pipe, and is decompressed if it begins as gzip does.
+func (s *source) open(ctx context.Context, bar *progress) (io.Reader, error) {
+	if s.in == nil {
+		f, err := os.Open(s.name)
+		if err != nil {
+			return nil, err
+		}
+		s.in, s.file = f, f
+	}
+	in := s.in
+	if s.size < 0 {
+		in = interruptible(ctx, in)
+	}
+	buffered := bufio.NewReader(bar.count(in))
+	// No line begins so: the second byte is not UTF-8. An input of one byte or none
+	// is an error here and none to the reader that follows.
+	if magic, err := buffered.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
+		return buffered, nil
+	}
+	return gzip.NewReader(buffered)
+}
+
+// interruptible ends a read that waits, when ctx ends; the read itself is left to
+// wait until the process ends.
+func interruptible(ctx context.Context, in io.Reader) io.Reader {
+	out, feed := io.Pipe()
+	go func() {
+		_, err := io.Copy(feed, in)
+		_ = feed.CloseWithError(err) // nil is io.EOF
+	}()
+	context.AfterFunc(ctx, func() { _ = feed.CloseWithError(ctx.Err()) })
+	return out
+}

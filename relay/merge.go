@@ -1,0 +1,115 @@
+package relay
+
+import (
+	"slices"
+
+	"github.com/twitchtv/twirp"
+
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+)
+
+// fate is what became of one pair. The zero fate acknowledges nothing.
+type fate int
+
+const (
+	failed     fate = iota // not known to be stored
+	refused                // the server will never take it
+	merged                 // not sent: a newer pair of the same modified value was
+	superseded             // the server has a newer one, or the value was erased since
+	stored
+)
+
+// pair is one record on its way, with the event that it came from.
+type pair struct {
+	event  int // index into the batch
+	record *piinguinv1.PiiRecord
+	fate   fate
+	code   twirp.ErrorCode // why this pair alone failed, if the server said so
+}
+
+// batch is the pairs of some events, merged by modified value.
+type batch struct {
+	all    []*pair
+	newest []*pair            // one for each modified value
+	older  map[string][]*pair // the others by modified value, oldest first
+}
+
+// merge keeps of each modified value the pair that was observed last, and of
+// those observed at once the one that came last: what the server would keep.
+func merge(events []Event) batch {
+	b := batch{older: map[string][]*pair{}}
+	var order []string
+	for i, e := range events {
+		for _, r := range e.records {
+			p := &pair{event: i, record: r}
+			if _, ok := b.older[r.ModifiedValue]; !ok {
+				order = append(order, r.ModifiedValue)
+			}
+			b.older[r.ModifiedValue] = append(b.older[r.ModifiedValue], p)
+			b.all = append(b.all, p)
+		}
+	}
+	for _, value := range order {
+		pairs := b.older[value]
+		slices.SortStableFunc(pairs, func(x, y *pair) int {
+			return x.record.ObservedAt.AsTime().Compare(y.record.ObservedAt.AsTime())
+		})
+		last := len(pairs) - 1
+		b.newest = append(b.newest, pairs[last])
+		b.older[value] = pairs[:last]
+	}
+	return b
+}
+
+// settle decides about the pairs that were merged away, once their newest is
+// decided. If the server has the newest they are done; if the newest failed they
+// come again with it. If it was refused they must stand for themselves after all:
+// settle returns them, oldest first of each modified value.
+func (b batch) settle() (unmerged []*pair) {
+	for _, p := range b.newest {
+		older := b.older[p.record.ModifiedValue]
+		switch p.fate {
+		case stored, superseded:
+			for _, o := range older {
+				o.fate = merged
+			}
+		case refused:
+			unmerged = append(unmerged, older...)
+		}
+	}
+	return unmerged
+}
+
+// result counts the fates.
+func (b batch) result(events int) Result {
+	r := Result{Outcomes: slices.Repeat([]Outcome{Finished}, events), Pairs: len(b.all)}
+	for _, p := range b.all {
+		outcome := Finished
+		switch p.fate {
+		case failed:
+			r.Failed++
+			outcome = Unfinished
+		case refused:
+			r.Refused++
+			outcome = Refused
+		case merged:
+			r.Merged++
+		case superseded:
+			r.Superseded++
+		case stored:
+			r.Stored++
+		}
+		r.Outcomes[p.event] = min(r.Outcomes[p.event], outcome)
+	}
+	return r
+}
+
+// failure is that of the first pair which alone failed, or nil.
+func (b batch) failure() error {
+	for _, p := range b.all {
+		if p.fate == failed && p.code != "" {
+			return failureOf(p.code)
+		}
+	}
+	return nil
+}

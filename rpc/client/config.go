@@ -1,0 +1,118 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// What a zero Config means.
+const (
+	DefaultHost    = "127.0.0.1"
+	DefaultPort    = 8080
+	DefaultTimeout = 10 * time.Second
+)
+
+// Config says which server to call, and as whom. The zero Config is a server on
+// this machine that is called without a token.
+type Config struct {
+	// Host is a name or an IP address, which is called by plain HTTP on Port, or a
+	// whole URL such as https://vault.internal, which then says everything and
+	// Port is not used. A URL may carry a path before /twirp. DefaultHost if empty.
+	Host string
+	// Port is 1 to 65535. DefaultPort if 0.
+	Port int
+	// Token is the bearer token of the caller. Without one no Authorization header
+	// is sent. Over plain HTTP anyone on the way can read it.
+	Token Token
+	// Timeout bounds one call from connecting to the last byte of the answer.
+	// DefaultTimeout if 0. A context that ends earlier ends the call.
+	Timeout time.Duration
+	// HTTPClient is a client to derive from, for a private certificate authority,
+	// a client certificate or tracing. Its Timeout and CheckRedirect are not used.
+	// Optional; the default keeps enough connections for many callers at once.
+	HTTPClient *http.Client
+}
+
+// Token is a bearer token. It prints as [redacted] under every fmt verb and in
+// every text encoding; string(token) is the way to its value.
+type Token string
+
+const redacted = "[redacted]"
+
+// Format implements fmt.Formatter.
+func (Token) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// MarshalText implements encoding.TextMarshaler, and so serves JSON and loggers.
+func (Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Validate says what is wrong with a Config, by the name of the field and never
+// by its value: a URL may hold a password.
+func (c Config) Validate() error {
+	_, err := c.base()
+	return err
+}
+
+// base checks the whole Config and returns the server's base URL.
+func (c Config) base() (string, error) {
+	if c.Timeout < 0 {
+		return "", errors.New("client: Timeout is negative")
+	}
+	if strings.ContainsFunc(string(c.Token), func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", errors.New("client: Token holds a space, a line end or another character that no token has")
+	}
+	if strings.Contains(c.Host, "://") {
+		return baseOfURL(c.Host)
+	}
+	return baseOfName(c.Host, c.Port)
+}
+
+func baseOfURL(host string) (string, error) {
+	u, err := url.Parse(host)
+	switch {
+	case err != nil: // its text quotes the URL
+		return "", errors.New("client: Host is not a valid URL")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return "", errors.New("client: Host is a URL of another scheme than http or https")
+	case u.Hostname() == "":
+		return "", errors.New("client: Host is a URL without a host")
+	case u.User != nil:
+		return "", errors.New("client: Host is a URL with a user; use Token")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return "", errors.New("client: Host is a URL with a query or a fragment")
+	}
+	return strings.TrimRight(u.String(), "/"), nil
+}
+
+func baseOfName(host string, port int) (string, error) {
+	if host == "" {
+		host = DefaultHost
+	}
+	if port == 0 {
+		port = DefaultPort
+	}
+	if port < 1 || port > 65535 {
+		return "", errors.New("client: Port is not 1 to 65535")
+	}
+	if _, err := netip.ParseAddr(host); err != nil && strings.Contains(host, ":") {
+		return "", errors.New("client: Host is neither a name nor an IP address; a port goes into Port")
+	}
+	base := (&url.URL{Scheme: "http", Host: net.JoinHostPort(host, strconv.Itoa(port))}).String()
+	if u, err := url.Parse(base); err != nil || u.Hostname() != host {
+		return "", errors.New("client: Host is neither a name, an IP address nor a URL")
+	}
+	return base, nil
+}
+
+func (c Config) timeout() time.Duration {
+	if c.Timeout == 0 {
+		return DefaultTimeout
+	}
+	return c.Timeout
+}
