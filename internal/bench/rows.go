@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/audit/dynamolog"
+	"github.com/piinguin/piinguin/audit/sqlitelog"
+	"github.com/piinguin/piinguin/rpc/client"
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+	"github.com/piinguin/piinguin/server"
+	"github.com/piinguin/piinguin/server/dynamostore"
+	"github.com/piinguin/piinguin/server/identity"
+	"github.com/piinguin/piinguin/server/sqlitestore"
+	"github.com/piinguin/piinguin/server/store"
+)
+
+// records is how many records are read from.
+const records = 1000
+
+func keyOf(worker int) string { return "bench-" + strconv.Itoa(worker%records) }
+
+// rowsOf sets everything up; done takes it down.
+func rowsOf(ctx context.Context, endpoint, dir string) (rows []row, done func(), err error) {
+	var closers []func()
+	done = func() {
+		for _, c := range closers {
+			c()
+		}
+	}
+	add := func(name, base string, s piinguinv1.Piinguin, handler http.Handler) error {
+		if handler == nil {
+			handler = piinguinv1.NewPiinguinServer(s)
+		}
+		once, stop, err := reader(handler)
+		if err != nil {
+			return err
+		}
+		closers = append(closers, stop)
+		rows = append(rows, row{name, once, base})
+		return nil
+	}
+	if err := add("twirp echo", "", echo{}, nil); err != nil {
+		return nil, done, err
+	}
+	sqlite, err := onSQLite(ctx, filepath.Join(dir, "bench.db"))
+	if err != nil {
+		return nil, done, err
+	}
+	if err := add("audited read, SQLite", "twirp echo", nil, sqlite); err != nil {
+		return nil, done, err
+	}
+	db := dynamoClient(endpoint)
+	raw, err := rawDynamo(ctx, db)
+	if err != nil {
+		return nil, done, err
+	}
+	rows = append(rows, raw)
+	dynamo, stop, err := onDynamo(ctx, db)
+	if err != nil {
+		return nil, done, err
+	}
+	closers = append(closers, stop)
+	return rows, done, add("audited read, DynamoDB", raw.name, nil, dynamo)
+}
+
+// echo is the least that a Twirp server can do.
+type echo struct{ piinguinv1.Piinguin }
+
+func (echo) ReadPiiRecord(_ context.Context, req *piinguinv1.ReadPiiRecordRequest) (*piinguinv1.ReadPiiRecordResponse, error) {
+	return &piinguinv1.ReadPiiRecordResponse{PiiRecord: &piinguinv1.PiiRecord{
+		ModifiedValue: req.GetModifiedValue(), OriginalValue: "somebody@example.com",
+	}}, nil
+}
+
+// reader serves the handler on loopback and reads through the protobuf client.
+func reader(handler http.Handler) (func(context.Context, int) error, func(), error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	h := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	go func() { _ = h.Serve(listener) }()
+	c, err := client.New(client.Config{Host: "http://" + listener.Addr().String(), Token: "dev-reader"})
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(ctx context.Context, worker int) error {
+		_, err := c.ReadPiiRecord(ctx, &piinguinv1.ReadPiiRecordRequest{
+			ModifiedValue: keyOf(worker), ProcessingBasis: piinguinv1.LawfulBasisForProcessing_CONTRACT, Purpose: "bench",
+		})
+		return err
+	}, func() { _ = h.Close() }, nil
+}
+
+// audited is the whole server over an engine.
+func audited(ctx context.Context, records store.Store, log audit.Store, logs int) (http.Handler, error) {
+	if err := fill(ctx, records); err != nil {
+		return nil, err
+	}
+	key, err := audit.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	ledger, err := audit.Open(ctx, audit.Config{Store: log, Key: key, Logs: logs})
+	if err != nil {
+		return nil, err
+	}
+	s, err := server.New(server.Config{Ledger: ledger, Store: records, Callers: identity.DevTokens()})
+	if err != nil {
+		return nil, err
+	}
+	return s.Handler(), nil
+}
+
+func fill(ctx context.Context, s store.Store) error {
+	var batch []store.Record
+	for i := range records {
+		batch = append(batch, store.Record{
+			ModifiedValue: keyOf(i), Original: store.NewOriginal("somebody@example.com"), ObservedAt: time.Now(),
+		})
+		if len(batch) < store.MaxBatch && i < records-1 {
+			continue
+		}
+		for _, r := range s.Put(ctx, batch) {
+			if r.Err != nil {
+				return r.Err
+			}
+		}
+		batch = nil
+	}
+	return nil
+}
+
+func onSQLite(ctx context.Context, path string) (http.Handler, error) {
+	records, err := sqlitestore.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	log, err := sqlitelog.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return audited(ctx, records, log, 1)
+}
+
+func dynamoClient(endpoint string) *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{
+		Region: "eu-central-1", BaseEndpoint: &endpoint,
+		Credentials: credentials.NewStaticCredentialsProvider("bench", "bench", ""),
+		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+			t.MaxIdleConns, t.MaxIdleConnsPerHost = 256, 256
+		}),
+	})
+}
+
+func onDynamo(ctx context.Context, db *dynamodb.Client) (http.Handler, func(), error) {
+	table, auditTable := newName("records"), newName("audit")
+	for _, schema := range []*dynamodb.CreateTableInput{dynamostore.Schema(table), dynamolog.Schema(auditTable)} {
+		if _, err := db.CreateTable(ctx, schema); err != nil {
+			return nil, nil, err
+		}
+	}
+	log := dynamolog.New(db, auditTable)
+	deriving, stop := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() { log.Derive(deriving) })
+	handler, err := audited(ctx, dynamostore.New(db, table), log, 4)
+	return handler, func() { stop(); done.Wait() }, err
+}
+
+func newName(of string) string { return fmt.Sprintf("bench-%s-%d", of, time.Now().UnixNano()) }
+
+// rawDynamo reads an item and writes an audit item with the SDK and nothing else:
+// what a program without group commit would do at the least.
+func rawDynamo(ctx context.Context, db *dynamodb.Client) (row, error) {
+	table := newName("raw")
+	if _, err := db.CreateTable(ctx, dynamostore.Schema(table)); err != nil {
+		return row{}, err
+	}
+	if err := fill(ctx, dynamostore.New(db, table)); err != nil {
+		return row{}, err
+	}
+	return row{name: "raw GetItem, then PutItem", once: func(ctx context.Context, worker int) error {
+		out, err := db.GetItem(ctx, &dynamodb.GetItemInput{
+			TableName: &table, ConsistentRead: aws.Bool(true),
+			Key: map[string]types.AttributeValue{"modifiedValue": &types.AttributeValueMemberS{Value: keyOf(worker)}},
+		})
+		if err != nil {
+			return err
+		}
+		if out.Item == nil {
+			return errors.New("the record is not there")
+		}
+		_, err = db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{
+			"modifiedValue": &types.AttributeValueMemberS{Value: "audit-" + rand.Text()},
+			"entry":         &types.AttributeValueMemberS{Value: entryOfUsualSize},
+		}})
+		return err
+	}}, nil
+}
+
+// entryOfUsualSize has as many bytes as a usual entry of the ledger.
+var entryOfUsualSize = fmt.Sprintf("%0300d", 0)

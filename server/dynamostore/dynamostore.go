@@ -1,0 +1,113 @@
+// Package dynamostore keeps records in a DynamoDB table. A table of the original
+// Piinguin (HASH key modifiedValue, attribute originalValue) works as it is.
+//
+// A put is one conditional PutItem: the engine itself decides by the rule of package
+// store, so any number of servers may share a table. Reads are strongly consistent.
+// Items are built and read by hand: a marshaler would store what an Original prints as.
+package dynamostore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/piinguin/piinguin/server/store"
+)
+
+// API is what a Store needs of a *dynamodb.Client.
+type API interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
+	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+}
+
+// sideBySide is how many requests of one call are under way at once.
+const sideBySide = 32
+
+// Store is a store.Store in a DynamoDB table.
+type Store struct {
+	api    API
+	table  string
+	single gatherer // reads of one key
+}
+
+var _ store.Store = (*Store)(nil)
+
+// New returns the records in a table, made by CreateTable or by the original
+// Piinguin. The client's own retries and time-outs apply to each request.
+func New(client API, table string) *Store {
+	s := &Store{api: client, table: table}
+	s.single.fetch = s.fetch
+	return s
+}
+
+// Ready implements store.Store: it reads a key, as every request does, and takes
+// no value from the table.
+func (s *Store) Ready(ctx context.Context) error {
+	_, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.table, Key: keyOf("ready"), ConsistentRead: aws.Bool(true),
+		ProjectionExpression: aws.String(attrModifiedValue),
+	})
+	if err != nil {
+		return failure(ctx, "GetItem", err)
+	}
+	return nil
+}
+
+// eachKey calls one for each of n items: those of different keys side by side,
+// those of the same key one after the other as they were given.
+func eachKey(n int, key func(i int) string, one func(i int)) {
+	items := make(map[string][]int, n)
+	for i := range n {
+		items[key(i)] = append(items[key(i)], i)
+	}
+	var group errgroup.Group
+	group.SetLimit(sideBySide)
+	for _, same := range items {
+		group.Go(func() error {
+			for _, i := range same {
+				one(i)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // each result holds its own error
+}
+
+// failure classifies an SDK error by a fixed text and the service's code. The SDK's
+// own text is kept out: it may quote an item. An end of the context is told by the
+// context itself, as a time-out inside the client looks the same in err.
+func failure(ctx context.Context, operation string, err error) error {
+	if ctxErr := ctx.Err(); ctxErr != nil {
+		return fmt.Errorf("dynamostore: %s: %w", operation, ctxErr)
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) && isCode(api.ErrorCode()) {
+		return fmt.Errorf("%w: %s: %s", store.ErrUnavailable, operation, api.ErrorCode())
+	}
+	return fmt.Errorf("%w: %s: no answer", store.ErrUnavailable, operation)
+}
+
+// isCode reports whether a text looks like an error code: whoever answers in the
+// service's place, a proxy for one, may put anything there.
+func isCode(text string) bool {
+	notLetter := func(r rune) bool { return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') }
+	return text != "" && len(text) <= 64 && !strings.ContainsFunc(text, notLetter)
+}
+
+// refusedItem returns the item that a write's condition refused.
+func refusedItem(err error) (item, bool) {
+	var refused *types.ConditionalCheckFailedException
+	if !errors.As(err, &refused) {
+		return nil, false
+	}
+	return refused.Item, true
+}

@@ -1,0 +1,130 @@
+package dynamostore_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/piinguin/piinguin/internal/dynamotest"
+	"github.com/piinguin/piinguin/server/dynamostore"
+)
+
+func describe(t *testing.T, table string) *types.TableDescription {
+	t.Helper()
+	out, err := dynamotest.Client(t).DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Table
+}
+
+// TestCreateTable runs twice on DynamoDB Local, which has no backups and says so.
+func TestCreateTable(t *testing.T) {
+	table, client := dynamotest.Table(t, "records"), dynamotest.Client(t)
+	for range 2 {
+		notes, err := dynamostore.CreateTable(t.Context(), client, table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(notes) != 1 || !strings.Contains(notes[0], "point-in-time recovery") {
+			t.Errorf("notes %q, want one on point-in-time recovery", notes)
+		}
+		got := describe(t, table)
+		if got.BillingModeSummary == nil || got.BillingModeSummary.BillingMode != types.BillingModePayPerRequest || !aws.ToBool(got.DeletionProtectionEnabled) {
+			t.Errorf("billing %v, deletion protection %v; want on demand, and protected", got.BillingModeSummary, aws.ToBool(got.DeletionProtectionEnabled))
+		}
+		_, err = client.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: &table, DeletionProtectionEnabled: aws.Bool(false)})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestCreateTableRefusesAnotherKey(t *testing.T) {
+	table, client := dynamotest.Table(t, "records"), dynamotest.Client(t)
+	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: &table, BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String("modifiedValue"), AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: aws.String("n"), AttributeType: types.ScalarAttributeTypeN},
+		},
+		KeySchema: []types.KeySchemaElement{
+			{AttributeName: aws.String("modifiedValue"), KeyType: types.KeyTypeHash},
+			{AttributeName: aws.String("n"), KeyType: types.KeyTypeRange},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = dynamostore.CreateTable(t.Context(), client, table)
+	const want = "has the key HASH modifiedValue S, RANGE n N, and must have HASH modifiedValue S"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("CreateTable over a table with another key: %v, want %q", err, want)
+	}
+	if aws.ToBool(describe(t, table).DeletionProtectionEnabled) {
+		t.Error("a table that is not ours was changed")
+	}
+}
+
+func TestCreateTableFails(t *testing.T) {
+	for _, op := range []string{"CreateTable", "DescribeTable", "DescribeContinuousBackups"} {
+		client := dynamotest.FaultyClient(t, func(o string, _ int) dynamotest.Fault {
+			if o == op {
+				return dynamotest.Fault{Status: 400, Code: "AccessDeniedException", Message: canary}
+			}
+			return dynamotest.Fault{}
+		})
+		_, err := dynamostore.CreateTable(t.Context(), client, dynamotest.Table(t, "records"))
+		wantUnavailable(t, "CreateTable", err, op+": AccessDeniedException")
+	}
+}
+
+// backups adds to DynamoDB Local the backups of AWS, which are not there at first.
+type backups struct {
+	*dynamodb.Client
+	status  types.PointInTimeRecoveryStatus
+	notYet  int // how many updates are refused before one is done
+	updates int
+}
+
+func (b *backups) DescribeContinuousBackups(context.Context, *dynamodb.DescribeContinuousBackupsInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeContinuousBackupsOutput, error) {
+	return &dynamodb.DescribeContinuousBackupsOutput{ContinuousBackupsDescription: &types.ContinuousBackupsDescription{
+		PointInTimeRecoveryDescription: &types.PointInTimeRecoveryDescription{PointInTimeRecoveryStatus: b.status},
+	}}, nil
+}
+
+func (b *backups) UpdateContinuousBackups(_ context.Context, in *dynamodb.UpdateContinuousBackupsInput, _ ...func(*dynamodb.Options)) (*dynamodb.UpdateContinuousBackupsOutput, error) {
+	if b.updates++; b.updates <= b.notYet {
+		return nil, &types.ContinuousBackupsUnavailableException{}
+	}
+	if aws.ToBool(in.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled) {
+		b.status = types.PointInTimeRecoveryStatusEnabled
+	}
+	return &dynamodb.UpdateContinuousBackupsOutput{}, nil
+}
+
+func TestCreateTableTurnsRecoveryOn(t *testing.T) {
+	client := &backups{Client: dynamotest.Client(t), status: types.PointInTimeRecoveryStatusDisabled, notYet: 2}
+	table := dynamotest.Table(t, "records")
+	for range 2 {
+		notes, err := dynamostore.CreateTable(t.Context(), client, table)
+		if err != nil || len(notes) != 0 {
+			t.Fatalf("CreateTable: %q, %v", notes, err)
+		}
+		if client.status != types.PointInTimeRecoveryStatusEnabled || client.updates != 3 {
+			t.Errorf("recovery %s after %d requests, want it enabled after 3, once", client.status, client.updates)
+		}
+	}
+}
+
+func TestCreateTableLeavesWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := dynamostore.CreateTable(ctx, dynamotest.Client(t), dynamotest.Table(t, "records")); err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
+		t.Errorf("CreateTable with a canceled context: %v", err)
+	}
+}

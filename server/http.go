@@ -1,0 +1,159 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/twitchtv/twirp"
+
+	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/server/identity"
+)
+
+// access is what is known of a request: everything that a log line may hold.
+type access struct {
+	requestID string
+	method    string // of the API; empty for a route that is none
+	code      string // Twirp's; empty is success
+	caller    identity.Caller
+	log       string // of the latest receipt
+	index     int64
+	items     int // of a batch
+}
+
+type accessKey struct{}
+
+// accessOf returns the request's access. Every request of Handler has one.
+func accessOf(ctx context.Context) *access {
+	a, ok := ctx.Value(accessKey{}).(*access)
+	if !ok {
+		panic("server: a call from outside Handler")
+	}
+	return a
+}
+
+// appended notes the receipt for the log line.
+func (a *access) appended(r audit.Receipt) { a.log, a.index = r.Log, r.Index }
+
+// observe gives every request an id and a deadline, logs and counts it, and turns
+// a panic into a plain internal error: net/http would log its value.
+func (s *Server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := s.now()
+		a := &access{requestID: newRequestID()}
+		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), accessKey{}, a), requestTimeout)
+		defer cancel()
+		r = r.WithContext(ctx)
+		w.Header().Set("X-Request-Id", a.requestID)
+		defer func() {
+			if p := recover(); p != nil {
+				s.log.Error().Str("request_id", a.requestID).Str("method", a.method).Msg("panic")
+				if a.code == "" {
+					writeError(w, r, failInternal)
+				}
+			}
+			if strings.HasPrefix(r.URL.Path, "/twirp/") {
+				s.finish(a, s.now().Sub(start))
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) finish(a *access, took time.Duration) {
+	code := a.code
+	if code == "" {
+		code = "ok"
+	}
+	method := a.method
+	if method == "" {
+		method = "none"
+	}
+	s.metrics.requests.WithLabelValues(method, code).Inc()
+	s.metrics.seconds.WithLabelValues(method).Observe(took.Seconds())
+	line := s.log.Info().Str("method", method).Str("code", code).Dur("duration_ms", took).
+		Str("request_id", a.requestID)
+	if a.caller.Name != "" {
+		line = line.Str("caller", a.caller.Name)
+	}
+	if a.log != "" {
+		line = line.Str("log", a.log).Int64("index", a.index)
+	}
+	if a.items > 0 {
+		line = line.Int("items", a.items)
+	}
+	line.Msg("request")
+}
+
+// newRequestID is random and ours: an id from the caller could hold anything.
+func newRequestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(b[:])
+}
+
+// limitBody refuses a body over MaxBody by name, before anything is decoded.
+func (s *Server) limitBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > MaxBody {
+			writeError(w, r, failBody)
+			return
+		}
+		body := http.MaxBytesReader(w, r.Body, MaxBody)
+		if r.ContentLength < 0 {
+			// Its length is not known before it is read.
+			all, err := io.ReadAll(body)
+			var tooLarge *http.MaxBytesError
+			if errors.As(err, &tooLarge) {
+				writeError(w, r, failBody)
+				return
+			}
+			if err != nil {
+				writeError(w, r, failCanceled)
+				return
+			}
+			body = io.NopCloser(bytes.NewReader(all))
+		}
+		r.Body = body
+		next.ServeHTTP(w, r)
+	})
+}
+
+// authenticate lets only known callers through. Nobody unknown can make the
+// ledger grow: they get a log line and a metric.
+func (s *Server) authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		if !strings.EqualFold(scheme, "Bearer") || token == "" {
+			w.Header().Set("WWW-Authenticate", "Bearer") // RFC 6750 section 3
+			writeError(w, r, failUnauthenticated)
+			return
+		}
+		caller, err := s.callers.Authenticate(strings.TrimSpace(token))
+		if err != nil {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			writeError(w, r, failUnauthenticated)
+			return
+		}
+		accessOf(r.Context()).caller = caller
+		next.ServeHTTP(w, r)
+	})
+}
+
+// recordMethod and recordError are Twirp hooks.
+func recordMethod(ctx context.Context) (context.Context, error) {
+	accessOf(ctx).method, _ = twirp.MethodName(ctx)
+	return ctx, nil
+}
+
+func recordError(ctx context.Context, e twirp.Error) context.Context {
+	accessOf(ctx).code = string(e.Code())
+	return ctx
+}

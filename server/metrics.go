@@ -1,0 +1,39 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics counts. Labels come from closed sets: the API's methods and Twirp's codes.
+type metrics struct {
+	registry    *prometheus.Registry
+	requests    *prometheus.CounterVec
+	seconds     *prometheus.HistogramVec
+	auditFailed prometheus.Counter
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "piinguin_requests_total", Help: "Requests by method and Twirp code.",
+		}, []string{"method", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "piinguin_request_seconds", Help: "Duration of requests in seconds.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
+		}, []string{"method"}),
+		auditFailed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "piinguin_audit_append_failures_total",
+			Help: "Entries that were not durable within the deadline; nothing was released for them.",
+		}),
+	}
+	m.registry.MustRegister(m.requests, m.seconds, m.auditFailed)
+	return m
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}

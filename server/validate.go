@@ -1,0 +1,127 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+	"github.com/piinguin/piinguin/server/store"
+)
+
+// Limits of the API, in bytes.
+const (
+	maxModifiedValue = 128
+	maxOriginalValue = 32 << 10
+	maxText          = 512
+)
+
+// checkText returns what is wrong with a text field, or nil.
+func checkText(field, value string, limit int) *failure {
+	switch {
+	case len(value) > limit:
+		return invalid(field, "too_long", fmt.Sprintf("must be at most %d bytes", limit))
+	case !utf8.ValidString(value):
+		return invalid(field, "not_utf8", "must be UTF-8")
+	case strings.ContainsFunc(value, unicode.IsControl):
+		return invalid(field, "control_character", "must not hold control characters")
+	}
+	return nil
+}
+
+func checkModifiedValue(field, value string) *failure {
+	if value == "" {
+		return invalid(field, "required", "is required")
+	}
+	return checkText(field, value, maxModifiedValue)
+}
+
+// checkItems checks how many items a batch has.
+func checkItems(field string, n int) *failure {
+	switch {
+	case n == 0:
+		return invalid(field, "required", "needs at least one item")
+	case n > store.MaxBatch:
+		return invalid(field, "too_many", fmt.Sprintf("must have at most %d items", store.MaxBatch))
+	}
+	return nil
+}
+
+// statement is what a reader states for a read.
+type statement interface {
+	GetProcessingBasis() piinguinv1.LawfulBasisForProcessing
+	GetPurpose() string
+	GetReference() string
+	GetOnBehalfOf() string
+}
+
+func checkStatement(req statement) *failure {
+	basis := req.GetProcessingBasis()
+	if basis == piinguinv1.LawfulBasisForProcessing_LAWFUL_BASIS_UNSPECIFIED {
+		return invalid("processing_basis", "required",
+			"is required: CONSENT, CONTRACT, LEGAL_OBLIGATION, VITAL_INTERESTS, PUBLIC_TASK or LEGITIMATE_INTERESTS")
+	}
+	if _, known := piinguinv1.LawfulBasisForProcessing_name[int32(basis)]; !known {
+		return invalid("processing_basis", "unknown", "is not a lawful basis of GDPR Art. 6(1)")
+	}
+	return firstFailure(
+		checkText("purpose", req.GetPurpose(), maxText),
+		checkText("reference", req.GetReference(), maxText),
+		checkText("on_behalf_of", req.GetOnBehalfOf(), maxText))
+}
+
+func firstFailure(failures ...*failure) *failure {
+	for _, f := range failures {
+		if f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// recordOf checks a record to store and returns it. Unlike every other text, an
+// original value may hold control characters: refusing one would lose it.
+func recordOf(r *piinguinv1.PiiRecord, now time.Time) (store.Record, *failure) {
+	if r == nil {
+		return store.Record{}, invalid("pii_record", "required", "is required")
+	}
+	src := r.GetSource()
+	f := firstFailure(
+		checkModifiedValue("modified_value", r.GetModifiedValue()),
+		checkText("source.field_name", src.GetFieldName(), maxText),
+		checkText("source.json_path", src.GetJsonPath(), maxText),
+		checkText("source.schema", src.GetSchema(), maxText),
+		checkText("source.hash_function", src.GetHashFunction(), maxText),
+		checkText("source.parent_event_id", src.GetParentEventId(), maxText))
+	switch {
+	case f != nil:
+	case len(r.GetOriginalValue()) > maxOriginalValue:
+		f = invalid("original_value", "too_long", fmt.Sprintf("must be at most %d bytes", maxOriginalValue))
+	case !utf8.ValidString(r.GetOriginalValue()):
+		f = invalid("original_value", "not_utf8", "must be UTF-8")
+	}
+	observed := now
+	if at := r.GetObservedAt(); f == nil && at != nil {
+		observed = at.AsTime()
+		switch {
+		case !at.IsValid():
+			f = invalid("observed_at", "not_a_time", "must be a time of the years 1 to 9999")
+		case observed.After(now.Add(futureLimit)):
+			f = invalid("observed_at", "in_the_future", "must be at most one hour after the server's time")
+		}
+	}
+	if f != nil {
+		return store.Record{}, f
+	}
+	return store.Record{
+		ModifiedValue: r.GetModifiedValue(),
+		Original:      store.NewOriginal(r.GetOriginalValue()),
+		ObservedAt:    observed,
+		Source: store.Source{
+			FieldName: src.GetFieldName(), JSONPath: src.GetJsonPath(), Schema: src.GetSchema(),
+			HashFunction: src.GetHashFunction(), ParentEventID: src.GetParentEventId(),
+		},
+	}, nil
+}
