@@ -1,0 +1,74 @@
+package main_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var shell = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+
+// Every command in a page's sh blocks works as it is written, in order, in one
+// shell: the tour of the README and the calls of docs/api.md.
+func TestDocs(t *testing.T) {
+	for _, c := range []struct {
+		page  string
+		holds []string
+	}{
+		{"README.md", []string{
+			`"original_value":"456"`, "processing_basis_required", "role_required", "stored       12", "exit code 1",
+			"curiosity", "dev-reader", "leaf_hash", "The ledger is whole.", "piinguin-1+",
+		}},
+		{"docs/api.md", []string{`"original_value":"john@acme.com"`, `"erased":true`, `"not_found"`, `"reference":"INV-2026-1"`, "checkpoint"}},
+	} {
+		t.Run(c.page, func(t *testing.T) {
+			in := &install{dir: t.TempDir(), env: os.Environ(), store: "sqlite:piinguin-dev/piinguin.db"}
+			p := in.start(t)
+			out := runPage(t, in, p, c.page)
+			for _, want := range c.holds {
+				if !strings.Contains(out, want) {
+					t.Errorf("the commands do not print %q", want)
+				}
+			}
+			if t.Failed() {
+				t.Log(out)
+			}
+		})
+	}
+}
+
+func runPage(t *testing.T, in *install, p *process, page string) string {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, target := range map[string]string{"bin": binaries, "relay": filepath.Join(root, "relay")} {
+		if err := os.Symlink(target, filepath.Join(in.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var script bytes.Buffer
+	script.WriteString("set -e\n")
+	for _, block := range shell.FindAllSubmatch(text, -1) {
+		script.Write(block[1])
+	}
+	address := strings.TrimPrefix(p.address, "http://")
+	_, port, _ := strings.Cut(address, ":")
+	commands := strings.ReplaceAll(script.String(), "localhost:8080", address)
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", commands)
+	cmd.Dir, cmd.Env = in.dir, append(in.env, "PIINGUIN_PORT="+port)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: %v", page, err)
+	}
+	return string(out)
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/logging"
+	"github.com/spf13/pflag"
+
+	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/audit/dynamolog"
+	"github.com/piinguin/piinguin/audit/sqlitelog"
+	"github.com/piinguin/piinguin/server/dynamostore"
+	"github.com/piinguin/piinguin/server/sqlitestore"
+	"github.com/piinguin/piinguin/server/store"
+)
+
+const (
+	defaultStore   = "sqlite:piinguin.db"
+	sqlitePrefix   = "sqlite:"
+	dynamodbEngine = "dynamodb"
+
+	// dynamodbLogs is how many logs a server writes on DynamoDB, where a commit
+	// takes milliseconds; on SQLite one log is as fast as the disk.
+	dynamodbLogs = 4
+
+	// connections is how many idle connections to DynamoDB are kept. With the two
+	// that net/http keeps, concurrent calls spend their time on TLS handshakes.
+	connections = 256
+)
+
+// where holds the flags that say where records and ledger are kept.
+type where struct {
+	store      string
+	table      string
+	auditTable string
+}
+
+func (w *where) addTo(flags *pflag.FlagSet, store, usage string) {
+	flags.StringVar(&w.store, "store", store, usage)
+	w.addTables(flags)
+}
+
+func (w *where) addTables(flags *pflag.FlagSet) {
+	flags.StringVar(&w.table, "table-name", "piinguin", "DynamoDB `table` of the records; also "+"PIINGUIN_DYNAMODB_TABLE")
+	flags.StringVar(&w.auditTable, "audit-table-name", "piinguin-audit", "DynamoDB `table` of the ledger")
+}
+
+// sqlite returns the path of an SQLite store, or says that it is DynamoDB.
+func (w *where) sqlite() (path string, isSQLite bool, err error) {
+	path, isSQLite = strings.CutPrefix(w.store, sqlitePrefix)
+	switch {
+	case isSQLite && path != "":
+		return path, true, nil
+	case w.store == dynamodbEngine:
+		return "", false, nil
+	}
+	return "", false, errors.New("--store must be sqlite:PATH or dynamodb")
+}
+
+// engine is where a server keeps its records and its ledger.
+type engine struct {
+	records store.Store
+	ledger  audit.Store
+	logs    int
+	close   func() error
+}
+
+// open opens the engine of a server.
+func (w *where) open(ctx context.Context) (*engine, error) {
+	path, isSQLite, err := w.sqlite()
+	if err != nil {
+		return nil, err
+	}
+	if isSQLite {
+		return openSQLite(ctx, path)
+	}
+	client, err := dynamoClient(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, table := range []string{w.table, w.auditTable} {
+		if _, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &table}); err != nil {
+			return nil, fmt.Errorf("DynamoDB table %s: %w; `piinguin tables create` makes it", table, awsFailure(err))
+		}
+	}
+	ledger := dynamolog.New(client, w.auditTable)
+	deriving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var done sync.WaitGroup
+	done.Go(func() { ledger.Derive(deriving) })
+	return &engine{
+		records: dynamostore.New(client, w.table), ledger: ledger, logs: dynamodbLogs,
+		close: func() error { stop(); done.Wait(); return nil },
+	}, nil
+}
+
+func openSQLite(ctx context.Context, path string) (*engine, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the store's folder: %w", err)
+	}
+	records, err := sqlitestore.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	ledger, err := sqlitelog.Open(ctx, path)
+	if err != nil {
+		return nil, errors.Join(err, records.Close())
+	}
+	return &engine{
+		records: records, ledger: ledger, logs: 1,
+		close: func() error { return errors.Join(ledger.Close(), records.Close()) },
+	}, nil
+}
+
+// review opens the ledger for a reviewer, to read only.
+func (w *where) review(ctx context.Context) (audit.Store, func() error, error) {
+	path, isSQLite, err := w.sqlite()
+	if err != nil {
+		return nil, nil, err
+	}
+	if isSQLite {
+		ledger, err := sqlitelog.OpenReadOnly(ctx, path)
+		if err != nil {
+			return nil, nil, err
+		}
+		return ledger, ledger.Close, nil
+	}
+	client, err := dynamoClient(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return dynamolog.New(client, w.auditTable), func() error { return nil }, nil
+}
+
+// dynamoClient makes a client from the SDK's own settings: AWS_REGION,
+// AWS_ENDPOINT_URL_DYNAMODB, roles and profiles.
+func dynamoClient(ctx context.Context) (*dynamodb.Client, error) {
+	pool := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConns, t.MaxIdleConnsPerHost = connections, connections
+	})
+	// The SDK logs nothing: its warnings are not ours to word.
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(pool), config.WithLogger(logging.Nop{}))
+	if err != nil {
+		return nil, fmt.Errorf("AWS settings: %w", err)
+	}
+	if cfg.Region == "" {
+		return nil, errors.New("AWS settings: no region; set AWS_REGION")
+	}
+	return dynamodb.NewFromConfig(cfg), nil
+}

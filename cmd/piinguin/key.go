@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/piinguin/piinguin/audit"
+)
+
+// openKey reads the ledger's signing key, or makes it on the first run. It makes
+// none for a ledger that has one already: a key that was lost must not be
+// replaced in silence.
+func openKey(ctx context.Context, path string, ledger audit.Store) (audit.Key, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if errors.Is(err, fs.ErrNotExist) {
+		_, err := ledger.VerifierKey(ctx)
+		switch {
+		case err == nil:
+			return audit.Key{}, fmt.Errorf("the ledger has a key, but --audit-key %s is not there", path)
+		case !errors.Is(err, audit.ErrNotFound):
+			return audit.Key{}, err
+		}
+		return makeKey(path)
+	}
+	if err != nil {
+		return audit.Key{}, fmt.Errorf("--audit-key: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return audit.Key{}, fmt.Errorf("--audit-key: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return audit.Key{}, fmt.Errorf("--audit-key %s can be read by others than its owner; chmod 600 it", path)
+	}
+	key, err := audit.ParseKey(string(text))
+	if err != nil {
+		return audit.Key{}, fmt.Errorf("--audit-key %s: %w", path, err)
+	}
+	return key, nil
+}
+
+// makeKey writes a new key so that a crash leaves a whole file or none, and no
+// server that starts at the same moment overwrites it.
+func makeKey(path string) (audit.Key, error) {
+	key, err := audit.GenerateKey(rand.Reader)
+	if err != nil {
+		return audit.Key{}, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".audit-key-*") // mode 0600
+	if err != nil {
+		return audit.Key{}, fmt.Errorf("make the audit key: %w", err)
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	_, err = f.WriteString(key.Text() + "\n")
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Link(f.Name(), path)
+	}
+	if err != nil {
+		return audit.Key{}, fmt.Errorf("make the audit key: %w", err)
+	}
+	return key, nil
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/twitchtv/twirp"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+func addJSON(cmd *cobra.Command, asJSON *bool) {
+	cmd.Flags().BoolVar(asJSON, "json", false, "print JSON")
+}
+
+// printJSON prints an answer as the server's JSON API has it.
+func printJSON(w io.Writer, m proto.Message) error {
+	out, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(m)
+	if err != nil {
+		return errors.New("the answer cannot be written as JSON")
+	}
+	_, err = fmt.Fprintf(w, "%s\n", out)
+	return err
+}
+
+// table prints rows in columns.
+func table(w io.Writer, rows [][]string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		_, _ = fmt.Fprintln(t, strings.TrimRight(strings.Join(row, "\t"), "\t")) // Flush returns the error
+	}
+	return t.Flush()
+}
+
+func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// parseTime reads a time or a day, which begins at midnight UTC.
+func parseTime(s string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, errors.New("must be a time as 2026-01-31T12:00:00Z or a day as 2026-01-31")
+}
+
+// enum reads a value of the contract by its name, in any case; empty is none.
+func enum(flag, name string, values map[string]int32) (int32, error) {
+	if name == "" {
+		return 0, nil
+	}
+	if v := values[strings.ToUpper(name)]; v != 0 {
+		return v, nil
+	}
+	var names []string
+	for n, v := range values {
+		if v != 0 {
+			names = append(names, n)
+		}
+	}
+	sort.Slice(names, func(i, j int) bool { return values[names[i]] < values[names[j]] })
+	return 0, fmt.Errorf("--%s must be one of %s", flag, strings.Join(names, ", "))
+}
+
+// rpcFailure says what a server answered, by code and text.
+func rpcFailure(err error) error {
+	var t twirp.Error
+	if !errors.As(err, &t) {
+		return err
+	}
+	if t.Meta("reason") == "" { // not from our server
+		return fmt.Errorf("the server could not be asked (%s): %s", t.Code(), t.Msg())
+	}
+	return fmt.Errorf("%s: %s (%s)", t.Code(), t.Msg(), t.Meta("reason"))
+}

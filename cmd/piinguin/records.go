@@ -1,0 +1,170 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/piinguin/piinguin/cmd/internal/settings"
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+)
+
+// maxInput is above the server's limit of an original value, so that the server
+// and not a cut says that it is too long.
+const maxInput = 64 << 10
+
+func createCommand() *cobra.Command {
+	var server settings.Client
+	var asJSON bool
+	var source piinguinv1.Source
+	var observedAt string
+	cmd := &cobra.Command{
+		Use:   "create MODIFIED_VALUE [ORIGINAL_VALUE]",
+		Short: "Store a value",
+		Long: `Store the original value behind a modified value. Without ORIGINAL_VALUE it is
+read from standard input, without the last newline: an argument shows in the
+process list and in the shell's history.`,
+		Example: `  printf %s alex@acme.com | piinguin create 7d8a4beae5bc9d31`,
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			record := &piinguinv1.PiiRecord{ModifiedValue: args[0]}
+			if !proto.Equal(&source, &piinguinv1.Source{}) {
+				record.Source = &source
+			}
+			var err error
+			if record.OriginalValue, err = original(args[1:], cmd.InOrStdin()); err != nil {
+				return err
+			}
+			if observedAt != "" {
+				at, err := parseTime(observedAt)
+				if err != nil {
+					return fmt.Errorf("--observed-at %w", err)
+				}
+				record.ObservedAt = timestamppb.New(at)
+			}
+			c, err := server.Open()
+			if err != nil {
+				return err
+			}
+			out, err := c.CreatePiiRecord(cmd.Context(), &piinguinv1.CreatePiiRecordRequest{PiiRecord: record})
+			if err != nil {
+				return rpcFailure(err)
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), out)
+			}
+			became := "stored"
+			switch {
+			case out.GetSuperseded():
+				became = "superseded: a newer value stands there, or it was erased since"
+			case out.GetReplaced():
+				became = "replaced"
+			}
+			return table(cmd.OutOrStdout(), [][]string{{"modified_value", args[0]}, {"result", became}, receiptRow(out.GetReceipt())})
+		},
+	}
+	server.AddTo(cmd.Flags())
+	addJSON(cmd, &asJSON)
+	cmd.Flags().StringVar(&observedAt, "observed-at", "", "when the value was seen at its source, as RFC 3339 `time`; default now")
+	cmd.Flags().StringVar(&source.FieldName, "field-name", "", "`field` of the event that held the value")
+	return cmd
+}
+
+// original returns the value of the argument, or what stands in the input.
+func original(args []string, in io.Reader) (string, error) {
+	if len(args) == 1 {
+		return args[0], nil
+	}
+	raw, err := io.ReadAll(io.LimitReader(in, maxInput))
+	if err != nil {
+		return "", fmt.Errorf("read the original value: %w", err)
+	}
+	return strings.TrimSuffix(string(raw), "\n"), nil
+}
+
+func readCommand() *cobra.Command {
+	var server settings.Client
+	var asJSON bool
+	var basis string
+	var req piinguinv1.ReadPiiRecordRequest
+	cmd := &cobra.Command{
+		Use:     "read MODIFIED_VALUE --basis BASIS",
+		Short:   "Read a value; the reading is recorded",
+		Example: `  piinguin read 7d8a4beae5bc9d31 --basis CONTRACT --purpose "send the invoice" --reference INV-2026-1`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			req.ModifiedValue = args[0]
+			value, err := enum("basis", basis, piinguinv1.LawfulBasisForProcessing_value)
+			if err != nil {
+				return err
+			}
+			req.ProcessingBasis = piinguinv1.LawfulBasisForProcessing(value)
+			c, err := server.Open()
+			if err != nil {
+				return err
+			}
+			out, err := c.ReadPiiRecord(cmd.Context(), &req)
+			if err != nil {
+				return rpcFailure(err)
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), out)
+			}
+			r := out.GetPiiRecord()
+			rows := [][]string{{"modified_value", r.GetModifiedValue()}, {"original_value", r.GetOriginalValue()}}
+			if r.GetObservedAt() != nil {
+				rows = append(rows, []string{"observed_at", formatTime(r.GetObservedAt().AsTime())})
+			}
+			if name := r.GetSource().GetFieldName(); name != "" {
+				rows = append(rows, []string{"field_name", name})
+			}
+			return table(cmd.OutOrStdout(), append(rows, receiptRow(out.GetReceipt())))
+		},
+	}
+	server.AddTo(cmd.Flags())
+	addJSON(cmd, &asJSON)
+	cmd.Flags().StringVar(&basis, "basis", "", "lawful `basis` (GDPR Art. 6(1)), required: CONSENT, CONTRACT, LEGAL_OBLIGATION,\nVITAL_INTERESTS, PUBLIC_TASK or LEGITIMATE_INTERESTS")
+	cmd.Flags().StringVar(&req.Purpose, "purpose", "", "what the value is needed for")
+	cmd.Flags().StringVar(&req.Reference, "reference", "", "ticket or case number")
+	cmd.Flags().StringVar(&req.OnBehalfOf, "on-behalf-of", "", "whom you act for")
+	return cmd
+}
+
+func deleteCommand() *cobra.Command {
+	var server settings.Client
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "delete MODIFIED_VALUE",
+		Short: "Erase a value; a tombstone keeps it erased",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := server.Open()
+			if err != nil {
+				return err
+			}
+			out, err := c.DeletePiiRecord(cmd.Context(), &piinguinv1.DeletePiiRecordRequest{ModifiedValue: args[0]})
+			if err != nil {
+				return rpcFailure(err)
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), out)
+			}
+			became := "erased"
+			if !out.GetErased() {
+				became = "no value was there; a tombstone is now"
+			}
+			return table(cmd.OutOrStdout(), [][]string{{"modified_value", args[0]}, {"result", became}, receiptRow(out.GetReceipt())})
+		},
+	}
+	server.AddTo(cmd.Flags())
+	addJSON(cmd, &asJSON)
+	return cmd
+}
+
+func receiptRow(r *piinguinv1.AuditReceipt) []string {
+	return []string{"audit_entry", fmt.Sprintf("%s/%d at %s", r.GetLog(), r.GetIndex(), formatTime(r.GetTime().AsTime()))}
+}
