@@ -83,8 +83,8 @@ type Store interface {
 	Log
 	Index
 
-	// Register makes a log known to Logs. Registering again changes nothing. A log takes
-	// entries only once it is registered.
+	// Register makes a log known to Logs. Registering again changes nothing. The
+	// Ledger registers a log that has its OPEN page, before it takes any other entry.
 	Register(ctx context.Context, log string) error
 	// KeepVerifierKey keeps a signed-note verifier key beside the logs, unless one
 	// is kept, and returns the one that is kept.

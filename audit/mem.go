@@ -30,6 +30,7 @@ func (m *Mem) Commit(ctx context.Context, p Page) error {
 	if taken {
 		return ErrTaken
 	}
+	p.entries = nil // an engine keeps lines only
 	m.pages[p.Log] = slices.Insert(m.pages[p.Log], at, p)
 	return nil
 }

@@ -38,15 +38,21 @@ type Page struct {
 	// Faults is what a driver found while reading the rows of the lines: missing
 	// ones (their line is nil), or fields beside a line that differ from it. A page with faults is evidence only.
 	Faults []*RowError
+
+	entries []Entry // of a page that was formed here: its lines need no parsing
 }
 
 // Size returns how many entries the log has after the page.
 func (p Page) Size() int64 { return p.First + int64(len(p.Lines)) }
 
-// Entries parses the page's lines.
+// Entries returns the entries of the page's lines. The error is a *RowError. The
+// entries are not to be changed.
 func (p Page) Entries() ([]Entry, error) {
-	if len(p.Faults) > 0 {
+	switch {
+	case len(p.Faults) > 0:
 		return nil, p.Faults[0]
+	case p.entries != nil:
+		return p.entries, nil
 	}
 	entries := make([]Entry, len(p.Lines))
 	for i, line := range p.Lines {
@@ -101,7 +107,7 @@ func (h head) next(entries []Entry, now time.Time, signer note.Signer) (Page, he
 			break
 		}
 		leaf := LeafHash(line)
-		p.Lines, p.Leaves = append(p.Lines, line), append(p.Leaves, leaf)
+		p.Lines, p.Leaves, p.entries = append(p.Lines, line), append(p.Leaves, leaf), append(p.entries, e)
 		after.edge = after.edge.grow(after.size, leaf)
 		after.size++
 	}

@@ -13,6 +13,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/pflag"
 
@@ -156,4 +157,14 @@ func dynamoClient(ctx context.Context) (*dynamodb.Client, error) {
 		return nil, errors.New("AWS settings: no region; set AWS_REGION")
 	}
 	return dynamodb.NewFromConfig(cfg), nil
+}
+
+// awsFailure keeps of an SDK error what an operator needs: AWS's code and text for
+// operations on tables, which know no item.
+func awsFailure(err error) error {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
+	}
+	return err
 }

@@ -41,7 +41,7 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// New returns the records in a table, made by CreateTable or by the original
+// New returns the records in a table, made by EnsureTable or by the original
 // Piinguin. The client's own retries and time-outs apply to each request.
 func New(client API, table string) *Store {
 	s := &Store{api: client, table: table}

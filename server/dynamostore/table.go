@@ -25,16 +25,6 @@ type TableAPI interface {
 // tableTime bounds the making of a table. AWS takes some ten seconds.
 const tableTime = 5 * time.Minute
 
-// CreateTable makes the table of the records, as EnsureTable does.
-func CreateTable(ctx context.Context, client TableAPI, table string) (notes []string, err error) {
-	return EnsureTable(ctx, client, &dynamodb.CreateTableInput{
-		TableName:            &table,
-		BillingMode:          types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String(attrModifiedValue), AttributeType: types.ScalarAttributeTypeS}},
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String(attrModifiedValue), KeyType: types.KeyTypeHash}},
-	})
-}
-
 // EnsureTable makes a table, waits until it is active, and protects it:
 // point-in-time recovery and deletion protection. It is safe to run again. A
 // table that exists with the same key is protected and otherwise left as it is; one

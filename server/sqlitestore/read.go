@@ -71,7 +71,7 @@ func scan(rows *sql.Rows) (key string, result store.GetResult, err error) {
 	}
 	r.Original = store.NewOriginal(original)
 	if r.ObservedAt, err = store.ParseTime(observed); err != nil {
-		return r.ModifiedValue, store.GetResult{Err: errRow}, nil
+		return r.ModifiedValue, store.GetResult{Err: errRow}, nil //nolint:nilerr // the row's fault is its result
 	}
 	return r.ModifiedValue, store.GetResult{Record: r}, nil
 }

@@ -1,0 +1,56 @@
+package audittest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/piinguin/piinguin/audit"
+)
+
+// bigPage commits the largest page there is, onto a tree whose edge is long.
+func bigPage(t *testing.T, s audit.Store) {
+	big := batch(1000, audit.MaxPageEntries)
+	for i := range big {
+		big[i].Purpose = strings.Repeat("p", 280)
+	}
+	pages := newPages(t, batch(0, 254), big)
+	if last := pages[len(pages)-1]; len(pages) != 3 || len(last.Edge) != 9 || len(last.Lines[0]) < 450 {
+		t.Fatalf("%d pages, the last with %d hashes in its edge and lines of %d bytes; want 3, 9, 450", len(pages), len(last.Edge), len(last.Lines[0]))
+	}
+	mustKeep(t, s)
+	mustCommit(t, s, pages...)
+	if diff := diffPages(pages, pagesOf(t, s, "piinguin-1", 0)); diff != "" {
+		t.Errorf("pages (-want +got):\n%s", diff)
+	}
+	mustHaveSizes(t, s, map[string]int64{"piinguin-1": 511})
+}
+
+// characters are kept to the byte, wherever they stand, and queries find them.
+func characters(t *testing.T, s audit.Store) {
+	texts := []string{
+		"\u2028\u2029", "😀\U0010ffff", "<>&", `"quoted" \back\\slash`, "'; DROP TABLE audit_pages; --",
+		"ÄÖÜ e\u0301 \u00e9", "\ufffd\ufeff\ue000", "{}[]:,", "%s %_*?", " leading and trailing ", "MIXED case", "mixed CASE", "0", "null", "1e3",
+	}
+	entries := make([]audit.Entry, len(texts))
+	for i, text := range texts {
+		entries[i] = audit.Entry{
+			Operation: audit.Read, Outcome: audit.Granted, Caller: text, Authentication: text, OnBehalfOf: text,
+			Purpose: text, Reference: text, ModifiedValue: text, RequestID: text,
+		}
+	}
+	pages := newPages(t, entries)
+	mustKeep(t, s)
+	mustCommit(t, s, pages...)
+	if diff := diffPages(pages, pagesOf(t, s, "piinguin-1", 0)); diff != "" {
+		t.Errorf("pages (-want +got):\n%s", diff)
+	}
+	for i, text := range texts {
+		for _, q := range []audit.Query{{ModifiedValue: text, Limit: 9}, {Caller: text, Limit: 9}} {
+			got, err := s.List(t.Context(), q)
+			if err != nil || len(got) != 1 || got[0].Index != int64(i)+1 {
+				t.Errorf("List by %+q: %d entries, %v; want entry %d alone", text, len(got), err, i+1)
+			}
+		}
+	}
+	mustBeWhole(t, s)
+}
