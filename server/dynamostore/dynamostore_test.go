@@ -123,7 +123,7 @@ func TestTableOfTheOriginal(t *testing.T) {
 	wantErase(t, s, "c", 5, true)
 	wantErase(t, s, "c", 6, false)
 
-	if _, err := dynamostore.CreateTable(t.Context(), client, table); err != nil {
+	if _, err := dynamostore.EnsureTable(t.Context(), client, dynamostore.Schema(table)); err != nil {
 		t.Errorf("CreateTable where the original's table is: %v", err)
 	}
 	wantRecord(t, s, store.Record{ModifiedValue: "d", Original: store.NewOriginal("Zoë 🐧")})
@@ -191,7 +191,9 @@ func TestForeignItems(t *testing.T) {
 	putItem(t, table, whole(func(it item) { it["erasedAt"] = text(store.FormatTime(at(6))) }))
 	wantNothing(t, s, "k")
 	wantPut(t, s, record("k", 5), store.Superseded)
-	putItem(t, table, whole(func(it item) { it["observedAt"], it["erasedAt"] = text(store.FormatTime(at(7))), text(store.FormatTime(at(6))) }))
+	putItem(t, table, whole(func(it item) {
+		it["observedAt"], it["erasedAt"] = text(store.FormatTime(at(7))), text(store.FormatTime(at(6)))
+	}))
 	other := record("k", 7)
 	other.Original = store.NewOriginal("other")
 	wantPut(t, s, other, store.Superseded)

@@ -16,58 +16,56 @@ import (
 )
 
 var (
-	refused = errors.New("connection refused while sending " + canary)
 	lost    = dynamotest.Fault{Err: errors.New("connection reset after " + canary), Apply: true}
-	notSent = dynamotest.Fault{Err: refused}
+	notSent = dynamotest.Fault{Err: errors.New("connection refused while sending " + canary)}
 )
 
 // newFaultyStore returns a Store whose first requests of an operation go wrong, the
 // SDK making up to 3 attempts.
-func newFaultyStore(t *testing.T, op string, faults ...dynamotest.Fault) (*dynamostore.Store, string) {
+func newFaultyStore(t *testing.T, op string, faults ...dynamotest.Fault) *dynamostore.Store {
 	t.Helper()
-	table := newTestTable(t)
 	return dynamostore.New(dynamotest.FaultyClient(t, func(o string, call int) dynamotest.Fault {
 		if o == op && call <= len(faults) {
 			return faults[call-1]
 		}
 		return dynamotest.Fault{}
-	}), table), table
+	}), newTestTable(t))
 }
 
 func TestPutLosesReplies(t *testing.T) {
 	// The SDK tries again and is refused, for its own record stands there.
-	s, _ := newFaultyStore(t, "PutItem", lost)
+	s := newFaultyStore(t, "PutItem", lost)
 	wantPut(t, s, record("k", 1), store.Replaced)
 	wantRecord(t, s, record("k", 1))
 
-	s, _ = newFaultyStore(t, "PutItem", dynamotest.Fault{}, lost, lost)
+	s = newFaultyStore(t, "PutItem", dynamotest.Fault{}, lost, lost)
 	wantPut(t, s, record("k", 1), store.Stored)
 	wantPut(t, s, record("k", 2), store.Replaced)
 	wantPut(t, s, record("k", 1), store.Superseded)
 
-	s, _ = newFaultyStore(t, "PutItem", lost, lost, lost)
+	s = newFaultyStore(t, "PutItem", lost, lost, lost)
 	wantUnavailable(t, "Put", s.Put(t.Context(), []store.Record{record("k", 1)})[0].Err, "PutItem")
 	wantPut(t, s, record("k", 1), store.Replaced)
 	wantRecord(t, s, record("k", 1))
 
-	s, _ = newFaultyStore(t, "PutItem", notSent, dynamotest.Throttled)
+	s = newFaultyStore(t, "PutItem", notSent, dynamotest.Throttled)
 	wantPut(t, s, record("k", 1), store.Stored)
 }
 
 func TestEraseLosesReplies(t *testing.T) {
 	// The SDK tries again and finds a tombstone: its own.
-	s, _ := newFaultyStore(t, "UpdateItem", lost)
+	s := newFaultyStore(t, "UpdateItem", lost)
 	wantPut(t, s, record("k", 1), store.Stored)
 	wantErase(t, s, "k", 2, true)
 	wantErase(t, s, "k", 2, false)
 	wantNothing(t, s, "k")
 
 	// Nothing is there, and the reply to the second request, the tombstone's, is lost.
-	s, _ = newFaultyStore(t, "UpdateItem", dynamotest.Fault{}, lost)
+	s = newFaultyStore(t, "UpdateItem", dynamotest.Fault{}, lost)
 	wantErase(t, s, "k", 2, false)
 	wantPut(t, s, record("k", 2), store.Superseded)
 
-	s, _ = newFaultyStore(t, "UpdateItem", lost, lost, lost)
+	s = newFaultyStore(t, "UpdateItem", lost, lost, lost)
 	wantPut(t, s, record("k", 1), store.Stored)
 	wantUnavailable(t, "Erase", s.Erase(t.Context(), []string{"k"}, at(2))[0].Err, "UpdateItem")
 	wantNothing(t, s, "k")
@@ -199,7 +197,7 @@ func TestContextEnds(t *testing.T) {
 // caller's context goes on.
 func TestClientTimeoutIsNoContextError(t *testing.T) {
 	late := dynamotest.Fault{Err: context.DeadlineExceeded}
-	s, _ := newFaultyStore(t, "GetItem", late, late, late)
+	s := newFaultyStore(t, "GetItem", late, late, late)
 	err := s.Get(t.Context(), []string{"k"})[0].Err
 	wantUnavailable(t, "Get", err, "GetItem")
 	if errors.Is(err, context.DeadlineExceeded) {

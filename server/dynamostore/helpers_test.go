@@ -36,7 +36,7 @@ func record(key string, n int64) store.Record {
 func newTestTable(t *testing.T) string {
 	t.Helper()
 	table := dynamotest.Table(t, "records")
-	if _, err := dynamostore.CreateTable(t.Context(), dynamotest.Client(t), table); err != nil {
+	if _, err := dynamostore.EnsureTable(t.Context(), dynamotest.Client(t), dynamostore.Schema(table)); err != nil {
 		t.Fatal(err)
 	}
 	return table

@@ -22,11 +22,11 @@ func describe(t *testing.T, table string) *types.TableDescription {
 	return out.Table
 }
 
-// TestCreateTable runs twice on DynamoDB Local, which has no backups and says so.
-func TestCreateTable(t *testing.T) {
+// TestEnsureTable runs twice on DynamoDB Local, which has no backups and says so.
+func TestEnsureTable(t *testing.T) {
 	table, client := dynamotest.Table(t, "records"), dynamotest.Client(t)
 	for range 2 {
-		notes, err := dynamostore.CreateTable(t.Context(), client, table)
+		notes, err := dynamostore.EnsureTable(t.Context(), client, dynamostore.Schema(table))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func TestCreateTable(t *testing.T) {
 	}
 }
 
-func TestCreateTableRefusesAnotherKey(t *testing.T) {
+func TestEnsureTableRefusesAnotherKey(t *testing.T) {
 	table, client := dynamotest.Table(t, "records"), dynamotest.Client(t)
 	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: &table, BillingMode: types.BillingModePayPerRequest,
@@ -60,7 +60,7 @@ func TestCreateTableRefusesAnotherKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = dynamostore.CreateTable(t.Context(), client, table)
+	_, err = dynamostore.EnsureTable(t.Context(), client, dynamostore.Schema(table))
 	const want = "has the key HASH modifiedValue S, RANGE n N, and must have HASH modifiedValue S"
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("CreateTable over a table with another key: %v, want %q", err, want)
@@ -70,7 +70,7 @@ func TestCreateTableRefusesAnotherKey(t *testing.T) {
 	}
 }
 
-func TestCreateTableFails(t *testing.T) {
+func TestEnsureTableFails(t *testing.T) {
 	for _, op := range []string{"CreateTable", "DescribeTable", "DescribeContinuousBackups"} {
 		client := dynamotest.FaultyClient(t, func(o string, _ int) dynamotest.Fault {
 			if o == op {
@@ -78,7 +78,7 @@ func TestCreateTableFails(t *testing.T) {
 			}
 			return dynamotest.Fault{}
 		})
-		_, err := dynamostore.CreateTable(t.Context(), client, dynamotest.Table(t, "records"))
+		_, err := dynamostore.EnsureTable(t.Context(), client, dynamostore.Schema(dynamotest.Table(t, "records")))
 		wantUnavailable(t, "CreateTable", err, op+": AccessDeniedException")
 	}
 }
@@ -107,11 +107,11 @@ func (b *backups) UpdateContinuousBackups(_ context.Context, in *dynamodb.Update
 	return &dynamodb.UpdateContinuousBackupsOutput{}, nil
 }
 
-func TestCreateTableTurnsRecoveryOn(t *testing.T) {
+func TestEnsureTableTurnsRecoveryOn(t *testing.T) {
 	client := &backups{Client: dynamotest.Client(t), status: types.PointInTimeRecoveryStatusDisabled, notYet: 2}
 	table := dynamotest.Table(t, "records")
 	for range 2 {
-		notes, err := dynamostore.CreateTable(t.Context(), client, table)
+		notes, err := dynamostore.EnsureTable(t.Context(), client, dynamostore.Schema(table))
 		if err != nil || len(notes) != 0 {
 			t.Fatalf("CreateTable: %q, %v", notes, err)
 		}
@@ -121,10 +121,10 @@ func TestCreateTableTurnsRecoveryOn(t *testing.T) {
 	}
 }
 
-func TestCreateTableLeavesWithItsContext(t *testing.T) {
+func TestEnsureTableLeavesWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := dynamostore.CreateTable(ctx, dynamotest.Client(t), dynamotest.Table(t, "records")); err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
+	if _, err := dynamostore.EnsureTable(ctx, dynamotest.Client(t), dynamostore.Schema(dynamotest.Table(t, "records"))); err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
 		t.Errorf("CreateTable with a canceled context: %v", err)
 	}
 }
