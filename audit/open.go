@@ -83,4 +83,3 @@ func (w *writer) begin(ctx context.Context, key VerifierKey) error {
 	}
 	return nil
 }
-

@@ -23,7 +23,7 @@ func TestEdge(t *testing.T) {
 	})
 	var e edge
 	for n := range int64(2000) {
-		leaf := tlog.RecordHash(binary.BigEndian.AppendUint64(nil, uint64(n))) //nolint:gosec // not negative
+		leaf := tlog.RecordHash(binary.BigEndian.AppendUint64(nil, uint64(n)))
 		hashes, err := tlog.StoredHashesForRecordHash(n, leaf, read)
 		if err != nil {
 			t.Fatal(err)

@@ -78,14 +78,15 @@ func (r *Report) storedKey(ctx context.Context, s Store, logs []string) (*Verifi
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, fmt.Errorf("audit: read the kept verifier key: %w", err)
 	}
-	kept, keyErr := ParseVerifierKey(text)
+	kept, err := ParseVerifierKey(text)
+	isKey := err == nil
 	var other *VerifierKey // the first that a log names and that is not the kept one
 	for _, log := range logs {
 		named, err := namedKey(ctx, s, log)
 		switch {
 		case err != nil:
 			return nil, err
-		case named != nil && keyErr == nil && named.Equal(kept):
+		case named != nil && isKey && named.Equal(kept):
 			if text != kept.Text(KeyName) {
 				r.Findings = append(r.Findings, &RowError{KeyRow, "it is not as it was written"})
 			}
@@ -98,7 +99,7 @@ func (r *Report) storedKey(ctx context.Context, s Store, logs []string) (*Verifi
 	case other != nil:
 		r.Findings = append(r.Findings, &RowError{KeyRow, "it is not the key that the logs name"})
 		return other, nil
-	case keyErr != nil:
+	case !isKey:
 		r.Findings = append(r.Findings, &RowError{KeyRow, "missing or not a key"})
 		return nil, nil
 	}

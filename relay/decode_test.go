@@ -210,7 +210,7 @@ func TestEventDoesNotPrint(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 		wantNoCanary(t, verb, fmt.Sprintf(verb, e), fmt.Sprintf(verb, &e), fmt.Sprintf(verb, []relay.Event{e}))
 	}
-	text, err := json.Marshal(e)
+	text, err := json.Marshal(e) //nolint:staticcheck // that nothing is exported is what is tested
 	if err != nil {
 		t.Fatal(err)
 	}

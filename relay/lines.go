@@ -3,6 +3,7 @@ package relay
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 )
 
@@ -33,9 +34,9 @@ func (l *lineReader) next() (line []byte, tooLong bool, err error) {
 			l.buf, tooLong = l.buf[:0], true
 		}
 		switch {
-		case err == bufio.ErrBufferFull:
+		case errors.Is(err, bufio.ErrBufferFull):
 			continue
-		case err == nil, err == io.EOF && (len(l.buf) > 0 || tooLong):
+		case err == nil, errors.Is(err, io.EOF) && (len(l.buf) > 0 || tooLong):
 			return trimEnd(l.buf), tooLong, nil
 		default:
 			return nil, false, err

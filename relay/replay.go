@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/twitchtv/twirp"
@@ -57,7 +58,7 @@ func (p *Replay) Read(ctx context.Context, name string, in io.Reader) error {
 			return &Failure{twirp.Canceled, "interrupted"}
 		}
 		line, tooLong, err := lines.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -39,8 +39,23 @@ func (x *tamperer) remove(t *testing.T, it item) {
 	}
 }
 
-func partitionOf(it item) string { return it["partition"].(*types.AttributeValueMemberS).Value }
-func numberOf(it item) string    { return it["number"].(*types.AttributeValueMemberN).Value }
+func partitionOf(it item) string { return textOf(it, "partition") }
+
+func textOf(it item, name string) string {
+	v, ok := it[name].(*types.AttributeValueMemberS)
+	if !ok {
+		panic("no text attribute " + name)
+	}
+	return v.Value
+}
+
+func numberOf(it item) string {
+	v, ok := it["number"].(*types.AttributeValueMemberN)
+	if !ok {
+		panic("a row without a number")
+	}
+	return v.Value
+}
 
 // nameOf is how a finding names a row.
 func nameOf(it item) string {
@@ -52,7 +67,7 @@ func nameOf(it item) string {
 	case partition == "ledger/key":
 		return audit.KeyRow
 	case partition == "ledger/logs":
-		return audit.LogRow(it["log"].(*types.AttributeValueMemberS).Value)
+		return audit.LogRow(textOf(it, "log"))
 	}
 	return "row " + partition + "/" + numberOf(it)
 }

@@ -41,8 +41,8 @@ func (r *row) entry(log string, index int64) (audit.Entry, error) {
 // List implements audit.Index.
 func (s *Store) List(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
 	where, args := conditions(q)
-	rows, err := s.read.QueryContext(ctx, `SELECT log, idx, `+entryColumns+` FROM audit_entries`+where+
-		` ORDER BY time DESC, log DESC, idx DESC LIMIT ?`, append(args, q.Limit)...) //nolint:gosec // where is built from constants
+	query := `SELECT log, idx, ` + entryColumns + ` FROM audit_entries` + where + ` ORDER BY time DESC, log DESC, idx DESC LIMIT ?` //nolint:gosec // columns and conditions are constants, values are arguments
+	rows, err := s.read.QueryContext(ctx, query, append(args, q.Limit)...)
 	if err != nil {
 		return nil, failure("list", err)
 	}

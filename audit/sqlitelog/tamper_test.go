@@ -58,11 +58,13 @@ func (r storedRow) at(column string) any {
 // name is how a finding names the row.
 func (r storedRow) name() string {
 	log, _ := r.at("log").(string)
+	number, _ := r.at("number").(int64)
+	index, _ := r.at("idx").(int64)
 	switch r.table {
 	case "audit_pages":
-		return audit.PageRow(log, r.at("number").(int64))
+		return audit.PageRow(log, number)
 	case "audit_entries":
-		return audit.EntryRow(log, r.at("idx").(int64))
+		return audit.EntryRow(log, index)
 	case "audit_logs":
 		return audit.LogRow(log)
 	}

@@ -245,7 +245,8 @@ func (in *install) tamper(t *testing.T) string {
 			if _, err := in.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &in.audit, Item: it}); err != nil {
 				t.Fatal(err)
 			}
-			return "page " + e.Log + "/" + it["number"].(*types.AttributeValueMemberN).Value
+			number, _ := it["number"].(*types.AttributeValueMemberN)
+			return "page " + e.Log + "/" + number.Value
 		}
 	}
 	t.Fatal(errors.New("no denied entry in the table"))

@@ -79,7 +79,7 @@ func TestRedirectIsAnErrorAndKeepsTheToken(t *testing.T) {
 	})
 	c := newTestClient(t, client.Config{Host: srv.URL, Token: token})
 	_, err := c.ReadPiiRecord(t.Context(), &piinguinv1.ReadPiiRecordRequest{})
-	wantCode(t, err, twirp.Internal)
+	_ = wantCode(t, err, twirp.Internal)
 	if n := elsewhere.Load(); n != 0 {
 		t.Errorf("the redirect was followed %d times", n)
 	}
@@ -103,7 +103,7 @@ func TestTransportFailuresKeepTheirCause(t *testing.T) {
 	srv.Close()
 	_, err := newTestClient(t, client.Config{Host: srv.URL, Token: token}).
 		ReadPiiRecord(t.Context(), &piinguinv1.ReadPiiRecordRequest{})
-	wantCode(t, err, twirp.Internal)
+	_ = wantCode(t, err, twirp.Internal)
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Error("the refused connection is not found in the error")
 	}
