@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		defer func() { _ = os.RemoveAll(binaries) }()
-		out, err := exec.Command("go", "build", "-o", binaries, "../piinguin", "../piinguin-relay").CombinedOutput()
+		out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binaries, "../piinguin", "../piinguin-relay").CombinedOutput()
 		if err != nil {
 			fmt.Printf("go build: %v\n%s", err, out)
 			return 1

@@ -1,0 +1,32 @@
+# The server's image: one static binary, no shell, an unprivileged user.
+#
+#   docker build -t piinguin .
+#   docker run -p 8080:8080 -v piinguin:/data -v "$PWD/tokens.txt:/tokens.txt:ro" \
+#     -e PIINGUIN_TOKENS=/tokens.txt -e PIINGUIN_HOST=0.0.0.0 -e PIINGUIN_ALLOW_PLAINTEXT=true piinguin
+#
+# The server speaks plain HTTP and refuses to listen beyond loopback unless it is
+# told, as above, that a proxy with TLS stands before it.
+FROM golang:1.26.8-bookworm AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY audit audit
+COPY cmd cmd
+COPY rpc rpc
+COPY server server
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w" -o /out/piinguin ./cmd/piinguin
+RUN mkdir /out/data
+
+FROM scratch
+# AWS and other callees are verified against these.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /out/piinguin /piinguin
+# SQLite's file and the ledger's key are kept here by default: a new volume takes
+# over the folder's owner.
+COPY --from=build --chown=65532:65532 /out/data /data
+USER 65532:65532
+WORKDIR /data
+VOLUME /data
+EXPOSE 8080
+ENTRYPOINT ["/piinguin"]
+CMD ["serve"]

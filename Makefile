@@ -1,0 +1,28 @@
+.DEFAULT_GOAL := help
+.PHONY: help run test generate lint bench build clean
+
+help: ## Show this
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+run: ## Start a server to try out: SQLite, 127.0.0.1:8080, four known tokens
+	go run ./cmd/piinguin serve --dev
+
+# The race detector is the part that takes a C compiler.
+test: ## Run every test under the race detector, DynamoDB Local included
+	@command -v gcc >/dev/null || .ci/apt-install gcc libc6-dev
+	CGO_ENABLED=1 .ci/dynamodb-local go test -race ./...
+
+generate: ## Make rpc/'s Go code from its .proto files again
+	.ci/generate
+
+lint: ## Run the linters and the other checks that are not tests
+	.ci/lint
+
+bench: ## Measure audited reads against a bare echo and the bare engines
+	.ci/dynamodb-local go run ./internal/bench
+
+build: ## Build static binaries into bin/
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -o bin/ ./cmd/...
+
+clean: ## Remove bin/ and .cache/, the fetched tools and DynamoDB Local
+	rm -rf bin .cache

@@ -1,0 +1,136 @@
+package archtest_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/piinguin/piinguin/internal/archtest"
+)
+
+const root = "../.."
+
+const (
+	aws     = "github.com/aws/aws-sdk-go-v2/..."
+	smithy  = "github.com/aws/smithy-go/..."
+	gocmp   = "github.com/google/go-cmp/cmp/..."
+	errgrp  = "golang.org/x/sync/errgroup"
+	modsum  = "golang.org/x/mod/sumdb/..."
+	proto   = "google.golang.org/protobuf/..."
+	rapid   = "pgregory.net/rapid"
+	rpc     = "./rpc/piinguin/v1"
+	sqlite  = "modernc.org/sqlite/..."
+	torch   = "filippo.io/torchwood/..."
+	twirp   = "github.com/twitchtv/twirp/..."
+	zerolog = "github.com/rs/zerolog/..."
+)
+
+// layers is who may import whom. Nothing below cmd imports what is not pure,
+// except a driver its one engine; a test kit (audittest, storetest, relaytest) is
+// in no layer but internal's, so only tests and the bench import it.
+var layers = []archtest.Layer{
+	{"audit", []string{"std", modsum, torch, "github.com/gowebpki/jcs"}},
+	{"audit/sqlitelog", []string{"std", "./audit", modsum, sqlite}},
+	{"audit/dynamolog", []string{"std", "./audit", modsum, errgrp, aws, smithy}},
+	{"audit/audittest", []string{"std", "testing/...", "./audit", modsum, torch, gocmp, rapid, errgrp}},
+
+	{"server/store", []string{"std"}},
+	{"server/sqlitestore", []string{"std", "./server/store", sqlite}},
+	{"server/dynamostore", []string{"std", "./server/store", errgrp, aws, smithy}},
+	{"server/store/storetest", []string{"std", "testing/...", "./server/store", gocmp, rapid, errgrp}},
+
+	{"server/identity", []string{"std", "./server/policy"}},
+	{"server/policy", []string{"std"}},
+	{"server", []string{
+		"std", "./audit", "./server/store", "./server/identity", "./server/policy", rpc,
+		twirp, proto, zerolog, errgrp, "github.com/prometheus/client_golang/...",
+	}},
+
+	{"rpc/piinguin/v1", []string{"std", twirp, proto}},
+	{"rpc/client", []string{"std", rpc, twirp, proto}},
+
+	{"relay", []string{
+		"std", rpc, "./rpc/client", twirp, proto, zerolog,
+		"github.com/aws/aws-lambda-go/events", "github.com/aws/aws-lambda-go/lambdacontext",
+	}},
+	{"relay/relaytest", []string{"std", "testing/...", rpc, twirp, proto, gocmp}},
+
+	{"cmd/internal/...", []string{"std", "./rpc/client", "github.com/spf13/pflag"}},
+	{"cmd/piinguin", []string{
+		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./server", "./server/store",
+		"./server/identity", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
+		"./cmd/internal/...", twirp, proto, zerolog, aws, smithy,
+		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
+	}},
+	{"cmd/piinguin-relay", []string{
+		"std", "./relay", "./rpc/client", "./cmd/internal/...", twirp, zerolog,
+		"github.com/aws/aws-lambda-go/lambda", "github.com/schollz/progressbar/v3",
+		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
+	}},
+
+	{"internal/...", []string{"any"}},
+}
+
+// barriers is what must never come about, by whatever way round: each line is a
+// promise to somebody who reads, deploys or audits one half of the module alone.
+var barriers = []archtest.Barrier{
+	{From: "./...", Never: []string{"./cmd/..."}, Tests: true},
+	{From: "./audit", Never: []string{"./server/...", "./rpc/...", "./relay/...", aws, sqlite, "net/http"}},
+	{From: "./server", Never: []string{
+		"./server/sqlitestore", "./server/dynamostore", "./audit/sqlitelog", "./audit/dynamolog",
+		aws, "modernc.org/...", "database/sql",
+	}},
+	{From: "./relay/...", Never: []string{"./server/...", "./audit/..."}},
+	{From: "./rpc/...", Never: []string{"./server/...", "./audit/...", "./relay/..."}},
+	{From: "./cmd/piinguin-relay", Never: []string{"./server/...", "./audit/..."}},
+}
+
+// bans is what may be named in these files alone.
+var bans = []archtest.Ban{
+	// An original is in the open where it is stored and where it is released.
+	{Name: ".Reveal", Except: []string{
+		"server/read.go",
+		"server/store/original.go",
+		"server/sqlitestore/write.go",
+		"server/dynamostore/item.go",
+	}},
+	// It stores [redacted] in place of a type that redacts.
+	{Name: "github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue.Marshal*", Tests: true},
+	// What is printed past the logger is past its allow-list.
+	{Name: "fmt.Print*"},
+	{Name: "log.Print*"},
+	{Name: "log.Fatal*"},
+	{Name: "log.Panic*"},
+	{Name: "os.Stdout", Except: []string{"cmd/piinguin/main.go", "cmd/piinguin-relay/main.go", "internal/bench/main.go"}},
+	{Name: "os.Stderr", Except: []string{"cmd/piinguin/main.go", "cmd/piinguin-relay/main.go", "internal/bench/main.go"}},
+	// It leaves what waits for its entry without one, and every defer behind.
+	{Name: "os.Exit", Except: []string{"cmd/piinguin/main.go", "cmd/piinguin-relay/main.go", "internal/bench/main.go"}},
+}
+
+func loadModule(t *testing.T) archtest.Tree {
+	t.Helper()
+	tree, err := archtest.Load(os.DirFS(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+func wantNone(t *testing.T, problems []string) {
+	t.Helper()
+	if len(problems) > 0 {
+		t.Errorf("%d problems:\n%s", len(problems), strings.Join(problems, "\n"))
+	}
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	wantNone(t, loadModule(t).CheckLayers(layers))
+}
+
+func TestBarriersHold(t *testing.T) {
+	wantNone(t, loadModule(t).CheckBarriers(barriers))
+}
+
+func TestBannedNames(t *testing.T) {
+	wantNone(t, loadModule(t).CheckBans(bans))
+}
