@@ -115,9 +115,9 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 }
 
 // Append makes the entry durable under a signed root and returns its receipt.
-// Log, Index and Time of the entry are set here. Any error means that nothing
-// the entry justifies may happen: ErrUnavailable when it is not known to be durable within the
-// deadline, ErrEntry when the entry breaks the format.
+// Log, Index and Time of the entry are set here. Any error means that nothing the
+// entry justifies may happen: ErrUnavailable when it is not known to be durable
+// within the deadline, ErrEntry when the entry breaks the format.
 func (l *Ledger) Append(ctx context.Context, e Entry) (Receipt, error) {
 	r := l.AppendAll(ctx, []Entry{e})[0]
 	return r.Receipt, r.Err

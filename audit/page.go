@@ -36,7 +36,8 @@ type Page struct {
 	// others leave it nil when they read.
 	Leaves []tlog.Hash
 	// Faults is what a driver found while reading the rows of the lines: missing
-	// ones (their line is nil), or fields beside a line that differ from it. A page with faults is evidence only.
+	// ones (their line is nil), or fields beside a line that differ from it. A page
+	// with faults is evidence only.
 	Faults []*RowError
 
 	entries []Entry // of a page that was formed here: its lines need no parsing

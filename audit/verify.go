@@ -37,8 +37,8 @@ type LogReport struct {
 // neither the server nor the index. key is the ledger's verifier key as the
 // reviewer knows it; nil takes the one that the store keeps, which proves less.
 //
-// Memory does not grow with the ledger but for one page. An error means that it could not be
-// checked; what is wrong with the ledger is in Report.Findings.
+// Memory does not grow with the ledger: one page is held at a time. An error means
+// that it could not be checked; what is wrong with the ledger is in Report.Findings.
 func Verify(ctx context.Context, s Store, key *VerifierKey) (Report, error) {
 	var r Report
 	var beside []*RowError
@@ -71,8 +71,9 @@ func Verify(ctx context.Context, s Store, key *VerifierKey) (Report, error) {
 }
 
 // storedKey returns the key that the store keeps. Each log's first entry names
-// the key as well: where no log is signed by the kept key but one by the key that
-// it names, the kept key is the row that was changed. Without any key the finding is all there is to report.
+// the key as well: where the logs are signed by the one that they name, and none
+// by the kept one, the kept key is the row that was changed. Without any key the
+// finding is all there is to report.
 func (r *Report) storedKey(ctx context.Context, s Store, logs []string) (*VerifierKey, error) {
 	text, err := s.VerifierKey(ctx)
 	if err != nil && !errors.Is(err, ErrNotFound) {
