@@ -10,7 +10,7 @@ import (
 
 // DeletePiiRecord implements piinguinv1.Piinguin.
 func (s *Server) DeletePiiRecord(ctx context.Context, req *piinguinv1.DeletePiiRecordRequest) (*piinguinv1.DeletePiiRecordResponse, error) {
-	if f := checkModifiedValue("modified_value", req.GetModifiedValue()); f != nil {
+	if f := checkModifiedValue(req.GetModifiedValue()); f != nil {
 		return nil, f.wire()
 	}
 	results, f := s.erase(ctx, "DeletePiiRecord", []string{req.GetModifiedValue()})

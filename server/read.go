@@ -14,7 +14,7 @@ import (
 
 // ReadPiiRecord implements piinguinv1.Piinguin.
 func (s *Server) ReadPiiRecord(ctx context.Context, req *piinguinv1.ReadPiiRecordRequest) (*piinguinv1.ReadPiiRecordResponse, error) {
-	f := firstFailure(checkModifiedValue("modified_value", req.GetModifiedValue()), checkStatement(req))
+	f := firstFailure(checkModifiedValue(req.GetModifiedValue()), checkStatement(req))
 	if f != nil {
 		return nil, f.wire()
 	}
@@ -54,7 +54,7 @@ func (s *Server) ReadPiiRecords(ctx context.Context, req *piinguinv1.ReadPiiReco
 // called for the others.
 func validKeys(asked []string, refused func(i int, f *failure)) (keys []string, place []int) {
 	for i, key := range asked {
-		if f := checkModifiedValue("modified_value", key); f != nil {
+		if f := checkModifiedValue(key); f != nil {
 			refused(i, f)
 			continue
 		}

@@ -31,11 +31,11 @@ func checkText(field, value string, limit int) *failure {
 	return nil
 }
 
-func checkModifiedValue(field, value string) *failure {
+func checkModifiedValue(value string) *failure {
 	if value == "" {
-		return invalid(field, "required", "is required")
+		return invalid("modified_value", "required", "is required")
 	}
-	return checkText(field, value, maxModifiedValue)
+	return checkText("modified_value", value, maxModifiedValue)
 }
 
 // checkItems checks how many items a batch has.
@@ -89,7 +89,7 @@ func recordOf(r *piinguinv1.PiiRecord, now time.Time) (store.Record, *failure) {
 	}
 	src := r.GetSource()
 	f := firstFailure(
-		checkModifiedValue("modified_value", r.GetModifiedValue()),
+		checkModifiedValue(r.GetModifiedValue()),
 		checkText("source.field_name", src.GetFieldName(), maxText),
 		checkText("source.json_path", src.GetJsonPath(), maxText),
 		checkText("source.schema", src.GetSchema(), maxText),
