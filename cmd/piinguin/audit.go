@@ -135,7 +135,7 @@ Exit codes: 0 whole, 1 a finding, 2 it could not be verified.`,
 			return err
 		},
 	}
-	w.addTo(cmd.Flags(), defaultStore, storeUsage)
+	w.addLedger(cmd.Flags(), defaultStore, storeUsage)
 	cmd.Flags().StringVar(&keyText, "key", "", "verifier `key` of the ledger, or @FILE that holds it")
 	addJSON(cmd, &asJSON)
 	return cmd
@@ -249,7 +249,7 @@ operator cannot change them.`,
 			return err
 		},
 	}
-	w.addTo(cmd.Flags(), defaultStore, storeUsage)
+	w.addLedger(cmd.Flags(), defaultStore, storeUsage)
 	return cmd
 }
 

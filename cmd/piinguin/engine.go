@@ -46,13 +46,18 @@ type where struct {
 	auditTable string
 }
 
-func (w *where) addTo(flags *pflag.FlagSet, store, usage string) {
+// addLedger adds what a reviewer needs, who has nothing to do with the records.
+func (w *where) addLedger(flags *pflag.FlagSet, store, usage string) {
 	flags.StringVar(&w.store, "store", store, usage)
-	w.addTables(flags)
+	w.addAuditTable(flags)
 }
 
 func (w *where) addTables(flags *pflag.FlagSet) {
-	flags.StringVar(&w.table, "table-name", "piinguin", "DynamoDB `table` of the records; also "+"PIINGUIN_DYNAMODB_TABLE")
+	flags.StringVar(&w.table, "table-name", "piinguin", "DynamoDB `table` of the records; also PIINGUIN_DYNAMODB_TABLE")
+	w.addAuditTable(flags)
+}
+
+func (w *where) addAuditTable(flags *pflag.FlagSet) {
 	flags.StringVar(&w.auditTable, "audit-table-name", "piinguin-audit", "DynamoDB `table` of the ledger")
 }
 

@@ -28,7 +28,7 @@ type reviewed struct {
 
 func (r *reviewed) addTo(cmd *cobra.Command) {
 	r.server.AddTo(cmd.Flags())
-	r.where.addTo(cmd.Flags(), "", storeOrServer)
+	r.where.addLedger(cmd.Flags(), "", storeOrServer)
 }
 
 // ledger answers a reviewer.

@@ -70,7 +70,8 @@ one for a caller named relay:
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.dev, "dev", false, "try it out: four known tokens, this machine only")
-	o.where.addTo(flags, defaultStore, "where records and ledger are kept: sqlite:`PATH` or dynamodb")
+	flags.StringVar(&o.where.store, "store", defaultStore, "where records and ledger are kept: sqlite:`PATH` or dynamodb")
+	o.where.addTables(flags)
 	flags.StringVar(&o.host, "host", "127.0.0.1", "`address` to listen on")
 	flags.IntVar(&o.port, "port", 8080, "port to listen on; 0 takes a free one")
 	flags.StringVar(&o.tokens, "tokens", "", "token `file`: a line for each token with name, roles and SHA-256 hash")
