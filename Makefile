@@ -10,6 +10,7 @@ run: ## Start a server to try out: SQLite, 127.0.0.1:8080, four known tokens
 # The race detector is the part that takes a C compiler.
 test: ## Run every test under the race detector, DynamoDB Local included
 	@command -v gcc >/dev/null || .ci/apt-install gcc libc6-dev
+	@command -v python3 >/dev/null || .ci/apt-install python3
 	CGO_ENABLED=1 .ci/dynamodb-local go test -race ./...
 
 generate: ## Make rpc/'s Go code from its .proto files again

@@ -24,7 +24,7 @@ list and show ask the server, with an auditor's token, and each query is an entr
 of the ledger itself. With --store they read the tables without a server. verify
 and key always read the tables: they must not have to trust a server.`,
 	}
-	cmd.AddCommand(listCommand(), showCommand(), verifyCommand(), keyCommand())
+	cmd.AddCommand(listCommand(), showCommand(), verifyCommand(), exportCommand(), keyCommand())
 	return cmd
 }
 

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/piinguin/piinguin/audit"
+)
+
+// toStdout is the --out that writes lines to the standard output.
+const toStdout = "-"
+
+// exportOptions are the flags of export.
+type exportOptions struct {
+	where where
+	log   string
+	from  int64
+	out   string
+}
+
+func exportCommand() *cobra.Command {
+	var o exportOptions
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "Write the ledger's lines and signed checkpoints to files",
+		Long: `Write each log's entries to DIR/LOG.jsonl, their own lines, one each, in order, and
+the signed checkpoint over exactly those entries to DIR/LOG.checkpoint. The two
+files and the verifier key are all that it takes to verify the log, without
+Piinguin: docs/audit-format.md says how, and docs/verify/verify.py does it.
+
+Every row is verified on the way, with the key that the ledger's store keeps. If
+one is not what was written it is named, and nothing of its log is written.
+
+--from leaves out the entries before an index: those of an earlier export, whose
+lines and the new ones, in one file, are what the new checkpoint signs. With
+--out - the lines of one log go to the standard output, its checkpoint to the
+standard error.`,
+		Example: `  piinguin audit export --store sqlite:piinguin.db --out export
+  piinguin audit export --store sqlite:piinguin.db --out - 2>piinguin-1.checkpoint | gzip >piinguin-1.jsonl.gz`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.from < 0 {
+				return errors.New("--from must not be negative")
+			}
+			store, done, err := o.where.review(cmd.Context())
+			if err != nil {
+				return err
+			}
+			err = o.export(cmd.Context(), store, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return errors.Join(err, done())
+		},
+	}
+	flags := cmd.Flags()
+	o.where.addLedger(flags, defaultStore, storeUsage)
+	flags.StringVar(&o.log, "log", "", "only this `log`")
+	flags.Int64Var(&o.from, "from", 0, "begin with the entry of this `index`, in one log")
+	flags.StringVar(&o.out, "out", ".", "`folder` to write to, or - for the standard output")
+	return cmd
+}
+
+func (o *exportOptions) export(ctx context.Context, store audit.Store, stdout, stderr io.Writer) error {
+	logs, err := o.logs(ctx, store)
+	if err != nil {
+		return err
+	}
+	text, err := store.VerifierKey(ctx)
+	if err != nil {
+		return fmt.Errorf("read the ledger's verifier key: %w", err)
+	}
+	key, err := audit.ParseVerifierKey(text)
+	if err != nil {
+		return fmt.Errorf("the ledger's verifier key: %w", err)
+	}
+	if o.out == toStdout {
+		return o.print(ctx, store, key, logs[0], stdout, stderr)
+	}
+	if err := os.MkdirAll(o.out, 0o700); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	rows := [][]string{{"LOG", "ENTRIES", "LINES", "CHECKPOINT"}}
+	for _, log := range logs {
+		row, err := o.save(ctx, store, key, log)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+	}
+	return table(stdout, rows)
+}
+
+// logs returns the names of the logs to export, at least one.
+func (o *exportOptions) logs(ctx context.Context, store audit.Store) ([]string, error) {
+	logs, err := store.Logs(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case o.log != "" && !slices.Contains(logs, o.log):
+		return nil, fmt.Errorf("--log: there is no such log; there is: %s", strings.Join(logs, ", "))
+	case o.log != "":
+		return []string{o.log}, nil
+	case len(logs) == 0:
+		return nil, errors.New("there is no log here")
+	case len(logs) > 1 && (o.from > 0 || o.out == toStdout):
+		return nil, fmt.Errorf("--from and --out - are for one log: name it with --log, one of %s", strings.Join(logs, ", "))
+	}
+	return logs, nil
+}
+
+// save writes a log's two files, and returns what to say about it.
+func (o *exportOptions) save(ctx context.Context, store audit.Store, key audit.VerifierKey, log string) ([]string, error) {
+	// The names are used only after the log was verified, its name as well.
+	lines, checkpoint := filepath.Join(o.out, log+".jsonl"), filepath.Join(o.out, log+".checkpoint")
+	var whole audit.LogReport
+	err := inWhole(lines, func(f *os.File) (err error) {
+		whole, err = exportLog(ctx, store, key, log, o.from, f)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = inWhole(checkpoint, func(f *os.File) error {
+		_, err := f.WriteString(whole.Checkpoint)
+		return err
+	})
+	return []string{log, strconv.FormatInt(whole.Size-o.from, 10), lines, checkpoint}, err
+}
+
+// print writes a log's lines to stdout and its checkpoint to stderr. They wait in
+// a file until the log is verified: a line once printed cannot be taken back.
+func (o *exportOptions) print(ctx context.Context, store audit.Store, key audit.VerifierKey, log string, stdout, stderr io.Writer) (err error) {
+	f, err := os.CreateTemp("", "piinguin-export-*")
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
+	whole, err := exportLog(ctx, store, key, log, o.from, f)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	if _, err := io.Copy(stdout, f); err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	_, err = io.WriteString(stderr, whole.Checkpoint)
+	return err
+}
+
+// inWhole writes a file so that its name never stands for half of it.
+func inWhole(path string, write func(*os.File) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".export-*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // gone already, but for an error
+	if err := errors.Join(write(f), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	return nil
+}
+
+// exportLog writes a log's lines from an index on to w, and returns the verified
+// log with the checkpoint over them and those before. With an error, what was
+// written is not to be used.
+func exportLog(ctx context.Context, store audit.Store, key audit.VerifierKey, log string, from int64, w io.Writer) (audit.LogReport, error) {
+	out := bufio.NewWriterSize(w, 1<<16)
+	report, err := audit.Verify(ctx, exported{store, log, from, out}, &key)
+	if err != nil {
+		return audit.LogReport{}, err
+	}
+	if len(report.Findings) > 0 {
+		return audit.LogReport{}, fmt.Errorf("not exported, as %w", report.Findings[0])
+	}
+	whole := report.Logs[0]
+	if from > whole.Size {
+		return audit.LogReport{}, fmt.Errorf("--from: %s has %d entries", log, whole.Size)
+	}
+	return whole, out.Flush()
+}
+
+// exported is one log of a store, whose lines are written as Verify reads them: so
+// they are what was verified, and no page is held longer than Verify holds it.
+type exported struct {
+	audit.Store
+	log  string
+	from int64
+	out  *bufio.Writer
+}
+
+// Audit leaves the rows beside the pages to "audit verify": no export has them.
+func (x exported) Audit(context.Context, func(*audit.RowError)) ([]string, error) {
+	return []string{x.log}, nil
+}
+
+// Pages implements audit.Log.
+func (x exported) Pages(ctx context.Context, log string, from int64) iter.Seq2[audit.Page, error] {
+	return func(yield func(audit.Page, error) bool) {
+		for p, err := range x.Store.Pages(ctx, log, from) {
+			if err == nil {
+				err = x.write(p)
+			}
+			if !yield(p, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (x exported) write(p audit.Page) error {
+	for i, line := range p.Lines {
+		if p.First+int64(i) < x.from {
+			continue
+		}
+		_, err := x.out.Write(line)
+		if err = errors.Join(err, x.out.WriteByte('\n')); err != nil {
+			return fmt.Errorf("export: %w", err)
+		}
+	}
+	return nil
+}
