@@ -228,6 +228,25 @@ func (l *Ledger) Checkpoint(ctx context.Context, log string) ([]byte, tlog.Tree,
 	return last.Checkpoint, tlog.Tree{N: last.Size(), Hash: last.Root}, nil
 }
 
+// ProveEntry is the function of that name, of the ledger's store.
+func (l *Ledger) ProveEntry(ctx context.Context, log string, index int64) ([]byte, error) {
+	return ProveEntry(ctx, l.store, log, index)
+}
+
+// ProveConsistency is the function of that name, of the ledger's store.
+func (l *Ledger) ProveConsistency(ctx context.Context, log string, oldSize int64) (ConsistencyProof, error) {
+	return ProveConsistency(ctx, l.store, log, oldSize)
+}
+
+// Tile is TileData of the log as it is now.
+func (l *Ledger) Tile(ctx context.Context, log string, t tlog.Tile) ([]byte, error) {
+	last, err := l.store.Last(ctx, log)
+	if err != nil {
+		return nil, err
+	}
+	return TileData(ctx, l.store, log, last.Size(), t)
+}
+
 // Close writes what waits and stops. If ctx ends first, what is not written
 // fails with ErrUnavailable.
 func (l *Ledger) Close(ctx context.Context) error {

@@ -38,6 +38,11 @@ func PageRow(log string, number int64) string { return fmt.Sprintf("page %s/%d",
 // EntryRow names an entry in findings.
 func EntryRow(log string, index int64) string { return fmt.Sprintf("entry %s/%d", log, index) }
 
+// TileRow names a full tile in findings.
+func TileRow(log string, level int, number int64) string {
+	return fmt.Sprintf("tile %s/%d/%d", log, level, number)
+}
+
 // LogRow names a log's registration in findings.
 func LogRow(log string) string { return fmt.Sprintf("log %q", log) }
 
@@ -82,6 +87,7 @@ type Index interface {
 type Store interface {
 	Log
 	Index
+	Tiles
 
 	// Register makes a log known to Logs. Registering again changes nothing. The
 	// Ledger registers a log that has its OPEN page, before it takes any other entry.

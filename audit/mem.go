@@ -1,10 +1,13 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
 	"sync"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // Mem is a Store in memory: the model that the drivers are held to, and a ledger
@@ -124,6 +127,32 @@ func (m *Mem) entries(ctx context.Context) ([]Entry, error) {
 		}
 	}
 	return all, nil
+}
+
+// Lines implements Tiles.
+func (m *Mem) Lines(ctx context.Context, log string, first, count int64) ([][]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var lines [][]byte
+	for _, p := range m.pages[log] {
+		for i, line := range p.Lines {
+			if at := p.First + int64(i); at >= first && at < first+count {
+				lines = append(lines, line)
+			}
+		}
+	}
+	if int64(len(lines)) != count {
+		return nil, ErrNotFound
+	}
+	return lines, nil
+}
+
+// Tile implements Tiles. Mem keeps none.
+func (*Mem) Tile(ctx context.Context, _ string, _ int, _ int64) ([]tlog.Hash, error) {
+	return nil, cmp.Or(ctx.Err(), ErrNotFound)
 }
 
 // Logs implements Index.

@@ -59,7 +59,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 					writeError(w, r, failInternal)
 				}
 			}
-			if strings.HasPrefix(r.URL.Path, "/twirp/") {
+			if strings.HasPrefix(r.URL.Path, "/twirp/") || strings.HasPrefix(r.URL.Path, "/log/") {
 				s.finish(a, s.now().Sub(start))
 			}
 		}()

@@ -53,14 +53,7 @@ func (s *Server) ListEntries(ctx context.Context, req *piinguinv1.ListEntriesReq
 
 // GetEntry implements piinguinv1.Audit.
 func (s *Server) GetEntry(ctx context.Context, req *piinguinv1.GetEntryRequest) (*piinguinv1.GetEntryResponse, error) {
-	f := checkText("log", req.GetLog(), maxLogName)
-	switch {
-	case f != nil:
-	case req.GetLog() == "":
-		f = invalid("log", "required", "is required")
-	case req.GetIndex() < 0:
-		f = invalid("index", "negative", "must not be negative")
-	}
+	f := checkEntryName(req.GetLog(), req.GetIndex())
 	if f != nil {
 		return nil, f.wire()
 	}

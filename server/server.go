@@ -83,7 +83,7 @@ func New(c Config) (*Server, error) {
 	}, nil
 }
 
-// Handler serves the API under /twirp, and /healthz, /readyz and /metrics without
+// Handler serves the API under /twirp, the logs as tiles under /log, and /healthz, /readyz and /metrics without
 // authentication. It is complete: limits, authentication, logging and panics are
 // taken care of.
 func (s *Server) Handler() http.Handler {
@@ -99,6 +99,7 @@ func (s *Server) Handler() http.Handler {
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/twirp/", s.limitBody(s.authenticate(api)))
+	mux.Handle("/log/", s.limitBody(s.authenticate(http.HandlerFunc(s.serveLog))))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", s.metrics.handler())

@@ -37,6 +37,8 @@ func Run(t *testing.T, open func(t *testing.T) audit.Store) {
 		{"List", list},
 		{"ListPaging", listPaging},
 		{"ListAfterAppend", listAfterAppend},
+		{"Tiles", tiles},
+		{"Proofs", proofs},
 		{"LedgerConcurrent", ledgerConcurrent},
 		{"LedgersShareLogs", ledgersShareLogs},
 		{"LedgerAfterACrash", ledgerAfterACrash},

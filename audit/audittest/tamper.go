@@ -83,3 +83,22 @@ func mustFind(t *testing.T, s audit.Store, c Tampering, key *audit.VerifierKey) 
 	}
 	return false
 }
+
+// TamperTiles is Tamper for a log that has full tiles. Every tile of a log of
+// 70,000 entries would take long, so it has 600.
+func TamperTiles(t *testing.T, open func(t *testing.T) Tamperable, tileTamperings func(t *testing.T, s Tamperable) []Tampering) {
+	s := open(t)
+	l := newLedger(t, s, 1)
+	mustAppend(t, l, batch(0, 600)...)
+	mustHaveSizes(t, s, map[string]int64{"piinguin-1": 601})
+	tamperings := tileTamperings(t, s)
+	if len(tamperings) == 0 {
+		t.Fatal("no tamperings")
+	}
+	for _, c := range tamperings {
+		c.Apply(t)
+		mustFind(t, s, c, nil)
+		c.Undo(t)
+		mustBeWhole(t, s)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -108,8 +109,12 @@ func (c *check) row(ctx context.Context, it item) error {
 	return nil
 }
 
+// maxLevel is the highest level of a tile that a log of less than 2^63 entries has.
+const maxLevel = 6
+
 func isDerived(partition string) bool {
-	return strings.HasPrefix(partition, "subject/") || strings.HasPrefix(partition, "caller/")
+	first, rest, _ := strings.Cut(partition, "/")
+	return first == "subject" || first == "caller" || strings.HasPrefix(rest, "tile/")
 }
 
 // isOwn reports whether a row that is neither page nor derived is one of ours. A
@@ -144,8 +149,10 @@ func (s *Store) scan(ctx context.Context) iter.Seq2[item, error] {
 		for {
 			out, err := s.api.Scan(ctx, &dynamodb.ScanInput{
 				TableName: &s.table, ConsistentRead: aws.Bool(true), ExclusiveStartKey: start,
-				ProjectionExpression:     aws.String("#p, #n, #l, #g"),
-				ExpressionAttributeNames: map[string]string{"#p": "partition", "#n": "number", "#l": "log", "#g": "page"},
+				ProjectionExpression: aws.String("#p, #n, #l, #g, #h"),
+				ExpressionAttributeNames: map[string]string{
+					"#p": "partition", "#n": "number", "#l": "log", "#g": "page", "#h": "hashes",
+				},
 			})
 			if err != nil {
 				yield(nil, failure("scan", err))
@@ -191,13 +198,14 @@ func (c *check) tails(ctx context.Context) error {
 func (s *Store) wanted(ctx context.Context, marks map[string]int64) iter.Seq2[item, error] {
 	return func(yield func(item, error) bool) {
 		for log, mark := range marks {
+			d := &derivation{log: log, tiler: &audit.Tiler{}}
 			for p, err := range s.Pages(ctx, log, 0) {
 				var items []item
-				if err == nil && p.Number >= mark {
+				if err == nil && (p.Number >= mark || p.Number != d.next) {
 					break
 				}
 				if err == nil {
-					items, err = derived(p)
+					items, err = d.add(p)
 				}
 				if isRowError(err) {
 					break
@@ -241,7 +249,7 @@ func (s *Store) compare(ctx context.Context, marks map[string]int64, found func(
 		if !isDerived(partition) || ahead(have, marks) {
 			continue
 		}
-		if ok, err := s.belongs(ctx, have); err != nil {
+		if ok, err := s.belongs(ctx, have, marks); err != nil {
 			return err
 		} else if !ok {
 			found(badRow(have))
@@ -250,11 +258,17 @@ func (s *Store) compare(ctx context.Context, marks map[string]int64, found func(
 	return nil
 }
 
-// belongs reports whether the page that a derived row names has that row.
-func (s *Store) belongs(ctx context.Context, it item) (bool, error) {
+// belongs reports whether the page that a derived row names has that row; of a
+// tile, whether the log has one at that place, as what it holds was compared before.
+func (s *Store) belongs(ctx context.Context, it item, marks map[string]int64) (bool, error) {
+	partition, _ := textOf(it, "partition")
 	log, _ := textOf(it, "log")
 	n, _ := numberOf(it, "page")
-	if log == "" {
+	level, isTile := strings.CutPrefix(partition, log+"/tile/")
+	if isTile {
+		n = marks[log] - 1
+	}
+	if log == "" || n < 0 {
 		return false, nil
 	}
 	p, err := s.page(ctx, log, n)
@@ -263,6 +277,11 @@ func (s *Store) belongs(ctx context.Context, it item) (bool, error) {
 	}
 	if err != nil {
 		return false, err
+	}
+	if isTile {
+		tile, _ := numberOf(it, "number")
+		l, err := strconv.Atoi(level)
+		return err == nil && l >= 0 && l <= maxLevel && tile >= 0 && tile < p.Size()>>(8*(l+1)), nil
 	}
 	items, err := derived(p)
 	if err != nil {
@@ -283,12 +302,14 @@ func (s *sum) add(it item) {
 
 func digest(it item) [sha256.Size]byte {
 	h := sha256.New()
-	for _, name := range []string{"partition", "number", "log", "page"} {
+	for _, name := range []string{"partition", "number", "log", "page", "hashes"} {
 		switch v := it[name].(type) {
 		case *types.AttributeValueMemberS:
 			_, _ = h.Write([]byte("S" + v.Value + "\x00"))
 		case *types.AttributeValueMemberN:
 			_, _ = h.Write([]byte("N" + v.Value + "\x00"))
+		case *types.AttributeValueMemberB:
+			_, _ = h.Write([]byte("B" + string(v.Value) + "\x00"))
 		default:
 			_, _ = h.Write([]byte("-\x00"))
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -64,7 +65,7 @@ func (s *Store) take(log string, next int64) (pages []audit.Page, behind bool) {
 // beside its Ledger. When DynamoDB fails it tries again for ever; queries read
 // what is not derived from the pages meanwhile.
 func (s *Store) Derive(ctx context.Context) {
-	next := map[string]int64{}
+	next := map[string]*derivation{}
 	for ctx.Err() == nil {
 		var retry <-chan time.Time
 		if err := s.deriveAll(ctx, next); err != nil {
@@ -80,33 +81,33 @@ func (s *Store) Derive(ctx context.Context) {
 
 // deriveAll brings every registered log up to date. next holds the watermarks
 // that are known.
-func (s *Store) deriveAll(ctx context.Context, next map[string]int64) error {
+func (s *Store) deriveAll(ctx context.Context, next map[string]*derivation) error {
 	logs, err := s.freshLogs(ctx, len(next) == 0)
 	if err != nil {
 		return err
 	}
 	for _, log := range logs {
-		_, known := next[log]
+		d, known := next[log]
 		if !known {
-			if next[log], err = s.watermark(ctx, log); err != nil {
+			if d, err = s.resume(ctx, log); err != nil {
 				return err
 			}
+			next[log] = d
 		}
 		for read := !known; ; {
-			pages, behind := s.take(log, next[log])
+			pages, behind := s.take(log, d.next)
 			if len(pages) == 0 && (read || behind) {
-				if pages, err = s.some(ctx, log, next[log]); err != nil {
+				if pages, err = s.some(ctx, log, d.next); err != nil {
 					return err
 				}
 			}
 			if len(pages) == 0 {
 				break
 			}
-			if err := s.derivePages(ctx, log, pages); err != nil {
+			if err := s.derivePages(ctx, d, pages); err != nil {
 				delete(next, log) // read again: the pages are no longer in memory
 				return err
 			}
-			next[log] += int64(len(pages))
 		}
 	}
 	return nil
@@ -143,10 +144,10 @@ func (s *Store) some(ctx context.Context, log string, from int64) ([]audit.Page,
 }
 
 // derivePages writes the rows of the pages and then moves the watermark past them.
-func (s *Store) derivePages(ctx context.Context, log string, pages []audit.Page) error {
+func (s *Store) derivePages(ctx context.Context, d *derivation, pages []audit.Page) error {
 	var rows []types.WriteRequest
 	for _, p := range pages {
-		items, err := derived(p)
+		items, err := d.add(p)
 		if err != nil {
 			return err
 		}
@@ -165,7 +166,7 @@ func (s *Store) derivePages(ctx context.Context, log string, pages []audit.Page)
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return s.moveWatermark(ctx, log, pages[len(pages)-1].Number+1)
+	return s.moveWatermark(ctx, d.log, d.next)
 }
 
 func (s *Store) writeBatch(ctx context.Context, batch []types.WriteRequest) error {
@@ -185,6 +186,50 @@ func (s *Store) writeBatch(ctx context.Context, batch []types.WriteRequest) erro
 		case <-time.After(wait/2 + rand.N(wait)): //nolint:gosec // jitter is no secret
 		}
 	}
+}
+
+// derivation is how far a log is derived.
+type derivation struct {
+	log   string
+	next  int64 // page
+	tiler *audit.Tiler
+}
+
+// resume returns the derivation of a log at its watermark.
+func (s *Store) resume(ctx context.Context, log string) (*derivation, error) {
+	next, err := s.watermark(ctx, log)
+	if err != nil {
+		return nil, err
+	}
+	size := int64(0)
+	if next > 0 {
+		p, err := s.page(ctx, log, next-1)
+		if err != nil {
+			return nil, err
+		}
+		size = p.Size()
+	}
+	tiler, err := audit.ResumeTiler(ctx, s, log, size)
+	return &derivation{log, next, tiler}, err
+}
+
+// add returns the rows that are derived from the next page: of its subjects and
+// callers, and of the tiles that it fills.
+func (d *derivation) add(p audit.Page) ([]item, error) {
+	items, err := derived(p)
+	if err != nil {
+		return nil, err
+	}
+	for _, line := range p.Lines {
+		for _, t := range d.tiler.Add(audit.LeafHash(line)) {
+			it := key(tilePartition(d.log, t.Level), strconv.FormatInt(t.Number, 10))
+			it["hashes"] = blob(join(t.Hashes))
+			it["log"], it["page"] = text(p.Log), number(p.Number)
+			items = append(items, it)
+		}
+	}
+	d.next = p.Number + 1
+	return items, nil
 }
 
 // derived returns the rows of subjects and callers that name a page.
@@ -239,6 +284,8 @@ func upTo(at time.Time) string {
 	}
 	return fmt.Sprintf("%d%s", max(at.UnixMicro(), 1), orderTail)
 }
+
+func tilePartition(log string, level int) string { return fmt.Sprintf("%s/tile/%d", log, level) }
 
 func watermarkPartition(log string) string { return log + "/watermark" }
 

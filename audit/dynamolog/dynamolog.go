@@ -6,10 +6,11 @@
 //	ledger/logs         hash      log: the name of a registered log
 //	subject/<pseudonym>           number = time, log and page: log and page that hold an entry of the pseudonym
 //	caller/<caller>/<day>         the same for a caller's entries of a UTC day
-//	<log>/watermark     0         next: every page below it is in the subject and caller rows
+//	<log>/tile/<level>  number    hashes: a full tile (C2SP tlog-tiles); log and page: the page that filled it
+//	<log>/watermark     0         next: every page below it is in the subject and caller rows and the tiles
 //
 // A commit is one PutItem on the condition that the page's number is not taken.
-// The rows of subjects and callers are derived from the pages after the commit,
+// The rows of subjects, callers and tiles are derived from the pages after the commit,
 // by Derive; a query adds the pages that are not derived yet, so its answer is complete.
 // No row is ever updated but the watermark, and none deleted.
 package dynamolog

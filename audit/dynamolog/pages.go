@@ -32,13 +32,9 @@ func pageItem(p audit.Page) item {
 	for i, line := range p.Lines {
 		lines[i] = text(string(line))
 	}
-	var edge []byte
-	for _, h := range p.Edge {
-		edge = append(edge, h[:]...)
-	}
 	it["first"] = number(p.First)
 	it["entries"] = &types.AttributeValueMemberL{Value: lines}
-	it["edge"] = blob(edge)
+	it["edge"] = blob(join(p.Edge))
 	it["root"] = blob(p.Root[:])
 	it["checkpoint"] = text(string(p.Checkpoint))
 	return it
@@ -71,16 +67,29 @@ func parsePage(log string, it item) (audit.Page, error) {
 		}
 		p.Lines = append(p.Lines, []byte(line.Value))
 	}
-	edge, okEdge := binaryOf(it, "edge")
-	root, okRoot := binaryOf(it, "root")
-	if !okEdge || !okRoot || len(edge)%tlog.HashSize != 0 || len(root) != tlog.HashSize {
+	edge, okEdge := hashesOf(it, "edge")
+	root, okRoot := hashesOf(it, "root")
+	if !okEdge || !okRoot || len(root) != 1 {
 		return bad("its hashes are not whole")
 	}
-	p.Root = tlog.Hash(root)
-	for ; len(edge) > 0; edge = edge[tlog.HashSize:] {
-		p.Edge = append(p.Edge, tlog.Hash(edge[:tlog.HashSize]))
-	}
+	p.Edge, p.Root = edge, root[0]
 	return p, nil
+}
+
+func join(hashes []tlog.Hash) []byte {
+	var b []byte
+	for _, h := range hashes {
+		b = append(b, h[:]...)
+	}
+	return b
+}
+
+func hashesOf(it item, name string) (hashes []tlog.Hash, ok bool) {
+	b, ok := binaryOf(it, name)
+	for ; len(b) >= tlog.HashSize; b = b[tlog.HashSize:] {
+		hashes = append(hashes, tlog.Hash(b[:tlog.HashSize]))
+	}
+	return hashes, ok && len(b) == 0
 }
 
 // Last implements audit.Log.

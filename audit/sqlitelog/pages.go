@@ -40,9 +40,16 @@ func (s *Store) Commit(ctx context.Context, p audit.Page) error {
 			return failure("commit", err)
 		}
 	}
+	tiler, err := s.insertTiles(ctx, tx, p)
+	if err != nil {
+		return err
+	}
 	if err := tx.Commit(); err != nil {
 		return failure("commit", err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tilers[p.Log] = tiler
 	return nil
 }
 

@@ -59,7 +59,7 @@ func (s *Store) Audit(ctx context.Context, found func(*audit.RowError)) ([]strin
 	}
 	defer func() { _ = tx.Rollback() }()
 	var logs []string
-	for _, table := range []string{"audit_logs", "audit_pages", "audit_entries"} {
+	for _, table := range []string{"audit_logs", "audit_pages", "audit_entries", "audit_tiles"} {
 		have, err := strs(ctx, tx, "audit", fmt.Sprintf(distinct, table))
 		if err != nil {
 			return nil, err
@@ -110,5 +110,5 @@ func auditLog(ctx context.Context, tx *sql.Tx, log string, found func(*audit.Row
 	case orphan.Valid:
 		found(&audit.RowError{Row: audit.EntryRow(log, orphan.Int64), Problem: "it belongs to no page"})
 	}
-	return nil
+	return auditTiles(ctx, tx, log, found)
 }

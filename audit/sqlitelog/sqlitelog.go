@@ -3,6 +3,7 @@
 //
 //	audit_pages    a row a commit: first index, leaf hashes, edge, root, checkpoint
 //	audit_entries  a row an entry: the line, and beside it the fields that queries use
+//	audit_tiles    a row a full tile of 256 hashes (C2SP tlog-tiles)
 //	audit_logs     the registered logs
 //	audit_key      the verifier key
 //
@@ -18,6 +19,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 
 	"modernc.org/sqlite" // also registers the driver
 
@@ -50,6 +52,13 @@ CREATE TABLE IF NOT EXISTS audit_entries (
 CREATE INDEX IF NOT EXISTS audit_entries_time ON audit_entries (time);
 CREATE INDEX IF NOT EXISTS audit_entries_subject ON audit_entries (modified_value, time) WHERE modified_value <> '';
 CREATE INDEX IF NOT EXISTS audit_entries_caller ON audit_entries (caller, time);
+CREATE TABLE IF NOT EXISTS audit_tiles (
+	log    TEXT NOT NULL,
+	level  INTEGER NOT NULL,
+	number INTEGER NOT NULL,
+	hashes BLOB NOT NULL,
+	PRIMARY KEY (log, level, number)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS audit_logs (log TEXT PRIMARY KEY NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS audit_key (
 	id       INTEGER PRIMARY KEY CHECK (id = 0),
@@ -69,6 +78,9 @@ type Store struct {
 	read        *sql.DB
 	insertPage  *sql.Stmt
 	insertEntry *sql.Stmt
+
+	mu     sync.Mutex
+	tilers map[string]*audit.Tiler // of each log, after the last page committed here
 }
 
 var _ audit.Store = (*Store)(nil)
@@ -83,7 +95,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("sqlitelog: open: %w", err)
 	}
-	s := &Store{}
+	s := &Store{tilers: map[string]*audit.Tiler{}}
 	if err := s.open(ctx, path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -16,21 +16,23 @@ import (
 )
 
 func TestTamper(t *testing.T) {
-	audittest.Tamper(t, func(t *testing.T) audittest.Tamperable {
-		path := filepath.Join(t.TempDir(), "ledger.db")
-		s := newStore(t, path)
-		db, err := sql.Open("sqlite", path)
-		if err != nil {
-			t.Fatal(err)
+	audittest.Tamper(t, newTamperer)
+}
+
+func newTamperer(t *testing.T) audittest.Tamperable {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	s := newStore(t, path)
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
 		}
-		db.SetMaxOpenConns(1)
-		t.Cleanup(func() {
-			if err := db.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		return &tamperer{s, db}
 	})
+	return &tamperer{s, db}
 }
 
 // tamperer changes the file as anybody with an SQLite shell could.
@@ -67,6 +69,9 @@ func (r storedRow) name() string {
 		return audit.EntryRow(log, index)
 	case "audit_logs":
 		return audit.LogRow(log)
+	case "audit_tiles":
+		level, _ := r.at("level").(int64)
+		return audit.TileRow(log, int(level), number)
 	}
 	return audit.KeyRow
 }
@@ -187,7 +192,7 @@ func (x *tamperer) changes(r storedRow) []audittest.Tampering {
 		if r.table == "audit_key" && column == "id" {
 			continue // the schema allows no other value
 		}
-		first := r.table == "audit_key" || r.at("log") == "piinguin-1" && (r.at("number") == int64(0) || r.at("idx") == int64(0))
+		first := r.table == "audit_key" || r.table != "audit_tiles" && r.at("log") == "piinguin-1" && (r.at("number") == int64(0) || r.at("idx") == int64(0))
 		for n, value := range changed(r.values[i], first) {
 			name := fmt.Sprintf("change %s of %s (%d)", column, r.name(), n)
 			all = append(all, x.replace(name, r.name(), []storedRow{r}, []storedRow{r.with(column, value)}))
@@ -231,7 +236,7 @@ func places(n int, every bool) iter.Seq[int] {
 }
 
 func (x *tamperer) swap(a, b storedRow) audittest.Tampering {
-	column := map[string]string{"audit_pages": "number", "audit_entries": "idx"}[a.table]
+	column := map[string]string{"audit_pages": "number", "audit_entries": "idx", "audit_tiles": "number"}[a.table]
 	return x.replace("swap "+a.name()+" and "+b.name(), a.name(), []storedRow{a, b},
 		[]storedRow{a.with(column, b.at(column)), b.with(column, a.at(column))})
 }

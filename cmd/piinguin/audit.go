@@ -20,11 +20,12 @@ func auditCommand() *cobra.Command {
 		Short: "Review and verify the ledger",
 		Long: `Review and verify the ledger.
 
-list and show ask the server, with an auditor's token, and each query is an entry
-of the ledger itself. With --store they read the tables without a server. verify
-and key always read the tables: they must not have to trust a server.`,
+list, show and prove ask the server, with an auditor's token, and each query is an entry
+of the ledger itself. With --store they read the tables without a server. verify,
+export and key always read the tables: they must not have to trust a server. check
+needs a proof, the entry and the key only.`,
 	}
-	cmd.AddCommand(listCommand(), showCommand(), verifyCommand(), exportCommand(), keyCommand())
+	cmd.AddCommand(listCommand(), showCommand(), proveCommand(), checkCommand(), verifyCommand(), exportCommand(), keyCommand())
 	return cmd
 }
 
@@ -42,10 +43,9 @@ func showCommand() *cobra.Command {
 		Example: `  piinguin audit show piinguin-1/17`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			log, number, ok := strings.Cut(args[0], "/")
-			index, err := strconv.ParseInt(number, 10, 64)
-			if !ok || err != nil || log == "" || index < 0 {
-				return errors.New("the entry must be named LOG/INDEX, for example piinguin-1/17")
+			log, index, err := parseEntryName(args[0])
+			if err != nil {
+				return err
 			}
 			ledger, done, err := from.open(cmd.Context())
 			if err != nil {

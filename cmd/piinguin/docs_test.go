@@ -23,7 +23,7 @@ func TestDocs(t *testing.T) {
 			`"original_value":"456"`, "processing_basis_required", "role_required", "stored       12", "exit code 1",
 			"curiosity", "dev-reader", "leaf_hash", "The ledger is whole.", "piinguin-1+",
 		}},
-		{"docs/api.md", []string{`"original_value":"john@acme.com"`, `"erased":true`, `"not_found"`, `"reference":"INV-2026-1"`, "checkpoint"}},
+		{"docs/api.md", []string{`"original_value":"john@acme.com"`, `"erased":true`, `"not_found"`, `"reference":"INV-2026-1"`, "checkpoint", "tlog-proof@v1", "— piinguin-1 "}},
 	} {
 		t.Run(c.page, func(t *testing.T) {
 			in := &install{dir: t.TempDir(), env: os.Environ(), store: "sqlite:piinguin-dev/piinguin.db"}

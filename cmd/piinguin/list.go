@@ -35,6 +35,7 @@ func (r *reviewed) addTo(cmd *cobra.Command) {
 type ledger interface {
 	list(ctx context.Context, q audit.Query) ([]audit.Entry, error)
 	entry(ctx context.Context, log string, index int64) (audit.Entry, error)
+	prove(ctx context.Context, log string, index int64) ([]byte, error)
 }
 
 func (r *reviewed) open(ctx context.Context) (ledger, func() error, error) {
@@ -50,7 +51,9 @@ func (r *reviewed) open(ctx context.Context) (ledger, func() error, error) {
 }
 
 // tables is the ledger in its tables.
-type tables struct{ audit.Index }
+type tables struct{ audit.Store }
+
+var errNoEntry = errors.New("there is no such log or entry")
 
 func (t tables) list(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
 	return t.List(ctx, q)
@@ -59,7 +62,7 @@ func (t tables) list(ctx context.Context, q audit.Query) ([]audit.Entry, error) 
 func (t tables) entry(ctx context.Context, log string, index int64) (audit.Entry, error) {
 	e, err := t.Entry(ctx, log, index)
 	if errors.Is(err, audit.ErrNotFound) {
-		return e, errors.New("there is no such log or entry")
+		return e, errNoEntry
 	}
 	return e, err
 }

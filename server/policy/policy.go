@@ -26,7 +26,7 @@ var granted = map[Role][]Action{
 	Writer:  {"CreatePiiRecord", "CreatePiiRecords"},
 	Reader:  {"ReadPiiRecord", "ReadPiiRecords"},
 	Eraser:  {"DeletePiiRecord", "DeletePiiRecords"},
-	Auditor: {"ListEntries", "GetEntry", "GetCheckpoint"},
+	Auditor: {"ListEntries", "GetEntry", "GetCheckpoint", "ProveEntry", "ProveConsistency", "ReadTiles"},
 }
 
 // ErrRoles says that no caller may have these roles.

@@ -779,6 +779,236 @@ func (x *Checkpoint) GetCheckpoint() string {
 	return ""
 }
 
+// ProveEntryRequest names an entry.
+type ProveEntryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The log.
+	Log string `protobuf:"bytes,1,opt,name=log,proto3" json:"log,omitempty"`
+	// The index in the log, from 0.
+	Index         int64 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProveEntryRequest) Reset() {
+	*x = ProveEntryRequest{}
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProveEntryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProveEntryRequest) ProtoMessage() {}
+
+func (x *ProveEntryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProveEntryRequest.ProtoReflect.Descriptor instead.
+func (*ProveEntryRequest) Descriptor() ([]byte, []int) {
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ProveEntryRequest) GetLog() string {
+	if x != nil {
+		return x.Log
+	}
+	return ""
+}
+
+func (x *ProveEntryRequest) GetIndex() int64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+// ProveEntryResponse holds the proof.
+type ProveEntryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A C2SP tlog-proof v1: index, inclusion path and signed checkpoint. With the
+	// entry's line and the log's verifier key any tlog-proof verifier checks it.
+	Proof         string `protobuf:"bytes,1,opt,name=proof,proto3" json:"proof,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProveEntryResponse) Reset() {
+	*x = ProveEntryResponse{}
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProveEntryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProveEntryResponse) ProtoMessage() {}
+
+func (x *ProveEntryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProveEntryResponse.ProtoReflect.Descriptor instead.
+func (*ProveEntryResponse) Descriptor() ([]byte, []int) {
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ProveEntryResponse) GetProof() string {
+	if x != nil {
+		return x.Proof
+	}
+	return ""
+}
+
+// ProveConsistencyRequest names an earlier size of a log.
+type ProveConsistencyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The log.
+	Log string `protobuf:"bytes,1,opt,name=log,proto3" json:"log,omitempty"`
+	// The size of the earlier checkpoint. 1 to the log's size.
+	OldSize       int64 `protobuf:"varint,2,opt,name=old_size,json=oldSize,proto3" json:"old_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProveConsistencyRequest) Reset() {
+	*x = ProveConsistencyRequest{}
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProveConsistencyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProveConsistencyRequest) ProtoMessage() {}
+
+func (x *ProveConsistencyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProveConsistencyRequest.ProtoReflect.Descriptor instead.
+func (*ProveConsistencyRequest) Descriptor() ([]byte, []int) {
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ProveConsistencyRequest) GetLog() string {
+	if x != nil {
+		return x.Log
+	}
+	return ""
+}
+
+func (x *ProveConsistencyRequest) GetOldSize() int64 {
+	if x != nil {
+		return x.OldSize
+	}
+	return 0
+}
+
+// ProveConsistencyResponse holds an RFC 6962 consistency proof.
+type ProveConsistencyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As asked.
+	OldSize int64 `protobuf:"varint,1,opt,name=old_size,json=oldSize,proto3" json:"old_size,omitempty"`
+	// The log's size now.
+	NewSize int64 `protobuf:"varint,2,opt,name=new_size,json=newSize,proto3" json:"new_size,omitempty"`
+	// The proof of RFC 6962 section 2.1.2. Each 32 bytes.
+	Hashes [][]byte `protobuf:"bytes,3,rep,name=hashes,proto3" json:"hashes,omitempty"`
+	// The signed checkpoint of new_size.
+	Checkpoint    string `protobuf:"bytes,4,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProveConsistencyResponse) Reset() {
+	*x = ProveConsistencyResponse{}
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProveConsistencyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProveConsistencyResponse) ProtoMessage() {}
+
+func (x *ProveConsistencyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProveConsistencyResponse.ProtoReflect.Descriptor instead.
+func (*ProveConsistencyResponse) Descriptor() ([]byte, []int) {
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ProveConsistencyResponse) GetOldSize() int64 {
+	if x != nil {
+		return x.OldSize
+	}
+	return 0
+}
+
+func (x *ProveConsistencyResponse) GetNewSize() int64 {
+	if x != nil {
+		return x.NewSize
+	}
+	return 0
+}
+
+func (x *ProveConsistencyResponse) GetHashes() [][]byte {
+	if x != nil {
+		return x.Hashes
+	}
+	return nil
+}
+
+func (x *ProveConsistencyResponse) GetCheckpoint() string {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return ""
+}
+
 var File_rpc_piinguin_v1_audit_proto protoreflect.FileDescriptor
 
 const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
@@ -835,6 +1065,21 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"\troot_hash\x18\x03 \x01(\fR\brootHash\x12\x1e\n" +
 	"\n" +
 	"checkpoint\x18\x04 \x01(\tR\n" +
+	"checkpoint\";\n" +
+	"\x11ProveEntryRequest\x12\x10\n" +
+	"\x03log\x18\x01 \x01(\tR\x03log\x12\x14\n" +
+	"\x05index\x18\x02 \x01(\x03R\x05index\"*\n" +
+	"\x12ProveEntryResponse\x12\x14\n" +
+	"\x05proof\x18\x01 \x01(\tR\x05proof\"F\n" +
+	"\x17ProveConsistencyRequest\x12\x10\n" +
+	"\x03log\x18\x01 \x01(\tR\x03log\x12\x19\n" +
+	"\bold_size\x18\x02 \x01(\x03R\aoldSize\"\x88\x01\n" +
+	"\x18ProveConsistencyResponse\x12\x19\n" +
+	"\bold_size\x18\x01 \x01(\x03R\aoldSize\x12\x19\n" +
+	"\bnew_size\x18\x02 \x01(\x03R\anewSize\x12\x16\n" +
+	"\x06hashes\x18\x03 \x03(\fR\x06hashes\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\x04 \x01(\tR\n" +
 	"checkpoint*^\n" +
 	"\tOperation\x12\x19\n" +
 	"\x15OPERATION_UNSPECIFIED\x10\x00\x12\b\n" +
@@ -852,11 +1097,14 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"\n" +
 	"\x06DENIED\x10\x02\x12\r\n" +
 	"\tNOT_FOUND\x10\x03\x12\t\n" +
-	"\x05ERROR\x10\x042\xfa\x01\n" +
+	"\x05ERROR\x10\x042\xaa\x03\n" +
 	"\x05Audit\x12P\n" +
 	"\vListEntries\x12\x1f.piinguin.v1.ListEntriesRequest\x1a .piinguin.v1.ListEntriesResponse\x12G\n" +
 	"\bGetEntry\x12\x1c.piinguin.v1.GetEntryRequest\x1a\x1d.piinguin.v1.GetEntryResponse\x12V\n" +
-	"\rGetCheckpoint\x12!.piinguin.v1.GetCheckpointRequest\x1a\".piinguin.v1.GetCheckpointResponseB9Z7github.com/piinguin/piinguin/rpc/piinguin/v1;piinguinv1b\x06proto3"
+	"\rGetCheckpoint\x12!.piinguin.v1.GetCheckpointRequest\x1a\".piinguin.v1.GetCheckpointResponse\x12M\n" +
+	"\n" +
+	"ProveEntry\x12\x1e.piinguin.v1.ProveEntryRequest\x1a\x1f.piinguin.v1.ProveEntryResponse\x12_\n" +
+	"\x10ProveConsistency\x12$.piinguin.v1.ProveConsistencyRequest\x1a%.piinguin.v1.ProveConsistencyResponseB9Z7github.com/piinguin/piinguin/rpc/piinguin/v1;piinguinv1b\x06proto3"
 
 var (
 	file_rpc_piinguin_v1_audit_proto_rawDescOnce sync.Once
@@ -871,29 +1119,33 @@ func file_rpc_piinguin_v1_audit_proto_rawDescGZIP() []byte {
 }
 
 var file_rpc_piinguin_v1_audit_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_rpc_piinguin_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_rpc_piinguin_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_rpc_piinguin_v1_audit_proto_goTypes = []any{
-	(Operation)(0),                // 0: piinguin.v1.Operation
-	(Outcome)(0),                  // 1: piinguin.v1.Outcome
-	(*Entry)(nil),                 // 2: piinguin.v1.Entry
-	(*ListEntriesRequest)(nil),    // 3: piinguin.v1.ListEntriesRequest
-	(*ListEntriesResponse)(nil),   // 4: piinguin.v1.ListEntriesResponse
-	(*GetEntryRequest)(nil),       // 5: piinguin.v1.GetEntryRequest
-	(*GetEntryResponse)(nil),      // 6: piinguin.v1.GetEntryResponse
-	(*GetCheckpointRequest)(nil),  // 7: piinguin.v1.GetCheckpointRequest
-	(*GetCheckpointResponse)(nil), // 8: piinguin.v1.GetCheckpointResponse
-	(*Checkpoint)(nil),            // 9: piinguin.v1.Checkpoint
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(LawfulBasisForProcessing)(0), // 11: piinguin.v1.LawfulBasisForProcessing
+	(Operation)(0),                   // 0: piinguin.v1.Operation
+	(Outcome)(0),                     // 1: piinguin.v1.Outcome
+	(*Entry)(nil),                    // 2: piinguin.v1.Entry
+	(*ListEntriesRequest)(nil),       // 3: piinguin.v1.ListEntriesRequest
+	(*ListEntriesResponse)(nil),      // 4: piinguin.v1.ListEntriesResponse
+	(*GetEntryRequest)(nil),          // 5: piinguin.v1.GetEntryRequest
+	(*GetEntryResponse)(nil),         // 6: piinguin.v1.GetEntryResponse
+	(*GetCheckpointRequest)(nil),     // 7: piinguin.v1.GetCheckpointRequest
+	(*GetCheckpointResponse)(nil),    // 8: piinguin.v1.GetCheckpointResponse
+	(*Checkpoint)(nil),               // 9: piinguin.v1.Checkpoint
+	(*ProveEntryRequest)(nil),        // 10: piinguin.v1.ProveEntryRequest
+	(*ProveEntryResponse)(nil),       // 11: piinguin.v1.ProveEntryResponse
+	(*ProveConsistencyRequest)(nil),  // 12: piinguin.v1.ProveConsistencyRequest
+	(*ProveConsistencyResponse)(nil), // 13: piinguin.v1.ProveConsistencyResponse
+	(*timestamppb.Timestamp)(nil),    // 14: google.protobuf.Timestamp
+	(LawfulBasisForProcessing)(0),    // 15: piinguin.v1.LawfulBasisForProcessing
 }
 var file_rpc_piinguin_v1_audit_proto_depIdxs = []int32{
-	10, // 0: piinguin.v1.Entry.time:type_name -> google.protobuf.Timestamp
+	14, // 0: piinguin.v1.Entry.time:type_name -> google.protobuf.Timestamp
 	0,  // 1: piinguin.v1.Entry.operation:type_name -> piinguin.v1.Operation
 	1,  // 2: piinguin.v1.Entry.outcome:type_name -> piinguin.v1.Outcome
-	11, // 3: piinguin.v1.Entry.basis:type_name -> piinguin.v1.LawfulBasisForProcessing
-	10, // 4: piinguin.v1.ListEntriesRequest.from:type_name -> google.protobuf.Timestamp
-	10, // 5: piinguin.v1.ListEntriesRequest.to:type_name -> google.protobuf.Timestamp
-	11, // 6: piinguin.v1.ListEntriesRequest.basis:type_name -> piinguin.v1.LawfulBasisForProcessing
+	15, // 3: piinguin.v1.Entry.basis:type_name -> piinguin.v1.LawfulBasisForProcessing
+	14, // 4: piinguin.v1.ListEntriesRequest.from:type_name -> google.protobuf.Timestamp
+	14, // 5: piinguin.v1.ListEntriesRequest.to:type_name -> google.protobuf.Timestamp
+	15, // 6: piinguin.v1.ListEntriesRequest.basis:type_name -> piinguin.v1.LawfulBasisForProcessing
 	0,  // 7: piinguin.v1.ListEntriesRequest.operation:type_name -> piinguin.v1.Operation
 	1,  // 8: piinguin.v1.ListEntriesRequest.outcome:type_name -> piinguin.v1.Outcome
 	2,  // 9: piinguin.v1.ListEntriesResponse.entries:type_name -> piinguin.v1.Entry
@@ -902,11 +1154,15 @@ var file_rpc_piinguin_v1_audit_proto_depIdxs = []int32{
 	3,  // 12: piinguin.v1.Audit.ListEntries:input_type -> piinguin.v1.ListEntriesRequest
 	5,  // 13: piinguin.v1.Audit.GetEntry:input_type -> piinguin.v1.GetEntryRequest
 	7,  // 14: piinguin.v1.Audit.GetCheckpoint:input_type -> piinguin.v1.GetCheckpointRequest
-	4,  // 15: piinguin.v1.Audit.ListEntries:output_type -> piinguin.v1.ListEntriesResponse
-	6,  // 16: piinguin.v1.Audit.GetEntry:output_type -> piinguin.v1.GetEntryResponse
-	8,  // 17: piinguin.v1.Audit.GetCheckpoint:output_type -> piinguin.v1.GetCheckpointResponse
-	15, // [15:18] is the sub-list for method output_type
-	12, // [12:15] is the sub-list for method input_type
+	10, // 15: piinguin.v1.Audit.ProveEntry:input_type -> piinguin.v1.ProveEntryRequest
+	12, // 16: piinguin.v1.Audit.ProveConsistency:input_type -> piinguin.v1.ProveConsistencyRequest
+	4,  // 17: piinguin.v1.Audit.ListEntries:output_type -> piinguin.v1.ListEntriesResponse
+	6,  // 18: piinguin.v1.Audit.GetEntry:output_type -> piinguin.v1.GetEntryResponse
+	8,  // 19: piinguin.v1.Audit.GetCheckpoint:output_type -> piinguin.v1.GetCheckpointResponse
+	11, // 20: piinguin.v1.Audit.ProveEntry:output_type -> piinguin.v1.ProveEntryResponse
+	13, // 21: piinguin.v1.Audit.ProveConsistency:output_type -> piinguin.v1.ProveConsistencyResponse
+	17, // [17:22] is the sub-list for method output_type
+	12, // [12:17] is the sub-list for method input_type
 	12, // [12:12] is the sub-list for extension type_name
 	12, // [12:12] is the sub-list for extension extendee
 	0,  // [0:12] is the sub-list for field type_name
@@ -924,7 +1180,7 @@ func file_rpc_piinguin_v1_audit_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rpc_piinguin_v1_audit_proto_rawDesc), len(file_rpc_piinguin_v1_audit_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   8,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/piinguin/piinguin/audit"
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+)
+
+// maxProof is far above the size of a proof: it has at most 63 hashes.
+const maxProof = 64 << 10
+
+func proveCommand() *cobra.Command {
+	var from reviewed
+	cmd := &cobra.Command{
+		Use:   "prove LOG/INDEX",
+		Short: "Prove that a log holds an entry",
+		Long: `Print a proof that a log holds an entry: a C2SP tlog-proof with the inclusion path
+and the log's signed checkpoint. Whoever has the proof, the entry's line (show
+--json prints it) and the verifier key (key prints it) checks it without the ledger,
+with "piinguin audit check" or any tlog-proof verifier.`,
+		Example: `  piinguin audit prove piinguin-1/17 > proof
+  piinguin audit show piinguin-1/17 --json > line
+  piinguin audit check proof --key "$VERIFIER" --entry "$(cat line)"`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			log, index, err := parseEntryName(args[0])
+			if err != nil {
+				return err
+			}
+			ledger, done, err := from.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			proof, err := ledger.prove(cmd.Context(), log, index)
+			if err = errors.Join(err, done()); err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(proof)
+			return err
+		},
+	}
+	from.addTo(cmd)
+	return cmd
+}
+
+func parseEntryName(name string) (log string, index int64, err error) {
+	log, number, ok := strings.Cut(name, "/")
+	index, err = strconv.ParseInt(number, 10, 64)
+	if !ok || err != nil || log == "" || index < 0 {
+		return "", 0, errors.New("the entry must be named LOG/INDEX, for example piinguin-1/17")
+	}
+	return log, index, nil
+}
+
+func (t tables) prove(ctx context.Context, log string, index int64) ([]byte, error) {
+	proof, err := audit.ProveEntry(ctx, t.Store, log, index)
+	if errors.Is(err, audit.ErrNotFound) {
+		return nil, errNoEntry
+	}
+	return proof, err
+}
+
+func (r remote) prove(ctx context.Context, log string, index int64) ([]byte, error) {
+	out, err := r.ProveEntry(ctx, &piinguinv1.ProveEntryRequest{Log: log, Index: index})
+	if err != nil {
+		return nil, rpcFailure(err)
+	}
+	return []byte(out.GetProof()), nil
+}
+
+func checkCommand() *cobra.Command {
+	var keyText, line string
+	cmd := &cobra.Command{
+		Use:   "check FILE|-",
+		Short: "Check a proof, without the ledger",
+		Long: `Check a proof of "piinguin audit prove" with nothing but the verifier key and the
+entry's line. Exit codes: 0 it holds, 1 it does not, 2 it could not be checked.`,
+		Example: `  piinguin audit check proof --key "$VERIFIER" --entry "$(cat line)"`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if keyText == "" || line == "" {
+				return errors.New("--key and --entry are required")
+			}
+			key, err := givenKey(keyText)
+			if err != nil {
+				return err
+			}
+			proof, err := readProof(args[0], cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			err = audit.CheckProof(*key, proof, []byte(strings.TrimSuffix(line, "\n")))
+			if errors.Is(err, audit.ErrProof) {
+				_, _ = fmt.Fprintln(cmd.OutOrStdout(), "The proof does NOT hold for this entry and this key.")
+				return errFinding
+			}
+			if err != nil {
+				return fmt.Errorf("--entry: %w", err)
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "The proof holds: the log has this entry.")
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&keyText, "key", "", "verifier `key` of the ledger, or @FILE that holds it")
+	cmd.Flags().StringVar(&line, "entry", "", "the entry's `line`, as show --json prints it")
+	return cmd
+}
+
+func readProof(name string, stdin io.Reader) ([]byte, error) {
+	in := stdin
+	if name != "-" {
+		f, err := os.Open(name) //nolint:gosec // the reviewer names the file
+		if err != nil {
+			return nil, fmt.Errorf("proof: %w", err)
+		}
+		defer func() { _ = f.Close() }()
+		in = f
+	}
+	proof, err := io.ReadAll(io.LimitReader(in, maxProof))
+	if err != nil {
+		return nil, fmt.Errorf("proof: %w", err)
+	}
+	return proof, nil
+}
