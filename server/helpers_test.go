@@ -1,0 +1,257 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/twitchtv/twirp"
+
+	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/audit/audittest"
+	"github.com/piinguin/piinguin/rpc/client"
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+	"github.com/piinguin/piinguin/server"
+	"github.com/piinguin/piinguin/server/identity"
+	"github.com/piinguin/piinguin/server/store"
+)
+
+const canary = "CANARY-original-0815"
+
+var errEngine = errors.New("engine: " + canary)
+
+// vault is a server over stores in memory, and everything that can be seen of it.
+type vault struct {
+	records *faultyStore
+	ledger  *audit.Mem
+	address string
+	log     *lockedBuffer // access log and net/http's
+	answers *lockedBuffer // every byte of every answer
+	http    *http.Client
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// newVault starts a server whose ledger fails as faults say; nil is never.
+func newVault(t *testing.T, faults func(op string, n int) audittest.Fault) *vault {
+	t.Helper()
+	v := &vault{
+		records: &faultyStore{Mem: store.NewMem()}, ledger: audit.NewMem(),
+		log: &lockedBuffer{}, answers: &lockedBuffer{},
+	}
+	key, err := audit.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log audit.Store = v.ledger
+	timeout := time.Minute // that nothing but a hanging fault misses
+	if faults != nil {
+		log, timeout = audittest.NewFaulty(v.ledger, faults), 100*time.Millisecond
+	}
+	ledger, err := audit.Open(t.Context(), audit.Config{Store: log, Key: key, AppendTimeout: timeout})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := server.New(server.Config{Ledger: ledger, Store: v.records, Callers: identity.DevTokens(), Log: zerolog.New(v.log)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := httptest.NewUnstartedServer(s.Handler())
+	h.Config.ErrorLog = newLogger(v.log)
+	h.Start()
+	v.address, v.http = h.URL, &http.Client{Transport: recording{v.answers}}
+	t.Cleanup(func() {
+		h.Close()
+		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+		if faults != nil {
+			cancel() // it may never close in peace
+		}
+		_ = ledger.Close(ctx)
+		cancel()
+		if strings.Contains(v.log.String(), "CANARY") {
+			t.Errorf("the log holds an original value:\n%s", v.log)
+		}
+	})
+	return v
+}
+
+// recording keeps every byte that a server answers.
+type recording struct{ to io.Writer }
+
+func (r recording) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err == nil {
+		res.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.TeeReader(res.Body, r.to), res.Body}
+	}
+	return res, err
+}
+
+// faultyStore is a store that fails as it is told.
+type faultyStore struct {
+	*store.Mem
+	mu  sync.Mutex
+	err error  // of every item
+	do  func() // before a Get
+}
+
+func (f *faultyStore) fail(err error, do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err, f.do = err, do
+}
+
+func (f *faultyStore) fault() (do func(), err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.do, f.err
+}
+
+func (f *faultyStore) Get(ctx context.Context, keys []string) []store.GetResult {
+	do, err := f.fault()
+	if do != nil {
+		do()
+	}
+	results := f.Mem.Get(ctx, keys)
+	for i := range results {
+		if err != nil {
+			results[i].Err = err // with the record beside it, as a careless store might
+		}
+	}
+	return results
+}
+
+func (f *faultyStore) Put(ctx context.Context, records []store.Record) []store.PutResult {
+	results := f.Mem.Put(ctx, records)
+	for i := range results {
+		if _, err := f.fault(); err != nil {
+			results[i] = store.PutResult{Err: err}
+		}
+	}
+	return results
+}
+
+func (f *faultyStore) Erase(ctx context.Context, keys []string, at time.Time) []store.EraseResult {
+	results := f.Mem.Erase(ctx, keys, at)
+	for i := range results {
+		if _, err := f.fault(); err != nil {
+			results[i] = store.EraseResult{Err: err}
+		}
+	}
+	return results
+}
+
+func (f *faultyStore) Ready(context.Context) error {
+	_, err := f.fault()
+	return err
+}
+
+func (v *vault) as(t *testing.T, role string) *client.Client {
+	t.Helper()
+	c, err := client.New(client.Config{Host: v.address, Token: client.Token("dev-" + role), HTTPClient: v.http})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// put stores originals behind the server's back.
+func (v *vault) put(t *testing.T, keys ...string) {
+	t.Helper()
+	for _, key := range keys {
+		r := v.records.Mem.Put(t.Context(), []store.Record{{
+			ModifiedValue: key, Original: store.NewOriginal(canary), ObservedAt: time.Now(),
+		}})
+		if r[0].Err != nil {
+			t.Fatal(r[0].Err)
+		}
+	}
+}
+
+// entries returns all entries but OPEN, oldest first, of a ledger that is whole.
+func (v *vault) entries(t *testing.T) []audit.Entry {
+	t.Helper()
+	r, err := audit.Verify(t.Context(), v.ledger, nil)
+	if err != nil || len(r.Findings) > 0 {
+		t.Fatalf("Verify: %v %v", r.Findings, err)
+	}
+	var all []audit.Entry
+	for p, err := range v.ledger.Pages(t.Context(), "piinguin-1", 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries, err := p.Entries()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, entries...)
+	}
+	return all[1:]
+}
+
+// outcomes returns the entries as "READ GRANTED a" and the like.
+func (v *vault) outcomes(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, e := range v.entries(t) {
+		all = append(all, strings.TrimSpace(strings.Join([]string{string(e.Operation), string(e.Outcome), e.Reason, e.ModifiedValue}, " ")))
+	}
+	return all
+}
+
+func readRequest(key string) *piinguinv1.ReadPiiRecordRequest {
+	return &piinguinv1.ReadPiiRecordRequest{
+		ModifiedValue: key, ProcessingBasis: piinguinv1.LawfulBasisForProcessing_CONTRACT,
+		Purpose: "test", Reference: "T-1", OnBehalfOf: "somebody",
+	}
+}
+
+func readsRequest(keys ...string) *piinguinv1.ReadPiiRecordsRequest {
+	return &piinguinv1.ReadPiiRecordsRequest{
+		ModifiedValues: keys, ProcessingBasis: piinguinv1.LawfulBasisForProcessing_CONTRACT,
+	}
+}
+
+func createRequest(key string) *piinguinv1.CreatePiiRecordRequest {
+	return &piinguinv1.CreatePiiRecordRequest{PiiRecord: &piinguinv1.PiiRecord{ModifiedValue: key, OriginalValue: canary}}
+}
+
+// wantFailure holds an error against its code and reason, and its text against
+// what no text may hold.
+func wantFailure(t *testing.T, what string, err error, code twirp.ErrorCode, reason string) {
+	t.Helper()
+	var te twirp.Error
+	if !errors.As(err, &te) || te.Code() != code || te.Meta("reason") != reason {
+		t.Errorf("%s: %v, want %s %s", what, err, code, reason)
+		return
+	}
+	if te.Meta("cause") != "" || strings.Contains(te.Error(), "CANARY") {
+		t.Errorf("%s: the error tells too much: %v %v", what, te, te.MetaMap())
+	}
+}

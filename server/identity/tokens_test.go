@@ -1,0 +1,97 @@
+package identity_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/piinguin/piinguin/server/identity"
+	"github.com/piinguin/piinguin/server/policy"
+)
+
+func hashOf(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+func TestParseTokens(t *testing.T) {
+	tokens, err := identity.ParseTokens(strings.NewReader("# who may call\r\n\r\n" +
+		"relay writer " + hashOf("s3cret") + "\r\n" +
+		"  alice@example.com   reader,eraser\t" + strings.ToUpper(hashOf("other")) + "\n" +
+		"relay writer " + hashOf("next") + "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for token, want := range map[string]identity.Caller{
+		"s3cret": {Name: "relay", Authentication: "token", Roles: []policy.Role{policy.Writer}},
+		"next":   {Name: "relay", Authentication: "token", Roles: []policy.Role{policy.Writer}},
+		"other":  {Name: "alice@example.com", Authentication: "token", Roles: []policy.Role{policy.Reader, policy.Eraser}},
+	} {
+		have, err := tokens.Authenticate(token)
+		if diff := cmp.Diff(want, have); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", token, err, diff)
+		}
+	}
+	for _, token := range []string{"", "s3cre", "s3cret ", "relay", hashOf("s3cret")} {
+		if _, err := tokens.Authenticate(token); !errors.Is(err, identity.ErrUnknown) {
+			t.Errorf("token %q: %v, want ErrUnknown", token, err)
+		}
+	}
+}
+
+func TestParseTokensRefuses(t *testing.T) {
+	good := "relay writer " + hashOf("CANARY") + "\n"
+	for _, bad := range []string{
+		"CANARY", "CANARY writer", "CANARY writer " + hashOf("x") + " more", "CANARY writer " + hashOf("x")[1:],
+		"CANARY writer " + strings.Repeat("z", 64), "CANARY CANARY " + hashOf("x"), "CANARY reader,auditor " + hashOf("x"),
+		"CANARY auditor,writer,reader " + hashOf("x"), "CANARY, writer " + hashOf("x"), "ČANARY writer " + hashOf("x"),
+		"other reader " + hashOf("CANARY"), "CANARY " + strings.Repeat("x", 1<<17),
+	} {
+		_, err := identity.ParseTokens(strings.NewReader(good + "\n" + bad))
+		if err == nil || strings.Contains(err.Error(), "CANARY") || strings.Contains(err.Error(), hashOf("x")[:8]) {
+			t.Errorf("%.40q: %v", bad, err)
+			continue
+		}
+		if len(bad) < 1<<16 && !strings.Contains(err.Error(), "line 3") {
+			t.Errorf("%.40q: %v names another line", bad, err)
+		}
+	}
+}
+
+func TestDevTokens(t *testing.T) {
+	for _, role := range []policy.Role{policy.Writer, policy.Reader, policy.Eraser, policy.Auditor} {
+		name := "dev-" + string(role)
+		have, err := identity.DevTokens().Authenticate(name)
+		if diff := cmp.Diff(identity.Caller{Name: name, Authentication: "token", Roles: []policy.Role{role}}, have); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", name, err, diff)
+		}
+	}
+	if _, err := (&identity.Tokens{}).Authenticate("dev-reader"); !errors.Is(err, identity.ErrUnknown) {
+		t.Errorf("no tokens: %v", err)
+	}
+}
+
+// FuzzParseTokens: whatever a file holds, it is refused without a word of it, or
+// every caller in it has valid roles.
+func FuzzParseTokens(f *testing.F) {
+	f.Add("relay writer " + hashOf("x"))
+	f.Add("# nothing\n\nqqqqqqqq reader,auditor " + hashOf("x"))
+	f.Fuzz(func(t *testing.T, file string) {
+		tokens, err := identity.ParseTokens(strings.NewReader(file))
+		if err == nil {
+			if _, err := tokens.Authenticate(file); err != nil && !errors.Is(err, identity.ErrUnknown) {
+				t.Error(err)
+			}
+			return
+		}
+		for word := range strings.FieldsSeq(file) {
+			if len(word) > 12 && strings.Contains(err.Error(), word) {
+				t.Errorf("the error quotes the file: %v", err)
+			}
+		}
+	})
+}
