@@ -20,10 +20,10 @@ func auditCommand() *cobra.Command {
 		Short: "Review and verify the ledger",
 		Long: `Review and verify the ledger.
 
-list, show and prove ask the server, with an auditor's token, and each query is an entry
-of the ledger itself. With --store they read the tables without a server. verify,
-export and key always read the tables: they must not have to trust a server. check
-needs a proof, the entry and the key only.`,
+list, show and prove ask the server, with an auditor's token; list and show become
+entries of the ledger themselves. With --store they read the tables without a
+server. verify, export and key always read the tables: they must not have to trust a
+server. check needs nothing but a proof, the entry and the key.`,
 	}
 	cmd.AddCommand(listCommand(), showCommand(), proveCommand(), checkCommand(), verifyCommand(), exportCommand(), keyCommand())
 	return cmd

@@ -60,7 +60,7 @@ tamper-evident ledger before the value is released.
 
 Start a server to try it:            piinguin serve --dev
 Store, read and erase a value:       piinguin create | read | delete
-Review and verify the ledger:        piinguin audit list | show | prove | verify
+Review and verify the ledger:        piinguin audit list | show | verify | export
 
 Every flag can be set in the environment: --audit-table-name is
 PIINGUIN_AUDIT_TABLE_NAME. Exit codes: 0 done, 1 a finding of audit verify,
