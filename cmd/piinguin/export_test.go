@@ -254,7 +254,7 @@ func TestExportEngines(t *testing.T) {
 		}
 		export := func(want int, args ...string) (stdout, stderr string) {
 			t.Helper()
-			code, stdout, stderr := in.run(t, "", "piinguin", append([]string{"audit", "export", "--store", in.store}, args...)...)
+			code, stdout, stderr := in.run(t, "piinguin", append([]string{"audit", "export", "--store", in.store}, args...)...)
 			if code != want {
 				t.Fatalf("audit export %v: exit %d, want %d\n%s%s", args, code, want, stdout, stderr)
 			}

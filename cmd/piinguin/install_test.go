@@ -81,11 +81,11 @@ func onEachEngine(t *testing.T, test func(t *testing.T, in *install)) {
 }
 
 // run runs a command and returns its exit code and what it printed.
-func (in *install) run(t *testing.T, stdin, name string, args ...string) (code int, stdout, stderr string) {
+func (in *install) run(t *testing.T, name string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries, name), args...)
 	var out, errs bytes.Buffer
-	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = in.dir, in.env, strings.NewReader(stdin), &out, &errs
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = in.dir, in.env, &out, &errs
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -97,7 +97,7 @@ func (in *install) run(t *testing.T, stdin, name string, args ...string) (code i
 // mustRun runs a command that must end with a code, and returns its output.
 func (in *install) mustRun(t *testing.T, want int, name string, args ...string) string {
 	t.Helper()
-	code, stdout, stderr := in.run(t, "", name, args...)
+	code, stdout, stderr := in.run(t, name, args...)
 	if code != want {
 		t.Fatalf("%s %s: exit %d, want %d\n%s%s", name, strings.Join(args, " "), code, want, stdout, stderr)
 	}

@@ -131,7 +131,7 @@ func replaySamples(t *testing.T, in *install, p *process) {
 		before = whole
 	}
 	in.mustRun(t, 0, "piinguin-relay", p.flags("writer", append([]string{"replay"}, samples(t, "pii_events.jsonl")...)...)...)
-	if code, _, stderr := in.run(t, "", "piinguin-relay", p.flags("reader", append([]string{"replay"}, samples(t, "pii_events.jsonl")...)...)...); code != 2 {
+	if code, _, stderr := in.run(t, "piinguin-relay", p.flags("reader", append([]string{"replay"}, samples(t, "pii_events.jsonl")...)...)...); code != 2 {
 		t.Errorf("replay with a reader's token: exit %d, want 2: %s", code, stderr)
 	}
 }
@@ -159,7 +159,7 @@ func listByServer(t *testing.T, in *install, p *process) {
 	if n := strings.Count(csv, "\n"); n != 2 {
 		t.Errorf("audit list --csv of one entry:\n%s", csv)
 	}
-	if code, _, stderr := in.run(t, "", "piinguin", p.flags("reader", "audit", "list")...); code != 2 || !strings.Contains(stderr, "permission_denied") {
+	if code, _, stderr := in.run(t, "piinguin", p.flags("reader", "audit", "list")...); code != 2 || !strings.Contains(stderr, "permission_denied") {
 		t.Errorf("audit list as a reader: exit %d: %s", code, stderr)
 	}
 	all := in.mustRun(t, 0, "piinguin", "audit", "list", "--store", in.store, "--limit", "0", "--json")
