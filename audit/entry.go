@@ -39,7 +39,13 @@ const (
 	Create Operation = "CREATE" // a call asked to store records
 	Review Operation = "REVIEW" // the ledger itself was read
 	Opened Operation = "OPEN"   // a log was opened; its first entry
+	Closed Operation = "CLOSE"  // a log was closed; its last entry
+	Pruned Operation = "PRUNE"  // the lines of a closed log were removed
 )
+
+// isHouse reports whether the operation is the ledger's own. Pruning keeps such
+// lines: they name no subject, and what follows is proven by them.
+func (o Operation) isHouse() bool { return o == Opened || o == Closed || o == Pruned }
 
 // Outcome is how the operation ended.
 type Outcome string
@@ -53,7 +59,7 @@ const (
 )
 
 var (
-	operations = []Operation{Read, Delete, Create, Review, Opened}
+	operations = []Operation{Read, Delete, Create, Review, Opened, Closed, Pruned}
 	outcomes   = []Outcome{Granted, Denied, NotFound, Failed}
 	// bases are the six of GDPR Art. 6(1), by the names of the API.
 	bases = []string{"CONSENT", "CONTRACT", "LEGAL_OBLIGATION", "VITAL_INTERESTS", "PUBLIC_TASK", "LEGITIMATE_INTERESTS"}
@@ -81,9 +87,10 @@ type Entry struct {
 	OnBehalfOf     string // whom the caller says to act for; at most 512 bytes
 	Basis          string // one of GDPR Art. 6(1), e.g. CONSENT, or empty
 	Purpose        string // at most 512 bytes
-	Reference      string // at most 512 bytes; in an OPEN entry the verifier key
+	Reference      string // at most 512 bytes; in an OPEN entry the verifier key, in a CLOSE the next log
+	Checkpoint     string // of another log, as Commitment.String: in an OPEN the closed log before it, in a PRUNE the pruned one
 	ModifiedValue  string // the pseudonym; at most 128 bytes
-	RequestID      string // at most 64 bytes; required but in OPEN
+	RequestID      string // at most 64 bytes; required but in OPEN and CLOSE
 	Count          int64  // the records of a CREATE
 }
 
@@ -103,6 +110,7 @@ type wireEntry struct {
 	Basis          string `json:"basis,omitempty"`
 	Purpose        string `json:"purpose,omitempty"`
 	Reference      string `json:"reference,omitempty"`
+	Checkpoint     string `json:"checkpoint,omitempty"`
 	ModifiedValue  string `json:"modified_value,omitempty"`
 	RequestID      string `json:"request_id,omitempty"`
 	Count          int64  `json:"count,omitempty"`
@@ -118,7 +126,7 @@ func (e Entry) Format() ([]byte, error) {
 		Version: Version, Log: e.Log, Index: e.Index, Time: e.Time.UTC().Format(timeLayout),
 		Operation: string(e.Operation), Outcome: string(e.Outcome), Reason: e.Reason,
 		Caller: e.Caller, Authentication: e.Authentication, OnBehalfOf: e.OnBehalfOf,
-		Basis: e.Basis, Purpose: e.Purpose, Reference: e.Reference,
+		Basis: e.Basis, Purpose: e.Purpose, Reference: e.Reference, Checkpoint: e.Checkpoint,
 		ModifiedValue: e.ModifiedValue, RequestID: e.RequestID, Count: e.Count,
 	})
 	if err != nil {
@@ -154,7 +162,7 @@ func Parse(line []byte) (Entry, error) {
 		Log: w.Log, Index: w.Index, Time: at,
 		Operation: Operation(w.Operation), Outcome: Outcome(w.Outcome), Reason: w.Reason,
 		Caller: w.Caller, Authentication: w.Authentication, OnBehalfOf: w.OnBehalfOf,
-		Basis: w.Basis, Purpose: w.Purpose, Reference: w.Reference,
+		Basis: w.Basis, Purpose: w.Purpose, Reference: w.Reference, Checkpoint: w.Checkpoint,
 		ModifiedValue: w.ModifiedValue, RequestID: w.RequestID, Count: w.Count,
 	}
 	again, err := e.Format()
@@ -197,8 +205,13 @@ func (e Entry) validateContent() error {
 		return fmt.Errorf("%w: count", ErrEntry)
 	// Two servers could take one committed page for the work of both if nothing
 	// told their entries apart.
-	case e.RequestID == "" && e.Operation != Opened:
+	case e.RequestID == "" && e.Operation != Opened && e.Operation != Closed:
 		return fmt.Errorf("%w: request_id", ErrEntry)
+	case e.Operation == Closed && !logPattern.MatchString(e.Reference):
+		return fmt.Errorf("%w: reference", ErrEntry)
+	}
+	if err := e.validateCheckpoint(); err != nil {
+		return err
 	}
 	for _, f := range []struct {
 		name, value string
@@ -217,6 +230,18 @@ func (e Entry) validateContent() error {
 		}
 	}
 	return nil
+}
+
+func (e Entry) validateCheckpoint() error {
+	switch {
+	case e.Checkpoint == "" && e.Operation != Pruned:
+		return nil
+	case e.Operation == Opened, e.Operation == Pruned:
+		if _, err := parseCommitment(e.Checkpoint); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: checkpoint", ErrEntry)
 }
 
 // plainText reports whether s is UTF-8 without control characters.

@@ -87,7 +87,7 @@ func mustAppend(t *testing.T, l *audit.Ledger, entries ...audit.Entry) []audit.R
 // mustVerify returns the report with the store's key, or the one given.
 func mustVerify(t *testing.T, s audit.Store, key *audit.VerifierKey) audit.Report {
 	t.Helper()
-	r, err := audit.Verify(t.Context(), s, key)
+	r, err := audit.Verify(t.Context(), s, audit.VerifyOptions{Key: key})
 	if err != nil {
 		t.Fatalf("Verify: %v", err)
 	}

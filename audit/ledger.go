@@ -14,7 +14,11 @@ import (
 // DefaultAppendTimeout is how long an append may take before it fails closed.
 const DefaultAppendTimeout = 2 * time.Second
 
-// MaxLogs is how many logs one Ledger may write.
+// openTimeout is how long a log may take to be opened. Within it a store that fails
+// is asked again.
+const openTimeout = 30 * time.Second
+
+// MaxLogs is how many logs the Ledgers of a store write side by side, at most.
 const MaxLogs = 64
 
 // Config says how to open a Ledger.
@@ -29,6 +33,9 @@ type Config struct {
 	Logs int
 	// AppendTimeout is the deadline of an append; 0 means DefaultAppendTimeout.
 	AppendTimeout time.Duration
+	// Leases keeps Ledgers in several processes from writing the same logs; nil if this
+	// one has the store to itself.
+	Leases Leases
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -69,23 +76,28 @@ type Receipt struct {
 // Ledger appends entries to its logs. It is safe for concurrent use, and several
 // Ledgers, in one process or many, may share a Store and its logs.
 type Ledger struct {
+	config  Config
 	store   Store
-	writers []*writer
-	timeout time.Duration
+	holder  string // of leases
+	writers atomic.Pointer[[]*writer]
 	next    atomic.Uint64
-	now     func() time.Time
 	late    atomic.Int64 // when an append last failed, Unix nanoseconds; 0 after one that succeeded
-	stop    context.CancelFunc
+	closed  atomic.Bool
+	run     func(*writer)      // starts a writer
+	stop    context.CancelFunc // of the writers
 	done    sync.WaitGroup
+	release context.CancelFunc // of the leases
+	renewed sync.WaitGroup
 }
 
 // ErrOtherKey says that the ledger was begun with another key.
 var ErrOtherKey = errors.New("audit: the store's ledger is signed by another key")
 
-// Open opens the logs piinguin-1 to piinguin-<Config.Logs>, beginning those that
-// are new with an OPEN entry that names the verifier key. It fails with
-// ErrOtherKey if the store's ledger has another key, and with a *RowError if a
-// log's last page is not what was written.
+// Open opens Config.Logs logs for writing, piinguin-1 and so on, or with
+// Config.Leases those that no other Ledger holds. A new log begins with an OPEN entry
+// that names the verifier key; in a month that is new to it a log is closed and the
+// next of its series opened. Open fails with ErrOtherKey if the store's ledger has
+// another key, and with a *RowError if a log's last page is not what was written.
 func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -98,18 +110,31 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if kept != key.Text(KeyName) {
 		return nil, ErrOtherKey
 	}
-	l := &Ledger{store: c.Store, timeout: c.AppendTimeout, now: c.Now}
-	for i := range c.Logs {
-		w, err := openWriter(ctx, c, fmt.Sprintf("piinguin-%d", i+1))
+	l := &Ledger{config: c, store: c.Store, holder: newHolder()}
+	writers := []*writer{}
+	l.writers.Store(&writers)
+	for range c.Logs {
+		series, err := l.firstSeries(ctx)
 		if err != nil {
 			return nil, err
 		}
-		l.writers = append(l.writers, w)
+		w, err := openWriter(ctx, c, series)
+		if err != nil {
+			return nil, err
+		}
+		writers = append(writers, w)
+		l.writers.Store(&writers)
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
-	for _, w := range l.writers {
-		l.done.Go(func() { w.run(running) })
+	l.run = func(w *writer) { l.done.Go(func() { w.run(running) }) }
+	for _, w := range writers {
+		l.run(w)
+	}
+	leasing, release := context.WithCancel(running)
+	l.release = release
+	if c.Leases != nil {
+		l.renewed.Go(func() { l.renew(leasing) })
 	}
 	return l, nil
 }
@@ -125,7 +150,7 @@ func (l *Ledger) Append(ctx context.Context, e Entry) (Receipt, error) {
 
 // AppendAll is Append of several entries, in order, in one log; one result each.
 func (l *Ledger) AppendAll(ctx context.Context, entries []Entry) []Result {
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	ctx, cancel := context.WithTimeout(ctx, l.config.AppendTimeout)
 	defer cancel()
 	results := make([]Result, len(entries))
 	items := make([]*pending, 0, len(entries))
@@ -140,7 +165,7 @@ func (l *Ledger) AppendAll(ctx context.Context, entries []Entry) []Result {
 	if len(items) == 0 {
 		return results
 	}
-	if err := l.idlest().enqueue(items); err != nil {
+	if err := l.enqueue(items); err != nil {
 		l.note(err)
 		for _, i := range place {
 			results[i].Err = err
@@ -151,6 +176,17 @@ func (l *Ledger) AppendAll(ctx context.Context, entries []Entry) []Result {
 		results[place[k]] = l.await(ctx, p)
 	}
 	return results
+}
+
+// enqueue gives the items to the writer with the least to do. One that has closed
+// has a successor, unless the ledger is closed.
+func (l *Ledger) enqueue(items []*pending) error {
+	for {
+		err := l.idlest().enqueue(items)
+		if !errors.Is(err, errWriterClosed) || l.closed.Load() {
+			return err
+		}
+	}
 }
 
 // await waits for the entry's result until ctx is done. An entry that was not
@@ -176,17 +212,18 @@ func (l *Ledger) note(err error) {
 			l.late.Store(0)
 		}
 	case errors.Is(err, ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		l.late.Store(l.now().UnixNano())
+		l.late.Store(l.config.Now().UnixNano())
 	}
 }
 
 // idlest returns the writer with the least to do; among equals, each in turn.
 func (l *Ledger) idlest() *writer {
-	n := uint64(len(l.writers))
+	writers := *l.writers.Load()
+	n := uint64(len(writers))
 	start := l.next.Add(1)
-	best := l.writers[start%n]
+	best := writers[start%n]
 	for i := uint64(1); i < n && best.waiting.Load() > 0; i++ {
-		if w := l.writers[(start+i)%n]; w.waiting.Load() < best.waiting.Load() {
+		if w := writers[(start+i)%n]; w.waiting.Load() < best.waiting.Load() {
 			best = w
 		}
 	}
@@ -201,15 +238,16 @@ const lateFor = 10 * time.Second
 // no commit's outcome is unknown, and no append failed since the last success or
 // within ten seconds. Else it returns ErrUnavailable.
 func (l *Ledger) Ready(ctx context.Context) error {
-	if late := l.late.Load(); late != 0 && l.now().Sub(time.Unix(0, late)) < lateFor {
+	if late := l.late.Load(); late != 0 && l.config.Now().Sub(time.Unix(0, late)) < lateFor {
 		return fmt.Errorf("%w: an append failed", ErrUnavailable)
 	}
-	for _, w := range l.writers {
+	writers := *l.writers.Load()
+	for _, w := range writers {
 		if w.troubled.Load() {
 			return fmt.Errorf("%w: a commit is not confirmed", ErrUnavailable)
 		}
 	}
-	if _, err := l.store.Last(ctx, l.writers[0].name); err != nil {
+	if _, err := l.store.Last(ctx, writers[0].series); err != nil {
 		return fmt.Errorf("%w: the store does not answer", ErrUnavailable)
 	}
 	return nil
@@ -250,7 +288,10 @@ func (l *Ledger) Tile(ctx context.Context, log string, t tlog.Tile) ([]byte, err
 // Close writes what waits and stops. If ctx ends first, what is not written
 // fails with ErrUnavailable.
 func (l *Ledger) Close(ctx context.Context) error {
-	for _, w := range l.writers {
+	l.closed.Store(true)
+	l.release()
+	l.renewed.Wait() // after it no writer takes another's place
+	for _, w := range *l.writers.Load() {
 		w.close()
 	}
 	finished := make(chan struct{})

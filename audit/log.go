@@ -77,7 +77,7 @@ type Log interface {
 type Index interface {
 	// List returns up to q.Limit entries that match, newest first.
 	List(ctx context.Context, q Query) ([]Entry, error)
-	// Entry returns one entry, or ErrNotFound.
+	// Entry returns one entry, or ErrNotFound if there is none or it was pruned.
 	Entry(ctx context.Context, log string, index int64) (Entry, error)
 	// Logs returns the names of the registered logs, sorted.
 	Logs(ctx context.Context) ([]string, error)
@@ -97,6 +97,11 @@ type Store interface {
 	KeepVerifierKey(ctx context.Context, key string) (string, error)
 	// VerifierKey returns the kept key, or ErrNotFound.
 	VerifierKey(ctx context.Context) (string, error)
+	// Prune takes away the lines of pages of a closed log that Page.Prune takes away,
+	// and everything derived from them. It gets whole pages, as Pages yields them, and leaves
+	// their hashes, edges, roots and checkpoints as they are. Doing it again is safe,
+	// and is what completes one that was interrupted.
+	Prune(ctx context.Context, pages []Page) error
 	// Audit looks through the rows that are not pages but must agree with them:
 	// rows that belong to no page, the registry, everything derived. It calls found
 	// for each row that is wrong and returns the names of all logs that have a row of any

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -17,10 +18,16 @@ type Mem struct {
 	pages      map[string][]Page
 	registered []string
 	key        string
+	leases     map[string]lease // by series
+}
+
+type lease struct {
+	holder string
+	until  time.Time
 }
 
 // NewMem returns an empty store.
-func NewMem() *Mem { return &Mem{pages: map[string][]Page{}} }
+func NewMem() *Mem { return &Mem{pages: map[string][]Page{}, leases: map[string]lease{}} }
 
 // Commit implements Log.
 func (m *Mem) Commit(ctx context.Context, p Page) error {
@@ -101,11 +108,7 @@ func (m *Mem) Entry(ctx context.Context, log string, index int64) (Entry, error)
 		if index < p.First || index >= p.Size() {
 			continue
 		}
-		entries, err := p.Entries()
-		if err != nil {
-			return Entry{}, err
-		}
-		return entries[index-p.First], nil
+		return p.Entry(index)
 	}
 	return Entry{}, ErrNotFound
 }
@@ -139,7 +142,7 @@ func (m *Mem) Lines(ctx context.Context, log string, first, count int64) ([][]by
 	var lines [][]byte
 	for _, p := range m.pages[log] {
 		for i, line := range p.Lines {
-			if at := p.First + int64(i); at >= first && at < first+count {
+			if at := p.First + int64(i); at >= first && at < first+count && line != nil {
 				lines = append(lines, line)
 			}
 		}
@@ -148,6 +151,45 @@ func (m *Mem) Lines(ctx context.Context, log string, first, count int64) ([][]by
 		return nil, ErrNotFound
 	}
 	return lines, nil
+}
+
+// Leaves implements Tiles.
+func (m *Mem) Leaves(ctx context.Context, log string, first, count int64) ([]tlog.Hash, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var leaves []tlog.Hash
+	for _, p := range m.pages[log] {
+		for i, leaf := range p.LeafHashes() {
+			if at := p.First + int64(i); at >= first && at < first+count {
+				leaves = append(leaves, leaf)
+			}
+		}
+	}
+	if int64(len(leaves)) != count {
+		return nil, ErrNotFound
+	}
+	return leaves, nil
+}
+
+// Prune implements Store.
+func (m *Mem) Prune(ctx context.Context, pages []Page) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range pages {
+		at, there := m.find(p.Log, p.Number)
+		if !there {
+			return ErrNotFound
+		}
+		pruned, err := m.pages[p.Log][at].Prune()
+		if err != nil {
+			return err
+		}
+		m.pages[p.Log][at] = pruned
+	}
+	return ctx.Err()
 }
 
 // Tile implements Tiles. Mem keeps none.
@@ -190,6 +232,20 @@ func (m *Mem) VerifierKey(ctx context.Context) (string, error) {
 		return "", ErrNotFound
 	}
 	return m.key, ctx.Err()
+}
+
+// Lease implements Leases.
+func (m *Mem) Lease(ctx context.Context, series, holder string, now, until time.Time) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if have, is := m.leases[series]; is && have.holder != holder && have.until.After(now) {
+		return false, nil
+	}
+	m.leases[series] = lease{holder, until}
+	return true, nil
 }
 
 // Audit implements Store. Mem derives nothing.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -120,6 +122,13 @@ func (s *failingStore) Last(ctx context.Context, log string) (audit.Page, error)
 	return s.Mem.Last(ctx, log)
 }
 
+func (s *failingStore) Logs(ctx context.Context) ([]string, error) {
+	if err := s.fail("Logs"); err != nil {
+		return nil, err
+	}
+	return s.Mem.Logs(ctx)
+}
+
 func (s *failingStore) Audit(ctx context.Context, found func(*audit.RowError)) ([]string, error) {
 	if err := s.fail("Audit"); err != nil {
 		return nil, err
@@ -130,16 +139,19 @@ func (s *failingStore) Audit(ctx context.Context, found func(*audit.RowError)) (
 // TestOpenOnFailingStore holds that a store that does not answer is not taken for
 // one that is empty.
 func TestOpenOnFailingStore(t *testing.T) {
-	for _, method := range []string{"KeepVerifierKey", "Last", "Register"} {
-		m := newFilled(t, 1)
-		before := m.RawPages("piinguin-1")
-		_, err := audit.Open(t.Context(), audit.Config{Store: &failingStore{m, method}, Key: newKey(t, 1)})
-		if !errors.Is(err, errEngine) || !strings.HasPrefix(err.Error(), "audit: ") {
-			t.Errorf("%s fails: Open: %v", method, err)
-		}
-		if diff := cmp.Diff(before, m.RawPages("piinguin-1"), cmpopts.IgnoreUnexported(audit.Page{})); diff != "" {
-			t.Errorf("%s fails: the log changed (-want +got):\n%s", method, diff)
-		}
+	for _, method := range []string{"KeepVerifierKey", "Logs", "Last", "Register"} {
+		synctest.Test(t, func(t *testing.T) { // some are tried for a while
+			m := newFilled(t, 1)
+			before := m.RawPages("piinguin-1")
+			now := func() time.Time { return time.Date(2026, time.February, 3, 12, 0, 0, 0, time.UTC) }
+			_, err := audit.Open(t.Context(), audit.Config{Store: &failingStore{m, method}, Key: newKey(t, 1), Now: now})
+			if !errors.Is(err, errEngine) || !strings.HasPrefix(err.Error(), "audit: ") {
+				t.Errorf("%s fails: Open: %v", method, err)
+			}
+			if diff := cmp.Diff(before, m.RawPages("piinguin-1"), cmpopts.IgnoreUnexported(audit.Page{})); diff != "" {
+				t.Errorf("%s fails: the log changed (-want +got):\n%s", method, diff)
+			}
+		})
 	}
 }
 

@@ -33,8 +33,10 @@ type Page struct {
 
 	// Leaves holds the leaf hash of each line. A driver that keeps lines in rows of
 	// their own keeps Leaves in the page's row, so that a changed line can be named;
-	// others leave it nil when they read.
+	// others leave it nil when they read, unless the page is pruned.
 	Leaves []tlog.Hash
+	// Pruned says that lines were removed when the log's retention ended: they are nil.
+	Pruned bool
 	// Faults is what a driver found while reading the rows of the lines: missing
 	// ones (their line is nil), or fields beside a line that differ from it. A page
 	// with faults is evidence only.
@@ -46,8 +48,20 @@ type Page struct {
 // Size returns how many entries the log has after the page.
 func (p Page) Size() int64 { return p.First + int64(len(p.Lines)) }
 
-// Entries returns the entries of the page's lines. The error is a *RowError. The
-// entries are not to be changed.
+// LeafHashes returns the leaf hash of each entry, of those that were pruned as well.
+func (p Page) LeafHashes() []tlog.Hash {
+	if p.Leaves != nil {
+		return p.Leaves
+	}
+	leaves := make([]tlog.Hash, len(p.Lines))
+	for i, line := range p.Lines {
+		leaves[i] = LeafHash(line)
+	}
+	return leaves
+}
+
+// Entries returns the entries of the page's lines, without those that were pruned.
+// The error is a *RowError. The entries are not to be changed.
 func (p Page) Entries() ([]Entry, error) {
 	switch {
 	case len(p.Faults) > 0:
@@ -55,8 +69,11 @@ func (p Page) Entries() ([]Entry, error) {
 	case p.entries != nil:
 		return p.entries, nil
 	}
-	entries := make([]Entry, len(p.Lines))
+	entries := make([]Entry, 0, len(p.Lines))
 	for i, line := range p.Lines {
+		if line == nil && p.Pruned {
+			continue
+		}
 		e, err := Parse(line)
 		if err != nil {
 			return nil, &RowError{EntryRow(p.Log, p.First+int64(i)), "its line is not a valid entry"}
@@ -64,9 +81,43 @@ func (p Page) Entries() ([]Entry, error) {
 		if e.Log != p.Log || e.Index != p.First+int64(i) {
 			return nil, &RowError{EntryRow(p.Log, p.First+int64(i)), "its line belongs to another place"}
 		}
-		entries[i] = e
+		entries = append(entries, e)
 	}
 	return entries, nil
+}
+
+// Entry returns the entry of an index, which must be the page's, or ErrNotFound if it
+// was pruned.
+func (p Page) Entry(index int64) (Entry, error) {
+	entries, err := p.Entries()
+	if err != nil {
+		return Entry{}, err
+	}
+	for _, e := range entries {
+		if e.Index == index {
+			return e, nil
+		}
+	}
+	return Entry{}, ErrNotFound
+}
+
+// Prune returns the page as pruning leaves it: without the lines of entries other
+// than the ledger's own, which name no subject and prove what follows. The error is a
+// *RowError.
+func (p Page) Prune() (Page, error) {
+	entries, err := p.Entries()
+	if err != nil {
+		return Page{}, err
+	}
+	p.Leaves, p.Pruned, p.entries = p.LeafHashes(), true, nil
+	lines := make([][]byte, len(p.Lines))
+	for _, e := range entries {
+		if e.Operation.isHouse() {
+			lines[e.Index-p.First] = p.Lines[e.Index-p.First]
+		}
+	}
+	p.Lines = lines
+	return p, nil
 }
 
 // same reports whether p and o are the same commit. A checkpoint signs the root,
@@ -86,16 +137,34 @@ type head struct {
 	size   int64
 	edge   edge
 	time   time.Time // of the last entry
+	opens  string    // what the log's OPEN must commit to, where it is known
+	next   string    // the log that comes after this one, which is closed
 }
 
-// next returns the page that holds as many of the entries as fit into one, and
+// at is the tree of the log as it is. The log must have an entry.
+func (h head) at() commitment {
+	return commitment{h.log, tlog.Tree{N: h.size, Hash: h.edge.root()}}
+}
+
+// opening is the head of the log that a CLOSE named.
+func (h head) opening() head { return head{log: h.next, opens: h.at().String()} }
+
+// take notes what the log's own entries say of it.
+func (h *head) take(e Entry) {
+	h.time = e.Time
+	if e.Operation == Closed {
+		h.next = e.Reference
+	}
+}
+
+// nextPage returns the page that holds as many of the entries as fit into one, and
 // the head after it. Every entry gets the page's time, which never goes back.
-func (h head) next(entries []Entry, now time.Time, signer note.Signer) (Page, head, error) {
+func (h head) nextPage(entries []Entry, now time.Time, signer note.Signer) (Page, head, error) {
 	at := now.UTC().Truncate(time.Microsecond)
 	if at.Before(h.time) {
 		at = h.time
 	}
-	after := head{h.log, h.number + 1, h.size, h.edge, at}
+	after := head{log: h.log, number: h.number + 1, size: h.size, edge: h.edge, time: at}
 	p := Page{Log: h.log, Number: h.number, First: h.size}
 	total := 0
 	for _, e := range entries {
@@ -111,6 +180,7 @@ func (h head) next(entries []Entry, now time.Time, signer note.Signer) (Page, he
 		p.Lines, p.Leaves, p.entries = append(p.Lines, line), append(p.Leaves, leaf), append(p.entries, e)
 		after.edge = after.edge.grow(after.size, leaf)
 		after.size++
+		after.take(e)
 	}
 	p.Edge, p.Root = after.edge, after.edge.root()
 	text := torchwood.Checkpoint{Origin: h.log, Tree: tlog.Tree{N: after.size, Hash: p.Root}}.String()
@@ -126,48 +196,91 @@ func (h head) next(entries []Entry, now time.Time, signer note.Signer) (Page, he
 // head after it and its entries. The error is a *RowError that names the page, or
 // the entry where the page's own row is proven whole.
 func (h head) follow(p Page, v note.Verifier) (head, []Entry, error) {
+	x := examine(p, v)
+	after, err := h.advance(x, nil)
+	return after, x.entries, err
+}
+
+// advance is follow of a page that was examined. grown, if any, gets the tree at every
+// size that the page leads through.
+func (h head) advance(x examined, grown func(size int64, e edge) error) (head, error) {
+	p := x.page
 	switch {
 	case p.Number > h.number:
-		return head{}, nil, &RowError{PageRow(h.log, h.number), "missing"}
+		return head{}, &RowError{PageRow(h.log, h.number), "missing"}
 	case p.Number < h.number:
-		return head{}, nil, p.fault("out of order")
+		return head{}, p.fault("out of order")
+	case x.treeErr != nil:
+		return head{}, x.treeErr
+	case len(x.leaves) == 0 || p.First != h.size || p.First+int64(len(x.leaves)) != x.tree.N:
+		return head{}, p.fault("its entries are not those of its checkpoint")
 	}
-	tree, err := p.tree(v)
-	if err != nil {
-		return head{}, nil, err
-	}
-	leaves := p.Leaves
-	if leaves == nil {
-		for _, line := range p.Lines {
-			leaves = append(leaves, LeafHash(line))
+	after := head{log: h.log, number: h.number + 1, size: h.size, edge: h.edge, time: h.time}
+	var off error
+	for _, leaf := range x.leaves {
+		after.edge = after.edge.grow(after.size, leaf)
+		after.size++
+		if grown != nil && off == nil {
+			off = grown(after.size, after.edge)
 		}
 	}
-	if len(leaves) == 0 || p.First != h.size || p.First+int64(len(leaves)) != tree.N {
-		return head{}, nil, p.fault("its entries are not those of its checkpoint")
-	}
-	after := head{log: h.log, number: h.number + 1, size: tree.N, edge: h.edge, time: h.time}
-	for i, leaf := range leaves {
-		after.edge = after.edge.grow(p.First+int64(i), leaf)
-	}
-	if after.edge.root() != tree.Hash {
-		return head{}, nil, p.fault("its root is not that of its entries")
-	}
-	if !slices.Equal(after.edge, edge(p.Edge)) {
-		return head{}, nil, p.fault("its edge is not that of its entries")
-	}
+	switch {
+	case after.edge.root() != x.tree.Hash:
+		return head{}, p.fault("its root is not that of its entries")
+	case !slices.Equal(after.edge, edge(p.Edge)):
+		return head{}, p.fault("its edge is not that of its entries")
+	case h.next != "":
+		return head{}, p.fault("it comes after the log's CLOSE")
 	// From here on the page's own row is what was signed, so what differs now is an
 	// entry's row.
-	entries, err := p.signedEntries(leaves)
-	if err != nil {
-		return head{}, nil, err
+	case x.entriesErr != nil:
+		return head{}, x.entriesErr
 	}
-	for _, e := range entries {
-		if e.Time.Before(after.time) {
-			return head{}, nil, &RowError{EntryRow(p.Log, e.Index), "its time goes back"}
+	for _, e := range x.entries {
+		if err := after.allow(e, h); err != nil {
+			return head{}, err
 		}
-		after.time = e.Time
+		after.take(e)
 	}
-	return after, entries, nil
+	return after, off
+}
+
+// allow says whether an entry may come next in a log. before is the head before
+// the entry's page.
+func (h head) allow(e Entry, before head) error {
+	row := EntryRow(e.Log, e.Index)
+	switch {
+	case e.Time.Before(h.time):
+		return &RowError{row, "its time goes back"}
+	case h.next != "":
+		return &RowError{row, "it comes after the log's CLOSE"}
+	case e.Index == 0 && e.Operation != Opened:
+		return &RowError{row, "a log's first entry is not OPEN"}
+	case e.Index == 0 && before.opens != "" && e.Checkpoint != before.opens:
+		return &RowError{row, "it does not commit to the log that was closed before it"}
+	case e.Operation == Closed && (seriesOf(e.Reference) != seriesOf(e.Log) || e.Reference <= e.Log):
+		return &RowError{row, "it names no later log of its series"}
+	}
+	return nil
+}
+
+// examined is what a page tells without those before it. It is most of the work
+// of verifying, and pages can be examined side by side.
+type examined struct {
+	page       Page
+	tree       tlog.Tree
+	treeErr    error
+	leaves     []tlog.Hash
+	entries    []Entry
+	entriesErr error
+}
+
+func examine(p Page, v note.Verifier) examined {
+	x := examined{page: p, leaves: p.LeafHashes()}
+	if x.tree, x.treeErr = p.tree(v); x.treeErr == nil {
+		x.entries, x.entriesErr = p.signedEntries(x.leaves)
+	}
+	return x
 }
 
 func (p Page) signedEntries(leaves []tlog.Hash) ([]Entry, error) {
@@ -178,6 +291,9 @@ func (p Page) signedEntries(leaves []tlog.Hash) ([]Entry, error) {
 		return nil, p.fault("its lines are not as many as its leaves")
 	}
 	for i, line := range p.Lines {
+		if line == nil && p.Pruned && p.First+int64(i) > 0 {
+			continue
+		}
 		if LeafHash(line) != leaves[i] {
 			return nil, &RowError{EntryRow(p.Log, p.First+int64(i)), "its line is not the one that was signed"}
 		}
@@ -186,7 +302,7 @@ func (p Page) signedEntries(leaves []tlog.Hash) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range entries[1:] {
+	for _, e := range entries {
 		if !e.Time.Equal(entries[0].Time) {
 			return nil, &RowError{EntryRow(p.Log, e.Index), "its time is not its page's"}
 		}
@@ -205,10 +321,14 @@ func headAfter(p Page, v note.Verifier) (head, error) {
 	if err != nil {
 		return head{}, err
 	}
-	if len(entries) == 0 || p.Size() != tree.N || !edge(p.Edge).fits(tree.N) || edge(p.Edge).root() != tree.Hash {
+	if len(p.Lines) == 0 || p.Size() != tree.N || !edge(p.Edge).fits(tree.N) || edge(p.Edge).root() != tree.Hash {
 		return head{}, p.fault("its entries or its edge are not those of its checkpoint")
 	}
-	return head{p.Log, p.Number + 1, tree.N, p.Edge, entries[len(entries)-1].Time}, nil
+	h := head{log: p.Log, number: p.Number + 1, size: tree.N, edge: p.Edge}
+	for _, e := range entries {
+		h.take(e)
+	}
+	return h, nil
 }
 
 // tree checks the page's checkpoint and returns the tree that it signs. It

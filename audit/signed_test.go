@@ -30,7 +30,7 @@ func newSigner(t *testing.T, log string) (Key, note.Signer) {
 func mustNext(t *testing.T, h head, second int64, entries ...Entry) (Page, head) {
 	t.Helper()
 	_, signer := newSigner(t, h.log)
-	p, after, err := h.next(entries, time.Unix(second, 0), signer)
+	p, after, err := h.nextPage(entries, time.Unix(second, 0), signer)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func mustFindRow(t *testing.T, row string, pages ...Page) {
 	}
 	key, _ := newSigner(t, "piinguin-1")
 	given := key.Verifier()
-	r, err := Verify(t.Context(), m, &given)
+	r, err := Verify(t.Context(), m, VerifyOptions{Key: &given})
 	if err != nil {
 		t.Fatalf("Verify: %v", err)
 	}

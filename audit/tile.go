@@ -13,11 +13,14 @@ import (
 // of one level, levels eight apart (C2SP tlog-tiles).
 type Tiles interface {
 	// Lines returns the lines of count entries from an index on, or ErrNotFound if
-	// the log has not so many.
+	// the log has not so many or one of them was pruned.
 	Lines(ctx context.Context, log string, first, count int64) ([][]byte, error)
+	// Leaves returns the leaf hashes of count entries from an index on, pruned or not,
+	// or ErrNotFound if the log has not so many.
+	Leaves(ctx context.Context, log string, first, count int64) ([]tlog.Hash, error)
 	// Tile returns the 256 hashes of a full tile, or ErrNotFound if it is not kept.
 	// A driver keeps full tiles as they fill, perhaps a while after the commit; what
-	// is not kept is computed from the lines.
+	// is not kept is computed from the leaves.
 	Tile(ctx context.Context, log string, level int, number int64) ([]tlog.Hash, error)
 }
 
@@ -91,25 +94,21 @@ func perfectRoot(hashes []tlog.Hash) tlog.Hash {
 }
 
 // tileHashes returns the first width hashes of a tile: the kept ones of a full
-// tile, else computed from the level below and in the end from the lines.
+// tile, else computed from the level below and in the end from the leaves.
 func tileHashes(ctx context.Context, s Tiles, log string, level int, number int64, width int) ([]tlog.Hash, error) {
 	if width == torchwood.TileWidth {
 		if hashes, err := s.Tile(ctx, log, level, number); !errors.Is(err, ErrNotFound) {
 			return hashes, err
 		}
 	}
-	hashes := make([]tlog.Hash, 0, width)
 	first := number * torchwood.TileWidth
 	if level == 0 {
 		if width == 0 {
 			return nil, nil
 		}
-		lines, err := s.Lines(ctx, log, first, int64(width))
-		for _, line := range lines {
-			hashes = append(hashes, LeafHash(line))
-		}
-		return hashes, err
+		return s.Leaves(ctx, log, first, int64(width))
 	}
+	hashes := make([]tlog.Hash, 0, width)
 	for i := range int64(width) {
 		below, err := tileHashes(ctx, s, log, level-1, first+i, torchwood.TileWidth)
 		if err != nil {

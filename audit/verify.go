@@ -8,6 +8,23 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
+// VerifyOptions says what a reviewer knows, and what Verify is to do.
+type VerifyOptions struct {
+	// Key is the ledger's verifier key as the reviewer knows it; nil takes the one that
+	// the store keeps, which proves less.
+	Key *VerifierKey
+	// Kept are checkpoints that were kept outside the store: each must be of a prefix
+	// of what stands now. A cut tail and a log written anew are caught by them alone.
+	Kept []KeptCheckpoint
+	// From are checkpoints up to which the ledger was verified before. Only what came
+	// after them is read; of each log the one of the largest size counts. The rows
+	// beside the pages are not looked through then.
+	From []KeptCheckpoint
+	// Progress, if set, is called now and then with how many entries were verified,
+	// of how many.
+	Progress func(done, total int64)
+}
+
 // Report is what Verify found.
 type Report struct {
 	// Key is the verifier key that was used, under KeyName.
@@ -17,6 +34,8 @@ type Report struct {
 	KeyFromStore bool
 	// Logs has a row for each log, by name.
 	Logs []LogReport
+	// Kept is how many kept checkpoints were found to be of a prefix.
+	Kept int
 	// Findings names the rows that are not what was written: for each log the
 	// first one, then those outside the logs. Empty means whole.
 	Findings []*RowError
@@ -30,44 +49,60 @@ type LogReport struct {
 	Root       tlog.Hash // RFC 6962, of Size entries
 	Checkpoint string    // the signed note over Size and Root
 	Whole      bool      // no finding in this log
+	From       int64     // entries before it were trusted, as VerifyOptions.From says
+	Pruned     int64     // entries whose lines were removed: that they were there is proven, what they said is not
+	Closed     bool      // by a CLOSE; nothing can be added
 }
 
 // Verify recomputes every leaf, edge, root and signature from the stored rows,
-// and checks that nothing is missing, out of order or beside the logs. It trusts
-// neither the server nor the index. key is the ledger's verifier key as the
-// reviewer knows it; nil takes the one that the store keeps, which proves less.
+// and checks that nothing is missing, out of order or beside the logs, and that each
+// log commits to the one before it. It trusts neither the server nor the index.
 //
-// Memory does not grow with the ledger: one page is held at a time. An error means
+// Memory does not grow with the ledger: a few pages are held at a time. An error means
 // that it could not be checked; what is wrong with the ledger is in Report.Findings.
-func Verify(ctx context.Context, s Store, key *VerifierKey) (Report, error) {
+func Verify(ctx context.Context, s Store, o VerifyOptions) (Report, error) {
 	var r Report
 	var beside []*RowError
-	logs, err := s.Audit(ctx, func(e *RowError) { beside = append(beside, e) })
+	logs, err := r.logs(ctx, s, o, func(e *RowError) { beside = append(beside, e) })
 	if err != nil {
-		return r, fmt.Errorf("audit: look through the rows: %w", err)
+		return r, err
 	}
 	if len(logs) == 0 {
 		if _, err := s.VerifierKey(ctx); err != nil {
 			return r, fmt.Errorf("audit: no ledger here: %w", err)
 		}
 	}
+	key := o.Key
 	if key == nil {
 		r.KeyFromStore = true
-		if key, err = r.storedKey(ctx, s, logs); err != nil {
+		if key, err = r.storedKey(ctx, s, logs); err != nil || key == nil {
 			return r, err
 		}
-	}
-	if key == nil {
-		return r, nil
 	}
 	r.Key = key.Text(KeyName)
-	for _, log := range logs {
-		if err := r.verifyLog(ctx, s, log, *key); err != nil {
-			return r, err
-		}
+	v := verification{report: &r, store: s, key: *key, progress: o.Progress, last: map[string]head{}}
+	if err := v.run(ctx, logs, o); err != nil {
+		return r, err
 	}
 	r.Findings = append(r.Findings, beside...)
 	return r, nil
+}
+
+// logs returns the names of the logs. Of a ledger that is verified from its beginning
+// it also looks through the rows that are not pages.
+func (r *Report) logs(ctx context.Context, s Store, o VerifyOptions, found func(*RowError)) ([]string, error) {
+	if len(o.From) > 0 {
+		logs, err := s.Logs(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("audit: read the registered logs: %w", err)
+		}
+		return logs, nil
+	}
+	logs, err := s.Audit(ctx, found)
+	if err != nil {
+		return nil, fmt.Errorf("audit: look through the rows: %w", err)
+	}
+	return logs, nil
 }
 
 // storedKey returns the key that the store keeps. Each log's first entry names
@@ -136,49 +171,4 @@ func namedKey(ctx context.Context, s Store, log string) (*VerifierKey, error) {
 		return &named, nil
 	}
 	return nil, nil
-}
-
-func (r *Report) verifyLog(ctx context.Context, s Store, log string, key VerifierKey) error {
-	l := LogReport{Log: log}
-	err := l.verify(ctx, s, key)
-	var row *RowError
-	switch {
-	case errors.As(err, &row):
-		r.Findings = append(r.Findings, row)
-	case err != nil:
-		return fmt.Errorf("audit: read %s: %w", log, err)
-	default:
-		l.Whole = true
-	}
-	r.Logs = append(r.Logs, l)
-	return nil
-}
-
-func (l *LogReport) verify(ctx context.Context, s Store, key VerifierKey) error {
-	if !logPattern.MatchString(l.Log) {
-		return &RowError{LogRow(l.Log), "not a name that a log can have"}
-	}
-	v, err := key.verifier(l.Log)
-	if err != nil {
-		return err
-	}
-	h := head{log: l.Log}
-	for p, err := range s.Pages(ctx, l.Log, 0) {
-		if err != nil {
-			return err
-		}
-		after, entries, err := h.follow(p, v)
-		if err != nil {
-			return err
-		}
-		if h.number == 0 && entries[0].Operation != Opened {
-			return &RowError{EntryRow(l.Log, 0), "a log's first entry is not OPEN"}
-		}
-		h = after
-		l.Pages, l.Size, l.Root, l.Checkpoint = h.number, h.size, p.Root, string(p.Checkpoint)
-	}
-	if h.number == 0 {
-		return &RowError{PageRow(l.Log, 0), "missing"}
-	}
-	return nil
 }

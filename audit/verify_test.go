@@ -119,7 +119,7 @@ func TestVerifyRegistry(t *testing.T) {
 func TestVerifyOfNothing(t *testing.T) {
 	given := newKey(t, 1).Verifier()
 	for _, key := range []*audit.VerifierKey{nil, &given} {
-		if _, err := audit.Verify(t.Context(), audit.NewMem(), key); !errors.Is(err, audit.ErrNotFound) {
+		if _, err := audit.Verify(t.Context(), audit.NewMem(), audit.VerifyOptions{Key: key}); !errors.Is(err, audit.ErrNotFound) {
 			t.Errorf("Verify of an empty store: %v, want ErrNotFound", err)
 		}
 	}
@@ -140,7 +140,7 @@ func TestVerifyEngineError(t *testing.T) {
 		"Pages, the second log": {audittest.NewFaulty(m, failsAt(2)), &given},
 		"Pages, after the key":  {audittest.NewFaulty(m, failsAt(2)), nil},
 	} {
-		r, err := audit.Verify(t.Context(), c.store, c.key)
+		r, err := audit.Verify(t.Context(), c.store, audit.VerifyOptions{Key: c.key})
 		if !errors.Is(err, errEngine) || len(r.Findings) > 0 {
 			t.Errorf("%s fails: %v with findings %v, want the error alone", name, err, r.Findings)
 		}

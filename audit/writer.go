@@ -22,17 +22,20 @@ const (
 	lastRetry  = time.Second
 )
 
-// writer commits the entries of one log. Its goroutine takes all that waits and
-// writes it as the next page: one page in flight, never two, because a later
-// page without its predecessor would be a hole that nobody may fill.
+// writer commits the entries of one series of logs. Its goroutine takes all that
+// waits and writes it as the next page: one page in flight, never two, because a
+// later page without its predecessor would be a hole that nobody may fill.
 type writer struct {
-	log      Log
-	name     string
-	signer   note.Signer
-	verifier note.Verifier
-	now      func() time.Time
+	store  Store
+	series string
+	key    Key
+	now    func() time.Time
 
-	head head // the goroutine's own
+	// The goroutine's own.
+	head       head
+	signer     note.Signer // of the head's log, as is the verifier
+	verifier   note.Verifier
+	registered bool // the head's log is
 
 	waiting   atomic.Int64 // entries queued or in flight
 	troubled  atomic.Bool  // a commit's outcome is not known at the moment
@@ -51,6 +54,10 @@ type pending struct {
 	done  chan Result
 }
 
+// errWriterClosed says that the writer takes nothing any more: the ledger is
+// closed, or another writer has taken its place.
+var errWriterClosed = fmt.Errorf("%w: closed", ErrUnavailable)
+
 // Result is the receipt of an entry, or why there is none.
 type Result struct {
 	Receipt Receipt
@@ -61,7 +68,7 @@ func (w *writer) enqueue(items []*pending) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
-		return fmt.Errorf("%w: closed", ErrUnavailable)
+		return errWriterClosed
 	}
 	if len(w.queue)+len(items) > maxQueue {
 		return fmt.Errorf("%w: too many entries wait", ErrUnavailable)
@@ -137,15 +144,21 @@ func (w *writer) commit(ctx context.Context, batch []*pending) int {
 	for i, p := range batch {
 		entries[i] = p.entry
 	}
+	fail := func(err error) int {
+		return w.answer(batch, func(int) Result { return Result{Err: err} })
+	}
 	for {
-		page, after, err := w.head.next(entries, w.now(), w.signer)
+		now := w.now() // read once: the log must be of the page's month
+		if err := w.ready(ctx, now); err != nil {
+			return fail(fmt.Errorf("%w: %w", ErrUnavailable, err))
+		}
+		page, after, err := w.head.nextPage(entries, now, w.signer)
 		if err != nil {
-			return w.answer(batch, func(int) Result { return Result{Err: err} })
+			return fail(err)
 		}
 		ours, err := w.write(ctx, page)
 		if err != nil {
-			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
-			return w.answer(batch, func(int) Result { return Result{Err: err} })
+			return fail(fmt.Errorf("%w: %w", ErrUnavailable, err))
 		}
 		if ours {
 			w.head = after
@@ -170,26 +183,31 @@ func (w *writer) answer(batch []*pending, result func(i int) Result) int {
 // until then no other page may be tried: the failed one may still arrive. An
 // error means that the writer has to stop, because ctx is done or the log is not
 // what it was.
-func (w *writer) write(ctx context.Context, page Page) (bool, error) {
+func (w *writer) write(ctx context.Context, page Page) (ours bool, err error) {
+	err = w.persist(ctx, func(ctx context.Context) error {
+		err := w.try(ctx, func(ctx context.Context) error { return w.store.Commit(ctx, page) })
+		if err == nil {
+			ours = true
+			return nil
+		}
+		return w.try(ctx, func(ctx context.Context) (err error) { ours, err = w.adopt(ctx, page); return err })
+	})
+	return ours, err
+}
+
+// persist calls f until it succeeds or finds a row that is not what was written.
+func (w *writer) persist(ctx context.Context, f func(context.Context) error) error {
 	defer w.troubled.Store(false)
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
-		err := w.try(ctx, func(ctx context.Context) error { return w.log.Commit(ctx, page) })
-		if err == nil {
-			return true, nil
-		}
-		var ours bool
+		err := f(ctx)
 		var row *RowError
-		err = w.try(ctx, func(ctx context.Context) (err error) { ours, err = w.adopt(ctx, page); return err })
-		switch {
-		case err == nil:
-			return ours, nil
-		case errors.As(err, &row):
-			return false, err
+		if err == nil || errors.As(err, &row) {
+			return err
 		}
 		w.troubled.Store(true)
 		select {
 		case <-ctx.Done():
-			return false, ctx.Err()
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
 		case <-time.After(wait/2 + rand.N(wait)): //nolint:gosec // jitter is no secret
 		}
 	}
@@ -206,7 +224,7 @@ func (w *writer) try(ctx context.Context, f func(context.Context) error) error {
 // pages of another writer; ErrNotFound if nothing is there yet.
 func (w *writer) adopt(ctx context.Context, page Page) (bool, error) {
 	head := w.head
-	for got, err := range w.log.Pages(ctx, page.Log, page.Number) {
+	for got, err := range w.store.Pages(ctx, page.Log, page.Number) {
 		if err != nil {
 			return false, err
 		}

@@ -197,7 +197,7 @@ func (v *vault) put(t *testing.T, keys ...string) {
 // entries returns all entries but OPEN, oldest first, of a ledger that is whole.
 func (v *vault) entries(t *testing.T) []audit.Entry {
 	t.Helper()
-	r, err := audit.Verify(t.Context(), v.ledger, nil)
+	r, err := audit.Verify(t.Context(), v.ledger, audit.VerifyOptions{})
 	if err != nil || len(r.Findings) > 0 {
 		t.Fatalf("Verify: %v %v", r.Findings, err)
 	}

@@ -31,7 +31,7 @@ func mustBeWhole(t *testing.T, s audit.Store) map[string]int64 {
 	given := newKey(t, 1).Verifier()
 	sizes := map[string]int64{}
 	for _, key := range []*audit.VerifierKey{nil, &given} {
-		r, err := audit.Verify(t.Context(), s, key)
+		r, err := audit.Verify(t.Context(), s, audit.VerifyOptions{Key: key})
 		if err != nil {
 			t.Fatalf("Verify: %v", err)
 		}
@@ -65,7 +65,7 @@ func mustHaveSizes(t *testing.T, s audit.Store, want map[string]int64) {
 	}
 }
 
-// treeOf computes a log's tree from its stored lines by golang.org/x/mod.
+// treeOf computes a log's tree from its stored lines, and the hashes of pruned ones, by golang.org/x/mod.
 func treeOf(t *testing.T, s audit.Store, log string) tlog.Tree {
 	t.Helper()
 	var stored []tlog.Hash
@@ -78,8 +78,12 @@ func treeOf(t *testing.T, s audit.Store, log string) tlog.Tree {
 		return hashes, nil
 	})
 	for _, p := range pagesOf(t, s, log, 0) {
-		for _, line := range p.Lines {
-			hashes, err := tlog.StoredHashes(size, line, read)
+		for i, line := range p.Lines {
+			leaf := tlog.RecordHash(line)
+			if line == nil { // pruned
+				leaf = p.LeafHashes()[i]
+			}
+			hashes, err := tlog.StoredHashesForRecordHash(size, leaf, read)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +119,7 @@ func mustSign(t *testing.T, log string, checkpoint []byte, want tlog.Tree) {
 	}
 }
 
-// mustHoldOnce checks that the entries of every page are the OPEN ones, each wanted
+// mustHoldOnce checks that the entries of every page are the OPEN and CLOSE ones, each wanted
 // one exactly once where its receipt says, and of the doubtful ones each at most once.
 func mustHoldOnce(t *testing.T, s audit.Store, want map[string]audit.Receipt, doubtful ...string) {
 	t.Helper()
@@ -131,7 +135,7 @@ func mustHoldOnce(t *testing.T, s audit.Store, want map[string]audit.Receipt, do
 			}
 		}
 	}
-	delete(seen, "") // the OPEN entries
+	delete(seen, "") // the OPEN and CLOSE entries
 	for id, r := range want {
 		if seen[id] != 1 {
 			t.Errorf("%s is %d times in the ledger, want once", id, seen[id])

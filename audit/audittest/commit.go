@@ -108,7 +108,7 @@ func pagesWithAGap(t *testing.T, s audit.Store) {
 	if diff := diffPages(there[2:], pagesOf(t, s, "piinguin-1", 2)); diff != "" {
 		t.Errorf("Pages from inside the gap (-want +got):\n%s", diff)
 	}
-	r, err := audit.Verify(t.Context(), s, nil)
+	r, err := audit.Verify(t.Context(), s, audit.VerifyOptions{})
 	if err != nil {
 		t.Fatalf("Verify: %v", err)
 	}

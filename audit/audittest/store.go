@@ -115,7 +115,7 @@ func emptyStore(t *testing.T, s audit.Store) {
 	if _, err := s.Entry(t.Context(), "piinguin-1", 0); !errors.Is(err, audit.ErrNotFound) {
 		t.Errorf("Entry: %v, want ErrNotFound", err)
 	}
-	if _, err := audit.Verify(t.Context(), s, nil); !errors.Is(err, audit.ErrNotFound) {
+	if _, err := audit.Verify(t.Context(), s, audit.VerifyOptions{}); !errors.Is(err, audit.ErrNotFound) {
 		t.Errorf("Verify: %v, want ErrNotFound, as nothing was verified", err)
 	}
 }

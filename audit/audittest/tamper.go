@@ -70,7 +70,7 @@ func Tamper(t *testing.T, open func(t *testing.T) Tamperable) {
 
 func mustFind(t *testing.T, s audit.Store, c Tampering, key *audit.VerifierKey) bool {
 	t.Helper()
-	r, err := audit.Verify(t.Context(), s, key)
+	r, err := audit.Verify(t.Context(), s, audit.VerifyOptions{Key: key})
 	switch {
 	case err != nil:
 		t.Errorf("%s: Verify: %v, want a finding", c.Name, err)

@@ -123,7 +123,7 @@ func isOwn(it item) bool {
 	partition, _ := textOf(it, "partition")
 	n, _ := decimalOf(it, "number")
 	switch {
-	case partition == keyPartition:
+	case partition == keyPartition, isLease(partition):
 		return n == "0"
 	case partition == logsPartition:
 		log, _ := textOf(it, "log")

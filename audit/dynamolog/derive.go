@@ -220,8 +220,8 @@ func (d *derivation) add(p audit.Page) ([]item, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, line := range p.Lines {
-		for _, t := range d.tiler.Add(audit.LeafHash(line)) {
+	for _, leaf := range p.LeafHashes() {
+		for _, t := range d.tiler.Add(leaf) {
 			it := key(tilePartition(d.log, t.Level), strconv.FormatInt(t.Number, 10))
 			it["hashes"] = blob(join(t.Hashes))
 			it["log"], it["page"] = text(p.Log), number(p.Number)

@@ -4,6 +4,7 @@
 //	<log>               number    a page: first, entries (a list of the readable lines), edge, root, checkpoint
 //	ledger/key          0         verifier: the verifier key
 //	ledger/logs         hash      log: the name of a registered log
+//	ledger/lease/<series>  0      holder, until: which server writes the series, until when in microseconds since 1970
 //	subject/<pseudonym>           number = time, log and page: log and page that hold an entry of the pseudonym
 //	caller/<caller>/<day>         the same for a caller's entries of a UTC day
 //	<log>/tile/<level>  number    hashes: a full tile (C2SP tlog-tiles); log and page: the page that filled it
@@ -12,7 +13,8 @@
 // A commit is one PutItem on the condition that the page's number is not taken.
 // The rows of subjects, callers and tiles are derived from the pages after the commit,
 // by Derive; a query adds the pages that are not derived yet, so its answer is complete.
-// No row is ever updated but the watermark, and none deleted.
+// A server updates no row but watermarks and leases, and deletes none. Pruning replaces
+// pages by what is left of them and deletes the rows derived from their lines.
 package dynamolog
 
 import (

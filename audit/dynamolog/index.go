@@ -91,11 +91,17 @@ func (s *Store) widen(ctx context.Context, sp *span, last audit.Page) error {
 	return nil
 }
 
+// errPruned says that a page has lost the lines that would tell its time.
+var errPruned = errors.New("dynamolog: the page was pruned")
+
 // timeOf returns the one time that all entries of a page have.
 func timeOf(p audit.Page) (time.Time, error) {
 	bad := &audit.RowError{Row: audit.PageRow(p.Log, p.Number), Problem: "its first line is not a valid entry"}
 	if len(p.Lines) == 0 {
 		return time.Time{}, bad
+	}
+	if p.Lines[0] == nil && p.Pruned {
+		return time.Time{}, errPruned
 	}
 	e, err := audit.Parse(p.Lines[0])
 	if err != nil {
@@ -110,10 +116,14 @@ func (s *Store) newestUpTo(ctx context.Context, last audit.Page, at time.Time) (
 	if at.IsZero() {
 		return last.Number, nil
 	}
-	return s.search(ctx, last, func(p audit.Page) (bool, error) {
+	n, err := s.search(ctx, last, func(p audit.Page) (bool, error) {
 		t, err := timeOf(p)
 		return t.After(at), err
 	})
+	if errors.Is(err, errPruned) {
+		return last.Number, nil // later pages are read as well; their entries do not match
+	}
+	return n, err
 }
 
 // search returns the number of the last page before the first one that is
@@ -152,6 +162,9 @@ func (s *Store) back(ctx context.Context, log string, top, bottom int64, oldest 
 			if err == nil {
 				at, err = timeOf(p)
 			}
+			if errors.Is(err, errPruned) {
+				at, err = oldest, nil // it may hold a line that was kept
+			}
 			if err == nil && at.Before(oldest) {
 				return
 			}
@@ -189,9 +202,13 @@ func (s *Store) named(ctx context.Context, q audit.Query, marks map[string]int64
 }
 
 func badRow(it item) *audit.RowError {
+	return &audit.RowError{Row: rowOf(it), Problem: "it does not agree with the pages"}
+}
+
+func rowOf(it item) string {
 	partition, _ := textOf(it, "partition")
 	number, _ := decimalOf(it, "number")
-	return &audit.RowError{Row: rowName(partition, number), Problem: "it does not agree with the pages"}
+	return rowName(partition, number)
 }
 
 // partitions yields the partitions of derived rows that a query needs, newest first.
@@ -259,19 +276,23 @@ type source struct {
 }
 
 func (s *source) advance() error {
-	p, err, ok := s.next()
 	s.entries, s.at = nil, time.Time{}
-	if !ok || err != nil {
-		return err
+	for {
+		p, err, ok := s.next()
+		if !ok || err != nil {
+			return err
+		}
+		entries, err := p.Entries()
+		switch {
+		case err != nil:
+			return err
+		case len(entries) > 0:
+			s.entries, s.at = entries, entries[0].Time
+			return nil
+		case !p.Pruned:
+			return &audit.RowError{Row: audit.PageRow(p.Log, p.Number), Problem: "it has no entries"}
+		}
 	}
-	if s.entries, err = p.Entries(); err != nil {
-		return err
-	}
-	if len(s.entries) == 0 {
-		return &audit.RowError{Row: audit.PageRow(p.Log, p.Number), Problem: "it has no entries"}
-	}
-	s.at = s.entries[0].Time
-	return nil
 }
 
 // Entry implements audit.Index: a binary search over the pages.
@@ -293,12 +314,8 @@ func (s *Store) Entry(ctx context.Context, log string, index int64) (audit.Entry
 			return audit.Entry{}, err
 		}
 	}
-	entries, err := p.Entries()
-	if err != nil {
-		return audit.Entry{}, err
+	if index < p.First || index >= p.Size() {
+		return audit.Entry{}, &audit.RowError{Row: audit.PageRow(log, n), Problem: "its entries are not those of its number"}
 	}
-	if at := index - p.First; at >= 0 && at < int64(len(entries)) {
-		return entries[at], nil
-	}
-	return audit.Entry{}, &audit.RowError{Row: audit.PageRow(log, n), Problem: "its entries are not those of its number"}
+	return p.Entry(index)
 }

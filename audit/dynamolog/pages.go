@@ -31,6 +31,12 @@ func pageItem(p audit.Page) item {
 	lines := make([]types.AttributeValue, len(p.Lines))
 	for i, line := range p.Lines {
 		lines[i] = text(string(line))
+		if line == nil {
+			lines[i] = &types.AttributeValueMemberNULL{Value: true}
+		}
+	}
+	if p.Pruned {
+		it["leaves"] = blob(join(p.Leaves))
 	}
 	it["first"] = number(p.First)
 	it["entries"] = &types.AttributeValueMemberL{Value: lines}
@@ -40,7 +46,8 @@ func pageItem(p audit.Page) item {
 	return it
 }
 
-// pageAttributes is how many attributes a page's row has; one more is a change.
+// pageAttributes is how many attributes a page's row has, without the leaves of a
+// pruned one; one more is a change.
 const pageAttributes = 7
 
 // parsePage reads a page's row. The error is an *audit.RowError.
@@ -52,7 +59,11 @@ func parsePage(log string, it item) (audit.Page, error) {
 	}
 	first, okFirst := numberOf(it, "first")
 	checkpoint, okCheckpoint := textOf(it, "checkpoint")
-	if !ok || !okFirst || !okCheckpoint || len(it) != pageAttributes {
+	want := pageAttributes
+	if p.Leaves, p.Pruned = hashesOf(it, "leaves"); p.Pruned {
+		want++
+	}
+	if !ok || !okFirst || !okCheckpoint || len(it) != want {
 		return bad("its attributes are not those of a page")
 	}
 	p.First, p.Checkpoint = first, []byte(checkpoint)
@@ -61,11 +72,14 @@ func parsePage(log string, it item) (audit.Page, error) {
 		return bad("its entries are not a list")
 	}
 	for _, v := range list.Value {
-		line, ok := v.(*types.AttributeValueMemberS)
-		if !ok {
+		switch line := v.(type) {
+		case *types.AttributeValueMemberS:
+			p.Lines = append(p.Lines, []byte(line.Value))
+		case *types.AttributeValueMemberNULL:
+			p.Lines = append(p.Lines, nil)
+		default:
 			return bad("its entries are not a list of texts")
 		}
-		p.Lines = append(p.Lines, []byte(line.Value))
 	}
 	edge, okEdge := hashesOf(it, "edge")
 	root, okRoot := hashesOf(it, "root")

@@ -11,32 +11,63 @@ import (
 
 // Lines implements audit.Tiles.
 func (s *Store) Lines(ctx context.Context, log string, first, count int64) ([][]byte, error) {
+	var lines [][]byte
+	err := s.span(ctx, log, first, count, func(line []byte, _ tlog.Hash) error {
+		if line == nil {
+			return audit.ErrNotFound
+		}
+		lines = append(lines, line)
+		return nil
+	})
+	return lines, err
+}
+
+// Leaves implements audit.Tiles.
+func (s *Store) Leaves(ctx context.Context, log string, first, count int64) ([]tlog.Hash, error) {
+	var leaves []tlog.Hash
+	err := s.span(ctx, log, first, count, func(_ []byte, leaf tlog.Hash) error {
+		leaves = append(leaves, leaf)
+		return nil
+	})
+	return leaves, err
+}
+
+// span calls f for count entries from an index on.
+func (s *Store) span(ctx context.Context, log string, first, count int64, f func(line []byte, leaf tlog.Hash) error) error {
 	last, err := s.Last(ctx, log)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if first < 0 || count < 1 || first+count > last.Size() {
-		return nil, audit.ErrNotFound
+	end := first + count
+	if first < 0 || count < 1 || end > last.Size() {
+		return audit.ErrNotFound
 	}
 	n, err := s.search(ctx, last, func(p audit.Page) (bool, error) { return p.First > first, nil })
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var lines [][]byte
 	for p, err := range s.Pages(ctx, log, n) {
 		if err != nil {
-			return nil, err
+			return err
+		}
+		leaves := p.LeafHashes()
+		if len(leaves) != len(p.Lines) {
+			return &audit.RowError{Row: audit.PageRow(log, p.Number), Problem: "its lines are not as many as its leaves"}
 		}
 		for i, line := range p.Lines {
-			if p.First+int64(i) >= first && int64(len(lines)) < count {
-				lines = append(lines, line)
+			if at := p.First + int64(i); at != first || at == end {
+				continue
 			}
+			if err := f(line, leaves[i]); err != nil {
+				return err
+			}
+			first++
 		}
-		if int64(len(lines)) == count {
-			return lines, nil
+		if first == end {
+			return nil
 		}
 	}
-	return nil, &audit.RowError{Row: audit.PageRow(log, last.Number), Problem: "the pages before it do not hold the log's entries"}
+	return &audit.RowError{Row: audit.PageRow(log, last.Number), Problem: "the pages before it do not hold the log's entries"}
 }
 
 // Tile implements audit.Tiles.

@@ -58,7 +58,7 @@ func beside(e audit.Entry) []any {
 	return []any{e.Time.UTC().Format(timeLayout), string(e.Operation), string(e.Outcome), e.Caller, e.Basis, e.ModifiedValue}
 }
 
-const selectPages = `SELECT number, first, leaves, edge, root, checkpoint FROM audit_pages WHERE log = ? `
+const selectPages = `SELECT number, first, leaves, edge, root, checkpoint, pruned FROM audit_pages WHERE log = ? `
 
 // Last implements audit.Log.
 func (s *Store) Last(ctx context.Context, log string) (audit.Page, error) {
@@ -127,7 +127,8 @@ func (s *Store) pages(ctx context.Context, log, query string, args ...any) ([]au
 func scanPage(log string, rows *sql.Rows) (audit.Page, error) {
 	p := audit.Page{Log: log}
 	var leaves, edge, root []byte
-	if err := rows.Scan(&p.Number, &p.First, &leaves, &edge, &root, &p.Checkpoint); err != nil {
+	var pruned int64
+	if err := rows.Scan(&p.Number, &p.First, &leaves, &edge, &root, &p.Checkpoint, &pruned); err != nil {
 		return p, failure("read pages", err)
 	}
 	var okLeaves, okEdge, okRoot bool
@@ -137,7 +138,7 @@ func scanPage(log string, rows *sql.Rows) (audit.Page, error) {
 	if !okLeaves || !okEdge || !okRoot || len(roots) != 1 {
 		return p, &audit.RowError{Row: audit.PageRow(log, p.Number), Problem: "its hashes are not whole"}
 	}
-	p.Root = roots[0]
+	p.Root, p.Pruned = roots[0], pruned != 0
 	return p, nil
 }
 
@@ -168,7 +169,7 @@ func (s *Store) readLines(ctx context.Context, p *audit.Page) error {
 		return failure("read entries", err)
 	}
 	for i, line := range p.Lines {
-		if line == nil {
+		if line == nil && !p.Pruned {
 			p.Faults = append(p.Faults, &audit.RowError{Row: audit.EntryRow(p.Log, p.First+int64(i)), Problem: "missing"})
 		}
 	}

@@ -1,7 +1,7 @@
 // Package sqlitelog keeps the ledger in an SQLite database, for one machine. It
 // may share the file with the records: its tables begin with audit_.
 //
-//	audit_pages    a row a commit: first index, leaf hashes, edge, root, checkpoint
+//	audit_pages    a row a commit: first index, leaf hashes, edge, root, checkpoint, whether it was pruned
 //	audit_entries  a row an entry: the line, and beside it the fields that queries use
 //	audit_tiles    a row a full tile of 256 hashes (C2SP tlog-tiles)
 //	audit_logs     the registered logs
@@ -9,7 +9,8 @@
 //
 // A commit is one transaction with synchronous=FULL: it is on disk when it
 // returns. Every column is checked against the signed page when the ledger is verified,
-// so a change made with any SQLite tool is found and its row named.
+// so a change made with any SQLite tool is found and its row named. Lines that are
+// pruned are overwritten in the file.
 package sqlitelog
 
 import (
@@ -35,6 +36,7 @@ CREATE TABLE IF NOT EXISTS audit_pages (
 	edge       BLOB NOT NULL,
 	root       BLOB NOT NULL,
 	checkpoint TEXT NOT NULL,
+	pruned     INTEGER NOT NULL DEFAULT 0,
 	PRIMARY KEY (log, number)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS audit_entries (
@@ -103,14 +105,14 @@ func Open(ctx context.Context, path string) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, path string) (err error) {
-	if s.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", walPages)); err != nil {
+	if s.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=secure_delete(1)", walPages)); err != nil {
 		return failure("open", err)
 	}
 	s.write.SetMaxOpenConns(1)
 	if _, err := s.write.ExecContext(ctx, schema); err != nil {
 		return failure("make tables", err)
 	}
-	if s.insertPage, err = s.write.PrepareContext(ctx, `INSERT OR IGNORE INTO audit_pages VALUES (?,?,?,?,?,?,?)`); err != nil {
+	if s.insertPage, err = s.write.PrepareContext(ctx, `INSERT OR IGNORE INTO audit_pages VALUES (?,?,?,?,?,?,?,0)`); err != nil {
 		return failure("prepare", err)
 	}
 	if s.insertEntry, err = s.write.PrepareContext(ctx, `INSERT INTO audit_entries VALUES (?,?,?,?,?,?,?,?,?)`); err != nil {

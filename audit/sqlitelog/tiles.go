@@ -68,6 +68,47 @@ func (s *Store) Lines(ctx context.Context, log string, first, count int64) ([][]
 	return lines, nil
 }
 
+// Leaves implements audit.Tiles. Where the lines are pruned it reads through the log's
+// pages: no index leads from an entry to its page.
+func (s *Store) Leaves(ctx context.Context, log string, first, count int64) ([]tlog.Hash, error) {
+	lines, err := s.Lines(ctx, log, first, count)
+	if errors.Is(err, audit.ErrNotFound) {
+		return s.pageLeaves(ctx, log, first, count)
+	}
+	leaves := make([]tlog.Hash, len(lines))
+	for i, line := range lines {
+		leaves[i] = audit.LeafHash(line)
+	}
+	return leaves, err
+}
+
+func (s *Store) pageLeaves(ctx context.Context, log string, first, count int64) ([]tlog.Hash, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT first, leaves FROM audit_pages
+		WHERE log = ? AND first < ? AND first + length(leaves) / 32 > ? ORDER BY number`, log, first+count, first)
+	if err != nil {
+		return nil, failure("read leaves", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var leaves []tlog.Hash
+	for rows.Next() {
+		var at int64
+		var raw []byte
+		if err := rows.Scan(&at, &raw); err != nil {
+			return nil, failure("read leaves", err)
+		}
+		hashes, _ := split(raw)
+		from, to := max(first-at, 0), min(first+count-at, int64(len(hashes)))
+		leaves = append(leaves, hashes[min(from, to):to]...)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, failure("read leaves", err)
+	}
+	if int64(len(leaves)) != count {
+		return nil, audit.ErrNotFound
+	}
+	return leaves, nil
+}
+
 // Tile implements audit.Tiles.
 func (s *Store) Tile(ctx context.Context, log string, level int, number int64) ([]tlog.Hash, error) {
 	var raw []byte

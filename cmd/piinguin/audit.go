@@ -120,7 +120,7 @@ Exit codes: 0 whole, 1 a finding, 2 it could not be verified.`,
 			if err != nil {
 				return err
 			}
-			report, err := audit.Verify(cmd.Context(), store, key)
+			report, err := audit.Verify(cmd.Context(), store, audit.VerifyOptions{Key: key})
 			if err = errors.Join(err, done()); err != nil {
 				return err
 			}

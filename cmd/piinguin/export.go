@@ -179,7 +179,7 @@ func inWhole(path string, write func(*os.File) error) error {
 // written is not to be used.
 func exportLog(ctx context.Context, store audit.Store, key audit.VerifierKey, log string, from int64, w io.Writer) (audit.LogReport, error) {
 	out := bufio.NewWriterSize(w, 1<<16)
-	report, err := audit.Verify(ctx, exported{store, log, from, out}, &key)
+	report, err := audit.Verify(ctx, exported{store, log, from, out}, audit.VerifyOptions{Key: &key})
 	if err != nil {
 		return audit.LogReport{}, err
 	}
