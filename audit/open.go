@@ -79,7 +79,7 @@ func (w *writer) resume(ctx context.Context, last int64) error {
 		if err == nil && p.Number == from && from > 0 {
 			h, err = headAfter(p, w.verifier)
 		} else if err == nil {
-			h, _, err = h.follow(p, w.verifier)
+			h, err = h.follow(p, w.verifier)
 		}
 		var row *RowError
 		switch {

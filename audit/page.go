@@ -193,12 +193,10 @@ func (h head) nextPage(entries []Entry, now time.Time, signer note.Signer) (Page
 }
 
 // follow checks everything about a page that comes next after h, and returns the
-// head after it and its entries. The error is a *RowError that names the page, or
-// the entry where the page's own row is proven whole.
-func (h head) follow(p Page, v note.Verifier) (head, []Entry, error) {
-	x := examine(p, v)
-	after, err := h.advance(x, nil)
-	return after, x.entries, err
+// head after it. The error is a *RowError that names the page, or the entry where the
+// page's own row is proven whole.
+func (h head) follow(p Page, v note.Verifier) (head, error) {
+	return h.advance(examine(p, v), nil)
 }
 
 // advance is follow of a page that was examined. grown, if any, gets the tree at every

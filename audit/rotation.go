@@ -54,7 +54,7 @@ func parseCommitment(text string) (commitment, error) {
 	size, sizeErr := strconv.ParseInt(parts[1], 10, 64)
 	root, rootErr := tlog.ParseHash(parts[2])
 	c := commitment{parts[0], tlog.Tree{N: size, Hash: root}}
-	if sizeErr != nil || rootErr != nil || size < 1 || c.String() != text {
+	if sizeErr != nil || rootErr != nil || size < 1 || size > maxIndex || c.String() != text {
 		return commitment{}, bad
 	}
 	return c, nil

@@ -20,6 +20,9 @@ type VerifyOptions struct {
 	// after them is read; of each log the one of the largest size counts. The rows
 	// beside the pages are not looked through then.
 	From []KeptCheckpoint
+	// Log, if set, is the only log to read: neither what binds it to the logs before
+	// and after it nor the rows beside its pages are looked at.
+	Log string
 	// Progress, if set, is called now and then with how many entries were verified,
 	// of how many.
 	Progress func(done, total int64)
@@ -88,9 +91,12 @@ func Verify(ctx context.Context, s Store, o VerifyOptions) (Report, error) {
 	return r, nil
 }
 
-// logs returns the names of the logs. Of a ledger that is verified from its beginning
+// logs returns the names of the logs to verify. Of a ledger that is verified from its beginning
 // it also looks through the rows that are not pages.
 func (r *Report) logs(ctx context.Context, s Store, o VerifyOptions, found func(*RowError)) ([]string, error) {
+	if o.Log != "" {
+		return []string{o.Log}, nil
+	}
 	if len(o.From) > 0 {
 		logs, err := s.Logs(ctx)
 		if err != nil {

@@ -55,8 +55,10 @@ func (v *verification) run(ctx context.Context, logs []string, o VerifyOptions) 
 			return err
 		}
 	}
-	v.missingLogs(logs)
-	v.chain(logs)
+	if o.Log == "" {
+		v.missingLogs(logs)
+		v.chain(logs)
+	}
 	return nil
 }
 
@@ -108,7 +110,7 @@ func (v *verification) walk(ctx context.Context, l *LogReport) error {
 		if err != nil {
 			return err
 		}
-		v.note(l, x, after)
+		v.note(l, x)
 		h = after
 		l.Pages, l.Size, l.Root, l.Checkpoint = h.number, h.size, x.page.Root, string(x.page.Checkpoint)
 		l.Closed = h.next != ""
@@ -124,7 +126,7 @@ func (v *verification) walk(ctx context.Context, l *LogReport) error {
 }
 
 // note remembers what a page says of other logs.
-func (v *verification) note(l *LogReport, x examined, after head) {
+func (v *verification) note(l *LogReport, x examined) {
 	for _, e := range x.entries {
 		switch {
 		case e.Index == 0:
@@ -239,7 +241,8 @@ func examinePages(ctx context.Context, pages iter.Seq2[Page, error], v note.Veri
 		}()
 		defer func() {
 			stop()
-			for range order { //nolint:revive // until nobody reads pages any more
+			for range order { // until nobody reads pages any more
+				continue
 			}
 		}()
 		for result := range order {

@@ -231,7 +231,7 @@ func (w *writer) adopt(ctx context.Context, page Page) (bool, error) {
 		if got.same(page) {
 			return true, nil
 		}
-		if head, _, err = head.follow(got, w.verifier); err != nil {
+		if head, err = head.follow(got, w.verifier); err != nil {
 			return false, err
 		}
 	}

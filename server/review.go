@@ -226,6 +226,6 @@ func wireEntry(e audit.Entry) (*piinguinv1.Entry, error) {
 		Reason:    e.Reason, Caller: e.Caller, Authentication: e.Authentication, OnBehalfOf: e.OnBehalfOf,
 		Basis:   piinguinv1.LawfulBasisForProcessing(piinguinv1.LawfulBasisForProcessing_value[e.Basis]),
 		Purpose: e.Purpose, Reference: e.Reference, ModifiedValue: e.ModifiedValue,
-		RequestId: e.RequestID, Count: e.Count,
+		RequestId: e.RequestID, Count: e.Count, Checkpoint: e.Checkpoint,
 	}, nil
 }

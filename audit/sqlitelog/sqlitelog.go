@@ -19,9 +19,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
+	"github.com/gofrs/flock"
 	"modernc.org/sqlite" // also registers the driver
 
 	"github.com/piinguin/piinguin/audit"
@@ -76,6 +78,7 @@ const readers = 4
 
 // Store is an audit.Store in an SQLite file.
 type Store struct {
+	lock        *flock.Flock
 	write       *sql.DB // one connection; nil when opened to read only
 	read        *sql.DB
 	insertPage  *sql.Stmt
@@ -87,8 +90,12 @@ type Store struct {
 
 var _ audit.Store = (*Store)(nil)
 
+// ErrInUse says that another process writes the file's ledger.
+var ErrInUse = errors.New("sqlitelog: another server is using this file")
+
 // Open opens the ledger in a file, making the file (mode 0600) and its tables
-// where they are missing.
+// where they are missing. One process may have it open; another one gets ErrInUse. What
+// holds it is a lock on the file beside it with the suffix -lock, which ends with the process.
 func Open(ctx context.Context, path string) (*Store, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
 	if err != nil {
@@ -98,10 +105,32 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("sqlitelog: open: %w", err)
 	}
 	s := &Store{tilers: map[string]*audit.Tiler{}}
-	if err := s.open(ctx, path); err != nil {
+	err = s.takeLock(path)
+	if err == nil {
+		err = s.open(ctx, path)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// takeLock keeps a second server from the file, by whatever name it comes. SQLite
+// itself would let both write, each with a clock and a queue of its own.
+func (s *Store) takeLock(path string) error {
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return fmt.Errorf("sqlitelog: open: %w", err)
+	}
+	s.lock = flock.New(target+"-lock", flock.SetPermissions(0o600))
+	locked, err := s.lock.TryLock()
+	if err != nil {
+		return fmt.Errorf("sqlitelog: lock: %w", err)
+	}
+	if !locked {
+		return ErrInUse
+	}
+	return nil
 }
 
 func (s *Store) open(ctx context.Context, path string) (err error) {
@@ -165,6 +194,9 @@ func (s *Store) Close() error {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
 	}
 	return errors.Join(errs...)
 }

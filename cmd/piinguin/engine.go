@@ -77,6 +77,7 @@ func (w *where) sqlite() (path string, isSQLite bool, err error) {
 type engine struct {
 	records store.Store
 	ledger  audit.Store
+	leases  audit.Leases // nil: the server has the engine to itself
 	logs    int
 	close   func() error
 }
@@ -104,7 +105,7 @@ func (w *where) open(ctx context.Context) (*engine, error) {
 	var done sync.WaitGroup
 	done.Go(func() { ledger.Derive(deriving) })
 	return &engine{
-		records: dynamostore.New(client, w.table), ledger: ledger, logs: dynamodbLogs,
+		records: dynamostore.New(client, w.table), ledger: ledger, leases: ledger, logs: dynamodbLogs,
 		close: func() error { stop(); done.Wait(); return nil },
 	}, nil
 }
@@ -113,18 +114,37 @@ func openSQLite(ctx context.Context, path string) (*engine, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the store's folder: %w", err)
 	}
-	records, err := sqlitestore.Open(ctx, path)
+	ledger, err := sqlitelog.Open(ctx, path) // first: it refuses a file that another server has
 	if err != nil {
 		return nil, err
 	}
-	ledger, err := sqlitelog.Open(ctx, path)
+	records, err := sqlitestore.Open(ctx, path)
 	if err != nil {
-		return nil, errors.Join(err, records.Close())
+		return nil, errors.Join(err, ledger.Close())
 	}
 	return &engine{
 		records: records, ledger: ledger, logs: 1,
 		close: func() error { return errors.Join(ledger.Close(), records.Close()) },
 	}, nil
+}
+
+// writeLedger opens the ledger alone, to write.
+func (w *where) writeLedger(ctx context.Context) (audit.Store, func() error, error) {
+	path, isSQLite, err := w.sqlite()
+	if err != nil {
+		return nil, nil, err
+	}
+	if !isSQLite {
+		return w.review(ctx)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, nil, fmt.Errorf("--store: %w", err)
+	}
+	ledger, err := sqlitelog.Open(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return ledger, ledger.Close, nil
 }
 
 // review opens the ledger for a reviewer, to read only.

@@ -117,7 +117,11 @@ func (o *exportOptions) logs(ctx context.Context, store audit.Store) ([]string, 
 	return logs, nil
 }
 
-// save writes a log's two files, and returns what to say about it.
+// errPruned says that there are no lines to export.
+var errPruned = errors.New("its entries were pruned: only its checkpoint can be exported")
+
+// save writes a log's two files, and returns what to say about it. Of a log that was
+// pruned it writes the checkpoint.
 func (o *exportOptions) save(ctx context.Context, store audit.Store, key audit.VerifierKey, log string) ([]string, error) {
 	// The names are used only after the log was verified, its name as well.
 	lines, checkpoint := filepath.Join(o.out, log+".jsonl"), filepath.Join(o.out, log+".checkpoint")
@@ -126,6 +130,10 @@ func (o *exportOptions) save(ctx context.Context, store audit.Store, key audit.V
 		whole, err = exportLog(ctx, store, key, log, o.from, f)
 		return err
 	})
+	count := strconv.FormatInt(whole.Size-o.from, 10)
+	if errors.Is(err, errPruned) {
+		count, lines, err = "0", "pruned", nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +141,7 @@ func (o *exportOptions) save(ctx context.Context, store audit.Store, key audit.V
 		_, err := f.WriteString(whole.Checkpoint)
 		return err
 	})
-	return []string{log, strconv.FormatInt(whole.Size-o.from, 10), lines, checkpoint}, err
+	return []string{log, count, lines, checkpoint}, err
 }
 
 // print writes a log's lines to stdout and its checkpoint to stderr. They wait in
@@ -179,7 +187,7 @@ func inWhole(path string, write func(*os.File) error) error {
 // written is not to be used.
 func exportLog(ctx context.Context, store audit.Store, key audit.VerifierKey, log string, from int64, w io.Writer) (audit.LogReport, error) {
 	out := bufio.NewWriterSize(w, 1<<16)
-	report, err := audit.Verify(ctx, exported{store, log, from, out}, audit.VerifyOptions{Key: &key})
+	report, err := audit.Verify(ctx, exported{store, from, out}, audit.VerifyOptions{Key: &key, Log: log})
 	if err != nil {
 		return audit.LogReport{}, err
 	}
@@ -187,6 +195,9 @@ func exportLog(ctx context.Context, store audit.Store, key audit.VerifierKey, lo
 		return audit.LogReport{}, fmt.Errorf("not exported, as %w", report.Findings[0])
 	}
 	whole := report.Logs[0]
+	if whole.Pruned > 0 {
+		return whole, errPruned
+	}
 	if from > whole.Size {
 		return audit.LogReport{}, fmt.Errorf("--from: %s has %d entries", log, whole.Size)
 	}
@@ -197,14 +208,8 @@ func exportLog(ctx context.Context, store audit.Store, key audit.VerifierKey, lo
 // they are what was verified, and no page is held longer than Verify holds it.
 type exported struct {
 	audit.Store
-	log  string
 	from int64
 	out  *bufio.Writer
-}
-
-// Audit leaves the rows beside the pages to "audit verify": no export has them.
-func (x exported) Audit(context.Context, func(*audit.RowError)) ([]string, error) {
-	return []string{x.log}, nil
 }
 
 // Pages implements audit.Log.
@@ -223,7 +228,7 @@ func (x exported) Pages(ctx context.Context, log string, from int64) iter.Seq2[a
 
 func (x exported) write(p audit.Page) error {
 	for i, line := range p.Lines {
-		if p.First+int64(i) < x.from {
+		if p.First+int64(i) < x.from || line == nil { // pruned: the report tells
 			continue
 		}
 		_, err := x.out.Write(line)

@@ -62,22 +62,28 @@ type install struct {
 
 // onEachEngine runs a test on SQLite and on DynamoDB Local.
 func onEachEngine(t *testing.T, test func(t *testing.T, in *install)) {
-	t.Run("SQLite", func(t *testing.T) {
-		test(t, &install{dir: t.TempDir(), env: os.Environ(), store: "sqlite:piinguin-dev/piinguin.db"})
-	})
-	t.Run("DynamoDB", func(t *testing.T) {
-		in := &install{
-			dir: t.TempDir(), store: "dynamodb", db: dynamotest.Client(t),
-			table: dynamotest.Table(t, "e2e-records"), audit: dynamotest.Table(t, "e2e-audit"),
-		}
-		in.env = append(os.Environ(), "AWS_ENDPOINT_URL_DYNAMODB="+dynamotest.Endpoint(t), "AWS_REGION=eu-central-1",
-			"AWS_ACCESS_KEY_ID=piinguin", "AWS_SECRET_ACCESS_KEY=piinguin",
-			"PIINGUIN_DYNAMODB_TABLE="+in.table, "PIINGUIN_AUDIT_TABLE_NAME="+in.audit)
-		for range 2 { // safe to run twice
-			in.mustRun(t, 0, "piinguin", "tables", "create")
-		}
-		test(t, in)
-	})
+	t.Run("SQLite", func(t *testing.T) { onSQLite(t, test) })
+	t.Run("DynamoDB", func(t *testing.T) { onDynamoDB(t, test) })
+}
+
+func onSQLite(t *testing.T, test func(t *testing.T, in *install)) {
+	t.Helper()
+	test(t, &install{dir: t.TempDir(), env: os.Environ(), store: "sqlite:piinguin-dev/piinguin.db"})
+}
+
+func onDynamoDB(t *testing.T, test func(t *testing.T, in *install)) {
+	t.Helper()
+	in := &install{
+		dir: t.TempDir(), store: "dynamodb", db: dynamotest.Client(t),
+		table: dynamotest.Table(t, "e2e-records"), audit: dynamotest.Table(t, "e2e-audit"),
+	}
+	in.env = append(os.Environ(), "AWS_ENDPOINT_URL_DYNAMODB="+dynamotest.Endpoint(t), "AWS_REGION=eu-central-1",
+		"AWS_ACCESS_KEY_ID=piinguin", "AWS_SECRET_ACCESS_KEY=piinguin",
+		"PIINGUIN_DYNAMODB_TABLE="+in.table, "PIINGUIN_AUDIT_TABLE_NAME="+in.audit)
+	for range 2 { // safe to run twice
+		in.mustRun(t, 0, "piinguin", "tables", "create")
+	}
+	test(t, in)
 }
 
 // run runs a command and returns its exit code and what it printed.

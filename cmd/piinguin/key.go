@@ -9,8 +9,14 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/spf13/pflag"
+
 	"github.com/piinguin/piinguin/audit"
 )
+
+func addAuditKey(flags *pflag.FlagSet, path *string) {
+	flags.StringVar(path, "audit-key", "piinguin-audit.key", "`file` of the ledger's signing key; made on the first run, mode 0600")
+}
 
 // openKey reads the ledger's signing key, or makes it on the first run. It makes
 // none for a ledger that has one already: a key that was lost must not be

@@ -244,13 +244,13 @@ func printCSV(w io.Writer, entries []audit.Entry) error {
 	out := csv.NewWriter(w)
 	rows := [][]string{{
 		"log", "index", "time", "operation", "outcome", "reason", "caller", "authentication", "on_behalf_of",
-		"basis", "purpose", "reference", "modified_value", "request_id", "count",
+		"basis", "purpose", "reference", "modified_value", "request_id", "count", "checkpoint",
 	}}
 	for _, e := range entries {
 		rows = append(rows, []string{
 			e.Log, strconv.FormatInt(e.Index, 10), e.Time.UTC().Format("2006-01-02T15:04:05.000000Z"),
 			string(e.Operation), string(e.Outcome), e.Reason, cell(e.Caller), e.Authentication, cell(e.OnBehalfOf),
-			e.Basis, cell(e.Purpose), cell(e.Reference), cell(e.ModifiedValue), e.RequestID, strconv.FormatInt(e.Count, 10),
+			e.Basis, cell(e.Purpose), cell(e.Reference), cell(e.ModifiedValue), e.RequestID, strconv.FormatInt(e.Count, 10), e.Checkpoint,
 		})
 	}
 	if err := out.WriteAll(rows); err != nil {

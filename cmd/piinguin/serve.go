@@ -75,7 +75,7 @@ one for a caller named relay:
 	flags.StringVar(&o.host, "host", "127.0.0.1", "`address` to listen on")
 	flags.IntVar(&o.port, "port", 8080, "port to listen on; 0 takes a free one")
 	flags.StringVar(&o.tokens, "tokens", "", "token `file`: a line for each token with name, roles and SHA-256 hash")
-	flags.StringVar(&o.auditKey, "audit-key", "piinguin-audit.key", "`file` of the ledger's signing key; made on the first run, mode 0600")
+	addAuditKey(flags, &o.auditKey)
 	flags.DurationVar(&o.appendTimeout, "append-timeout", audit.DefaultAppendTimeout,
 		"how long an entry may take to be durable; a read fails past it")
 	flags.BoolVar(&o.allowPlaintext, "allow-plaintext", false,
@@ -152,7 +152,7 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 		return err
 	}
 	ledger, err := audit.Open(ctx, audit.Config{
-		Store: engine.ledger, Key: key, Logs: engine.logs, AppendTimeout: o.appendTimeout,
+		Store: engine.ledger, Key: key, Logs: engine.logs, Leases: engine.leases, AppendTimeout: o.appendTimeout,
 	})
 	if err != nil {
 		return err

@@ -162,7 +162,7 @@ def is_by(signature, wanted):
 LOG = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 TIME = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})\.([0-9]{6})Z")
 REASON = re.compile(r"[a-z_]{1,64}")
-OPERATIONS = {"READ", "DELETE", "CREATE", "REVIEW", "OPEN"}
+OPERATIONS = {"READ", "DELETE", "CREATE", "REVIEW", "OPEN", "CLOSE", "PRUNE"}
 OUTCOMES = {"GRANTED", "DENIED", "NOT_FOUND", "ERROR"}
 BASES = {"CONSENT", "CONTRACT", "LEGAL_OBLIGATION", "VITAL_INTERESTS", "PUBLIC_TASK", "LEGITIMATE_INTERESTS"}
 REQUIRED = {"version", "log", "index", "time", "operation", "outcome"}
@@ -170,7 +170,7 @@ LONGEST = {  # in bytes of UTF-8
     "caller": 256, "authentication": 64, "on_behalf_of": 512, "purpose": 512, "reference": 512,
     "modified_value": 128, "request_id": 64,
 }
-FIELDS = REQUIRED | LONGEST.keys() | {"reason", "basis", "count"}
+FIELDS = REQUIRED | LONGEST.keys() | {"reason", "basis", "count", "checkpoint"}
 
 
 def read_entry(line):
@@ -201,12 +201,25 @@ def check_fields(entry):
     check("reason" not in entry or REASON.fullmatch(entry["reason"]), "reason")
     check("basis" not in entry or entry["basis"] in BASES, "basis")
     check("count" not in entry or 0 < entry["count"] <= MAX_INTEGER, "count")
-    check("request_id" in entry or entry["operation"] == "OPEN", "request_id")
+    check("request_id" in entry or entry["operation"] in ("OPEN", "CLOSE"), "request_id")
+    check(entry["operation"] != "CLOSE" or LOG.fullmatch(entry.get("reference", "")), "reference")
+    check("checkpoint" in entry or entry["operation"] != "PRUNE", "checkpoint")
+    if "checkpoint" in entry:
+        check(entry["operation"] in ("OPEN", "PRUNE"), "checkpoint")
+        check_tree(entry["checkpoint"])
     for name, longest in LONGEST.items():
         if name in entry:
             text = entry[name]
             plain = not any(c < " " or "\x7f" <= c <= "\x9f" for c in text)
             check(0 < len(text.encode()) <= longest and plain, name)
+
+
+def check_tree(text):
+    """Checks what an entry says of another log: name, size and root."""
+    parts = text.split(" ")
+    check(len(parts) == 3 and LOG.fullmatch(parts[0]), "checkpoint")
+    check(number(parts[1]) > 0, "checkpoint")
+    unbase64(parts[2], 32)
 
 
 def is_time(text):
@@ -263,7 +276,7 @@ def root_of_path(index, size, digest, path):
 
 def verify_export(lines, checkpoint, public):
     log, size, root = read_checkpoint(checkpoint.read(MAX_LINE), public)
-    edge, count, time = [], 0, ""
+    edge, count, time, closed, before = [], 0, "", False, ""
     while line := lines.readline(MAX_LINE + 2):
         try:
             check(count < size, f"the checkpoint has {size} entries only")
@@ -273,13 +286,17 @@ def verify_export(lines, checkpoint, public):
             check(entry["index"] == count, f"not entry {count}")
             check(entry["time"] >= time, "its time goes back")
             check(count or entry["operation"] == "OPEN", "a log's first entry is not OPEN")
+            check(not closed, "it comes after the log's CLOSE")
         except Finding as finding:
             raise Finding(f"line {count + 1}: {finding}") from None
         grow(edge, count, leaf(line[:-1]))
+        closed = entry["operation"] == "CLOSE"
+        before = before if count else entry.get("checkpoint", "")
         count, time = count + 1, entry["time"]
     check(count == size, f"line {count + 1}: missing; the checkpoint has {size} entries")
     check(edge and root_of(edge) == root, "the lines are not those that the checkpoint signs")
-    return f"{size} entries of {log}, root {base64.b64encode(root).decode()}"
+    after = f"; goes on from {before}" if before else ""
+    return f"{size} entries of {log}, root {base64.b64encode(root).decode()}{after}"
 
 
 def verify_proof(proof, public, line):

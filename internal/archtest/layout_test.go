@@ -30,7 +30,7 @@ const (
 // in no layer but internal's, so only tests and the bench import it.
 var layers = []archtest.Layer{
 	{"audit", []string{"std", modsum, torch, "github.com/gowebpki/jcs"}},
-	{"audit/sqlitelog", []string{"std", "./audit", modsum, sqlite}},
+	{"audit/sqlitelog", []string{"std", "./audit", modsum, sqlite, "github.com/gofrs/flock"}},
 	{"audit/dynamolog", []string{"std", "./audit", modsum, errgrp, aws, smithy}},
 	{"audit/audittest", []string{"std", "testing/...", "./audit", modsum, torch, gocmp, rapid, errgrp}},
 
@@ -60,7 +60,7 @@ var layers = []archtest.Layer{
 		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./server", "./server/store",
 		"./server/identity", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
 		"./cmd/internal/...", twirp, proto, zerolog, aws, smithy,
-		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
+		"github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
 	{"cmd/piinguin-relay", []string{
 		"std", "./relay", "./rpc/client", "./cmd/internal/...", twirp, zerolog,

@@ -38,6 +38,10 @@ const (
 	Operation_REVIEW Operation = 4
 	// A log was opened: its first entry.
 	Operation_OPEN Operation = 5
+	// A log was closed: its last entry. reference names the next log.
+	Operation_CLOSE Operation = 6
+	// The entries of a closed log were removed when their retention ended.
+	Operation_PRUNE Operation = 7
 )
 
 // Enum value maps for Operation.
@@ -49,6 +53,8 @@ var (
 		3: "CREATE",
 		4: "REVIEW",
 		5: "OPEN",
+		6: "CLOSE",
+		7: "PRUNE",
 	}
 	Operation_value = map[string]int32{
 		"OPERATION_UNSPECIFIED": 0,
@@ -57,6 +63,8 @@ var (
 		"CREATE":                3,
 		"REVIEW":                4,
 		"OPEN":                  5,
+		"CLOSE":                 6,
+		"PRUNE":                 7,
 	}
 )
 
@@ -185,7 +193,10 @@ type Entry struct {
 	// The id of the request.
 	RequestId string `protobuf:"bytes,16,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// How many records a CREATE call asked to store.
-	Count         int64 `protobuf:"varint,17,opt,name=count,proto3" json:"count,omitempty"`
+	Count int64 `protobuf:"varint,17,opt,name=count,proto3" json:"count,omitempty"`
+	// Name, size and root of another log: in an OPEN of the closed log before it, in a
+	// PRUNE of the log that was pruned.
+	Checkpoint    string `protobuf:"bytes,18,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -337,6 +348,13 @@ func (x *Entry) GetCount() int64 {
 		return x.Count
 	}
 	return 0
+}
+
+func (x *Entry) GetCheckpoint() string {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return ""
 }
 
 // ListEntriesRequest filters the ledger. Absent filters match everything; those
@@ -1013,7 +1031,7 @@ var File_rpc_piinguin_v1_audit_proto protoreflect.FileDescriptor
 
 const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"\n" +
-	"\x1brpc/piinguin/v1/audit.proto\x12\vpiinguin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erpc/piinguin/v1/piinguin.proto\"\xc1\x04\n" +
+	"\x1brpc/piinguin/v1/audit.proto\x12\vpiinguin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erpc/piinguin/v1/piinguin.proto\"\xe1\x04\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\tR\x04line\x12\x1b\n" +
 	"\tleaf_hash\x18\x02 \x01(\fR\bleafHash\x12\x10\n" +
@@ -1034,7 +1052,10 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"\x0emodified_value\x18\x0f \x01(\tR\rmodifiedValue\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x10 \x01(\tR\trequestId\x12\x14\n" +
-	"\x05count\x18\x11 \x01(\x03R\x05count\"\x81\x03\n" +
+	"\x05count\x18\x11 \x01(\x03R\x05count\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\x12 \x01(\tR\n" +
+	"checkpoint\"\x81\x03\n" +
 	"\x12ListEntriesRequest\x12.\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
 	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x18\n" +
@@ -1080,7 +1101,7 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"\x06hashes\x18\x03 \x03(\fR\x06hashes\x12\x1e\n" +
 	"\n" +
 	"checkpoint\x18\x04 \x01(\tR\n" +
-	"checkpoint*^\n" +
+	"checkpoint*t\n" +
 	"\tOperation\x12\x19\n" +
 	"\x15OPERATION_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04READ\x10\x01\x12\n" +
@@ -1090,7 +1111,9 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"\x06CREATE\x10\x03\x12\n" +
 	"\n" +
 	"\x06REVIEW\x10\x04\x12\b\n" +
-	"\x04OPEN\x10\x05*U\n" +
+	"\x04OPEN\x10\x05\x12\t\n" +
+	"\x05CLOSE\x10\x06\x12\t\n" +
+	"\x05PRUNE\x10\a*U\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aGRANTED\x10\x01\x12\n" +

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/user"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/piinguin/piinguin/audit"
+)
+
+// pruneFlags are the flags of prune.
+type pruneFlags struct {
+	where     where
+	auditKey  string
+	before    string
+	months    int
+	force     bool
+	reference string
+	json      bool
+}
+
+func pruneCommand() *cobra.Command {
+	var o pruneFlags
+	cmd := &cobra.Command{
+		Use:   "prune --before DATE",
+		Short: "Remove the entries of closed logs that are older than a date",
+		Long: `Prune removes the lines of every log that was closed and whose last entry is of
+before DATE (UTC). A log is closed by the first entry of a later month. What proves the
+rest stays: every hash and signed checkpoint, and the ledger's own OPEN, CLOSE and
+PRUNE entries. So "audit verify" still proves that those entries were there, and
+that none of the others was changed; what they said is gone.
+
+Each log is verified before it is pruned, and is pruned only if it is whole. That it
+was pruned is an entry itself, durable before the first line is removed.
+
+It needs the ledger's signing key and, on DynamoDB, the rights to replace and delete
+rows of the audit table, which a server does not have. On SQLite stop the server first.
+
+DATE must leave --retention-months of entries; --force-retention prunes younger ones.`,
+		Example: `  piinguin audit prune --store sqlite:piinguin.db --before 2026-01-01 --reference "retention policy 7"`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			logs, err := o.prune(cmd.Context(), time.Now())
+			if err != nil {
+				return err
+			}
+			return o.print(cmd, logs)
+		},
+	}
+	flags := cmd.Flags()
+	o.where.addLedger(flags, defaultStore, storeUsage)
+	addAuditKey(flags, &o.auditKey)
+	flags.StringVar(&o.before, "before", "", "`date` as 2026-01-31: entries of earlier days may go")
+	flags.IntVar(&o.months, "retention-months", 12, "how many `months` of entries must stay")
+	flags.BoolVar(&o.force, "force-retention", false, "prune entries that are younger than that")
+	flags.StringVar(&o.reference, "reference", "", "`text` for the PRUNE entries: the policy or ticket that asks for it")
+	addJSON(cmd, &o.json)
+	return cmd
+}
+
+// date reads --before and holds it to the retention.
+func (o *pruneFlags) date(now time.Time) (time.Time, error) {
+	if o.before == "" {
+		return time.Time{}, errors.New("--before is required: a date as 2026-01-31")
+	}
+	before, err := time.Parse(time.DateOnly, o.before)
+	if err != nil {
+		return time.Time{}, errors.New("--before must be a date as 2026-01-31")
+	}
+	if o.months < 0 {
+		return time.Time{}, errors.New("--retention-months must not be negative")
+	}
+	keep := now.UTC().AddDate(0, -o.months, 0)
+	if before.After(keep) && !o.force {
+		return time.Time{}, fmt.Errorf("--before is within the retention of %d months: the latest date is %s; --force-retention prunes younger entries",
+			o.months, keep.Format(time.DateOnly))
+	}
+	return before, nil
+}
+
+func (o *pruneFlags) prune(ctx context.Context, now time.Time) (logs []audit.PrunedLog, err error) {
+	before, err := o.date(now)
+	if err != nil {
+		return nil, err
+	}
+	store, done, err := o.where.writeLedger(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	if _, err := store.VerifierKey(ctx); err != nil {
+		return nil, fmt.Errorf("there is no ledger here: %w", err)
+	}
+	key, err := openKey(ctx, o.auditKey, store)
+	if err != nil {
+		return nil, err
+	}
+	ledger, err := audit.Open(ctx, audit.Config{Store: store, Key: key})
+	if err != nil {
+		return nil, err
+	}
+	logs, err = ledger.Prune(ctx, before, o.entry())
+	return logs, errors.Join(err, ledger.Close(ctx))
+}
+
+// entry is what the PRUNE entries say of who did it: whoever holds the signing key,
+// by a name that is only a claim.
+func (o *pruneFlags) entry() audit.Entry {
+	e := audit.Entry{Caller: "audit prune", Authentication: "signing key", Reference: o.reference, RequestID: rand.Text()}
+	if u, err := user.Current(); err == nil {
+		e.OnBehalfOf = u.Username
+	}
+	return e
+}
+
+func (o *pruneFlags) print(cmd *cobra.Command, logs []audit.PrunedLog) error {
+	if o.json {
+		return json.NewEncoder(cmd.OutOrStdout()).Encode(wirePruned(logs))
+	}
+	rows := [][]string{{"LOG", "PRUNED", ""}}
+	for _, l := range logs {
+		rows = append(rows, []string{l.Log, strconv.FormatInt(l.Entries, 10), l.Kept})
+	}
+	return table(cmd.OutOrStdout(), rows)
+}
+
+// prunedJSON is a log in the output of prune --json.
+type prunedJSON struct {
+	Log    string `json:"log"`
+	Pruned int64  `json:"pruned"`
+	Kept   string `json:"kept,omitempty"`
+}
+
+func wirePruned(logs []audit.PrunedLog) []prunedJSON {
+	wire := []prunedJSON{}
+	for _, l := range logs {
+		wire = append(wire, prunedJSON{l.Log, l.Entries, l.Kept})
+	}
+	return wire
+}
