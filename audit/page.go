@@ -38,9 +38,11 @@ type Page struct {
 	// Pruned says that lines were removed when the log's retention ended: they are nil.
 	Pruned bool
 	// Faults is what a driver found while reading the rows of the lines: missing
-	// ones (their line is nil), or fields beside a line that differ from it. A page
-	// with faults is evidence only.
+	// ones, whose line is nil. A page with faults is evidence only.
 	Faults []*RowError
+	// Beside, of a driver that keeps fields beside a line, reports whether those of an
+	// entry's row are the entry's; it returns a *RowError if not.
+	Beside func(e Entry) error
 
 	entries []Entry // of a page that was formed here: its lines need no parsing
 }
@@ -301,6 +303,11 @@ func (p Page) signedEntries(leaves []tlog.Hash) ([]Entry, error) {
 		return nil, err
 	}
 	for _, e := range entries {
+		if p.Beside != nil {
+			if err := p.Beside(e); err != nil {
+				return nil, err
+			}
+		}
 		if !e.Time.Equal(entries[0].Time) {
 			return nil, &RowError{EntryRow(p.Log, e.Index), "its time is not its page's"}
 		}

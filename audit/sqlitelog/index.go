@@ -32,10 +32,15 @@ func (r *row) entry(log string, index int64) (audit.Entry, error) {
 	if e.Log != log || e.Index != index {
 		return e, &audit.RowError{Row: name, Problem: "its line belongs to another place"}
 	}
+	return e, r.agrees(e)
+}
+
+// agrees checks that what stands beside the line of an entry is the entry's.
+func (r *row) agrees(e audit.Entry) error {
 	if !slices.Equal(beside(e), []any{r.time, r.operation, r.outcome, r.caller, r.basis, r.modifiedValue}) {
-		return e, &audit.RowError{Row: name, Problem: "a field beside its line differs from the line"}
+		return &audit.RowError{Row: audit.EntryRow(e.Log, e.Index), Problem: "a field beside its line differs from the line"}
 	}
-	return e, nil
+	return nil
 }
 
 // List implements audit.Index.

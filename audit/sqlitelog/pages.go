@@ -3,7 +3,6 @@ package sqlitelog
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"iter"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -145,6 +144,8 @@ func scanPage(log string, rows *sql.Rows) (audit.Page, error) {
 // readLines reads the rows of a page's entries and notes what is wrong with them.
 func (s *Store) readLines(ctx context.Context, p *audit.Page) error {
 	p.Lines = make([][]byte, len(p.Leaves))
+	beside := make([]row, len(p.Leaves))
+	p.Beside = func(e audit.Entry) error { return beside[e.Index-p.First].agrees(e) }
 	rows, err := s.read.QueryContext(ctx, `SELECT idx, `+entryColumns+` FROM audit_entries
 		WHERE log = ? AND idx >= ? AND idx < ? ORDER BY idx`, p.Log, p.First, p.First+int64(len(p.Leaves)))
 	if err != nil {
@@ -157,13 +158,7 @@ func (s *Store) readLines(ctx context.Context, p *audit.Page) error {
 		if err := rows.Scan(append([]any{&index}, r.columns()...)...); err != nil {
 			return failure("read entries", err)
 		}
-		p.Lines[index-p.First] = []byte(r.line)
-		if audit.LeafHash([]byte(r.line)) != p.Leaves[index-p.First] {
-			continue // the signed tree will tell
-		}
-		if _, err := r.entry(p.Log, index); err != nil {
-			p.Faults = append(p.Faults, asRowError(err))
-		}
+		beside[index-p.First], p.Lines[index-p.First] = r, []byte(r.line)
 	}
 	if err := rows.Err(); err != nil {
 		return failure("read entries", err)
@@ -174,14 +169,6 @@ func (s *Store) readLines(ctx context.Context, p *audit.Page) error {
 		}
 	}
 	return nil
-}
-
-func asRowError(err error) *audit.RowError {
-	var row *audit.RowError
-	if !errors.As(err, &row) {
-		panic("sqlitelog: a row's fault has no row") // row.entry returns no other
-	}
-	return row
 }
 
 func join(hashes []tlog.Hash) []byte {

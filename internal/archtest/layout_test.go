@@ -29,7 +29,7 @@ const (
 // except a driver its one engine; a test kit (audittest, storetest, relaytest) is
 // in no layer but internal's, so only tests and the bench import it.
 var layers = []archtest.Layer{
-	{"audit", []string{"std", modsum, torch, "github.com/gowebpki/jcs"}},
+	{"audit", []string{"std", modsum, torch}},
 	{"audit/sqlitelog", []string{"std", "./audit", modsum, sqlite, "github.com/gofrs/flock"}},
 	{"audit/dynamolog", []string{"std", "./audit", modsum, errgrp, aws, smithy}},
 	{"audit/audittest", []string{"std", "testing/...", "./audit", modsum, torch, gocmp, rapid, errgrp}},

@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,17 +25,20 @@ func main() {
 	}
 }
 
-// row is one thing to measure.
+// row is one thing to measure: by what is done again and again by all connections,
+// or as a whole.
 type row struct {
-	name string
-	once func(ctx context.Context, worker int) error
-	base string // the row that its ratio is to
+	name  string
+	once  func(ctx context.Context, worker int) error
+	whole func(ctx context.Context) (count int64, err error)
+	base  string // the row that its ratio is to
 }
 
 func run(ctx context.Context) error {
 	rounds := flag.Int("rounds", 3, "rounds; the median of them counts")
 	length := flag.Duration("length", 3*time.Second, "how long a row is measured in a round")
 	workers := flag.Int("connections", 32, "connections at once")
+	entries := flag.Int("entries", 200_000, "how many entries are verified")
 	flag.Parse()
 	endpoint := os.Getenv("PIINGUIN_TEST_DYNAMODB")
 	if endpoint == "" {
@@ -50,10 +54,15 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer done()
+	ledger, err := verifyRows(ctx, filepath.Join(dir, "ledger.db"), *entries)
+	if err != nil {
+		return err
+	}
+	rows = append(rows, ledger...)
 	rates := map[string][]float64{}
 	for round := range *rounds {
 		for _, r := range rows {
-			rate, err := measure(ctx, r, *workers, *length)
+			rate, err := r.measure(ctx, *workers, *length)
 			if err != nil {
 				return fmt.Errorf("%s: %w", r.name, err)
 			}
@@ -64,8 +73,14 @@ func run(ctx context.Context) error {
 	return report(rows, rates, *workers)
 }
 
-// measure returns how many calls a second the workers do together.
-func measure(ctx context.Context, r row, workers int, length time.Duration) (float64, error) {
+// measure returns how many calls a second the workers do together, or how many a
+// second the whole counts.
+func (r row) measure(ctx context.Context, workers int, length time.Duration) (float64, error) {
+	if r.whole != nil {
+		start := time.Now()
+		count, err := r.whole(ctx)
+		return float64(count) / time.Since(start).Seconds(), err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var done atomic.Int64

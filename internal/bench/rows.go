@@ -52,7 +52,7 @@ func rowsOf(ctx context.Context, endpoint, dir string) (rows []row, done func(),
 			return err
 		}
 		closers = append(closers, stop)
-		rows = append(rows, row{name, once, base})
+		rows = append(rows, row{name: name, once: once, base: base})
 		return nil
 	}
 	if err := add("twirp echo", "", echo{}, nil); err != nil {
