@@ -21,7 +21,7 @@ type failure struct {
 }
 
 var (
-	failUnauthenticated = &failure{twirp.Unauthenticated, "unauthenticated", "a valid bearer token is required", ""}
+	failUnauthenticated = &failure{twirp.Unauthenticated, "unauthenticated", "a valid credential is required", ""}
 	failDenied          = &failure{twirp.PermissionDenied, "role_required", "the caller's roles do not allow this", ""}
 	failNotFound        = &failure{twirp.NotFound, "not_found", "there is no such record", ""}
 	failNoEntry         = &failure{twirp.NotFound, "not_found", "there is no such log or entry", ""}

