@@ -60,6 +60,7 @@ func anyEntry(t *rapid.T) audit.Entry {
 		Basis: rapid.SampledFrom([]string{"", "CONSENT"}).Draw(t, "basis"), Purpose: text("purpose", 512), Reference: text("reference", 512),
 		ModifiedValue: text("modified_value", 128), RequestID: "r" + text("request_id", 63), Count: rapid.Int64Range(0, 1<<53-1).Draw(t, "count"),
 	}
+	e.Policy, e.Condition = text("policy", 64), rapid.SampledFrom([]string{"", "ART9_HEALTH_CARE"}).Draw(t, "condition")
 	if rapid.Bool().Draw(t, "prune") {
 		e.Operation, e.Checkpoint = audit.Pruned, "piinguin-1 7 "+audit.LeafHash([]byte(e.Purpose)).String()
 	}
@@ -73,7 +74,7 @@ func fieldsOf(e audit.Entry) map[string]any {
 	}
 	for name, value := range map[string]string{
 		"reason": e.Reason, "caller": e.Caller, "authentication": e.Authentication, "on_behalf_of": e.OnBehalfOf,
-		"basis": e.Basis, "purpose": e.Purpose, "reference": e.Reference, "checkpoint": e.Checkpoint,
+		"basis": e.Basis, "purpose": e.Purpose, "reference": e.Reference, "checkpoint": e.Checkpoint, "policy": e.Policy, "special_category_condition": e.Condition,
 		"modified_value": e.ModifiedValue, "request_id": e.RequestID,
 	} {
 		if value != "" {

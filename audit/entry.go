@@ -64,6 +64,13 @@ var (
 	// bases are the six of GDPR Art. 6(1), by the names of the API.
 	bases = []string{"CONSENT", "CONTRACT", "LEGAL_OBLIGATION", "VITAL_INTERESTS", "PUBLIC_TASK", "LEGITIMATE_INTERESTS"}
 
+	// conditions are the ten of GDPR Art. 9(2), by the names of the API.
+	conditions = []string{
+		"ART9_EXPLICIT_CONSENT", "ART9_EMPLOYMENT_AND_SOCIAL_PROTECTION", "ART9_VITAL_INTERESTS", "ART9_NOT_FOR_PROFIT_BODY",
+		"ART9_MADE_PUBLIC", "ART9_LEGAL_CLAIMS", "ART9_SUBSTANTIAL_PUBLIC_INTEREST", "ART9_HEALTH_CARE", "ART9_PUBLIC_HEALTH",
+		"ART9_ARCHIVING_AND_RESEARCH",
+	}
+
 	reasonPattern = regexp.MustCompile(`^[a-z_]{0,64}$`)
 	logPattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
 )
@@ -86,6 +93,8 @@ type Entry struct {
 	Authentication string // how the caller was authenticated; at most 64 bytes
 	OnBehalfOf     string // whom the caller says to act for; at most 512 bytes
 	Basis          string // one of GDPR Art. 6(1), e.g. CONSENT, or empty
+	Condition      string // one of GDPR Art. 9(2), e.g. ART9_EXPLICIT_CONSENT, or empty
+	Policy         string // the id of the policy that decided; at most 64 bytes
 	Purpose        string // at most 512 bytes
 	Reference      string // at most 512 bytes; in an OPEN entry the verifier key, in a CLOSE the next log
 	Checkpoint     string // of another log, as Commitment.String: in an OPEN the closed log before it, in a PRUNE the pruned one
@@ -107,6 +116,8 @@ type wireEntry struct {
 	Authentication string `json:"authentication,omitempty"`
 	OnBehalfOf     string `json:"on_behalf_of,omitempty"`
 	Basis          string `json:"basis,omitempty"`
+	Condition      string `json:"special_category_condition,omitempty"`
+	Policy         string `json:"policy,omitempty"`
 	Purpose        string `json:"purpose,omitempty"`
 	Reference      string `json:"reference,omitempty"`
 	Checkpoint     string `json:"checkpoint,omitempty"`
@@ -161,10 +172,12 @@ func (e Entry) canonical() []byte {
 	text("on_behalf_of", e.OnBehalfOf)
 	text("operation", string(e.Operation))
 	text("outcome", string(e.Outcome))
+	text("policy", e.Policy)
 	text("purpose", e.Purpose)
 	text("reason", e.Reason)
 	text("reference", e.Reference)
 	text("request_id", e.RequestID)
+	text("special_category_condition", e.Condition)
 	text("time", e.Time.UTC().Format(timeLayout))
 	number("version", Version)
 	return append(b, '}')
@@ -202,7 +215,7 @@ func Parse(line []byte) (Entry, error) {
 		Log: w.Log, Index: w.Index, Time: at,
 		Operation: Operation(w.Operation), Outcome: Outcome(w.Outcome), Reason: w.Reason,
 		Caller: w.Caller, Authentication: w.Authentication, OnBehalfOf: w.OnBehalfOf,
-		Basis: w.Basis, Purpose: w.Purpose, Reference: w.Reference, Checkpoint: w.Checkpoint,
+		Basis: w.Basis, Condition: w.Condition, Policy: w.Policy, Purpose: w.Purpose, Reference: w.Reference, Checkpoint: w.Checkpoint,
 		ModifiedValue: w.ModifiedValue, RequestID: w.RequestID, Count: w.Count,
 	}
 	again, err := e.Format()
@@ -241,6 +254,8 @@ func (e Entry) validateContent() error {
 		return fmt.Errorf("%w: reason", ErrEntry)
 	case e.Basis != "" && !slices.Contains(bases, e.Basis):
 		return fmt.Errorf("%w: basis", ErrEntry)
+	case e.Condition != "" && !slices.Contains(conditions, e.Condition):
+		return fmt.Errorf("%w: special_category_condition", ErrEntry)
 	case e.Count < 0 || e.Count > maxIndex:
 		return fmt.Errorf("%w: count", ErrEntry)
 	// Two servers could take one committed page for the work of both if nothing
@@ -260,6 +275,7 @@ func (e Entry) validateContent() error {
 		{"caller", e.Caller, 256},
 		{"authentication", e.Authentication, 64},
 		{"on_behalf_of", e.OnBehalfOf, 512},
+		{"policy", e.Policy, 64},
 		{"purpose", e.Purpose, 512},
 		{"reference", e.Reference, 512},
 		{"modified_value", e.ModifiedValue, 128},

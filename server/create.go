@@ -76,7 +76,7 @@ func createResult(r store.PutResult, receipt audit.Receipt) *piinguinv1.CreatePi
 func (s *Server) create(ctx context.Context, action policy.Action, records []store.Record) ([]store.PutResult, audit.Receipt, *failure) {
 	e := entry(ctx, audit.Create, audit.Granted)
 	e.Count = int64(len(records))
-	if f := s.authorise(ctx, action, e); f != nil {
+	if f := s.authorise(ctx, action, &e); f != nil {
 		return nil, audit.Receipt{}, f
 	}
 	receipt, err := s.append(ctx, e)
@@ -85,6 +85,7 @@ func (s *Server) create(ctx context.Context, action policy.Action, records []sto
 	}
 	results := s.store.Put(ctx, records)
 	failed := entry(ctx, audit.Create, audit.Failed)
+	failed.Policy = e.Policy
 	for _, r := range results {
 		if r.Err != nil {
 			failed.Count++

@@ -59,7 +59,7 @@ func (s *Server) erase(ctx context.Context, action policy.Action, keys []string)
 		entries[i] = entry(ctx, audit.Delete, audit.Granted)
 		entries[i].ModifiedValue = key
 	}
-	if f := s.authorise(ctx, action, entries...); f != nil {
+	if f := s.authorise(ctx, action, pointers(entries)...); f != nil {
 		return nil, f
 	}
 	results := make([]eraseResult, len(keys))

@@ -43,25 +43,54 @@ func (s *Server) append(ctx context.Context, e audit.Entry) (audit.Receipt, erro
 	return r.Receipt, r.Err
 }
 
-// authorise returns nil if the caller may do it. A denial is an entry for each of
-// denied, and only when those are durable is the caller told of it.
-func (s *Server) authorise(ctx context.Context, action policy.Action, denied ...audit.Entry) *failure {
-	if policy.Allowed(accessOf(ctx).caller.Roles, action) {
-		return nil
+// decide asks the policy. read is nil but for reads.
+func (s *Server) decide(ctx context.Context, action policy.Action, read *policy.Read) policy.Decision {
+	a := accessOf(ctx)
+	return s.policy.Decide(policy.Request{
+		Caller: a.caller.Name, Authentication: a.caller.Authentication, Roles: a.caller.Roles,
+		Action: action, Time: s.now(), Network: a.network, Read: read,
+	})
+}
+
+// authorise returns nil if the caller may do it. A denial is an entry for each of the
+// entries, and only when those are durable is the caller told of it. The
+// entries get the policy's id.
+func (s *Server) authorise(ctx context.Context, action policy.Action, entries ...*audit.Entry) *failure {
+	d := s.decide(ctx, action, nil)
+	if !d.Allow {
+		return s.deny(ctx, d, entries...)
 	}
-	for i := range denied {
-		denied[i].Outcome, denied[i].Reason = audit.Denied, failDenied.reason
+	for _, e := range entries {
+		e.Policy = d.Policy
+	}
+	return nil
+}
+
+// deny appends the entries as denied, and returns what the caller is told.
+func (s *Server) deny(ctx context.Context, d policy.Decision, entries ...*audit.Entry) *failure {
+	denied := make([]audit.Entry, len(entries))
+	for i, e := range entries {
+		denied[i] = *e
+		denied[i].Outcome, denied[i].Reason, denied[i].Policy = audit.Denied, d.Reason, d.Policy
 	}
 	for _, r := range s.appendAll(ctx, denied) {
 		if r.Err != nil {
 			return failAudit
 		}
 	}
-	return failDenied
+	return failureOfDenial(d)
 }
 
 func wireReceipt(r audit.Receipt) *piinguinv1.AuditReceipt {
 	return &piinguinv1.AuditReceipt{
 		Log: r.Log, Index: r.Index, Time: timestamppb.New(r.Time), LeafHash: r.LeafHash[:],
 	}
+}
+
+func pointers(entries []audit.Entry) []*audit.Entry {
+	all := make([]*audit.Entry, len(entries))
+	for i := range entries {
+		all[i] = &entries[i]
+	}
+	return all
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/twitchtv/twirp"
 
 	"github.com/piinguin/piinguin/audit"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+	"github.com/piinguin/piinguin/server/policy"
 	"github.com/piinguin/piinguin/server/store"
 )
 
@@ -18,26 +20,43 @@ type failure struct {
 	reason string // stable; meta.reason
 	text   string
 	field  string // meta.argument of an invalid_argument
+	retry  string // meta.retry_after of a resource_exhausted, in seconds
 }
 
 var (
-	failUnauthenticated = &failure{twirp.Unauthenticated, "unauthenticated", "a valid credential is required", ""}
-	failDenied          = &failure{twirp.PermissionDenied, "role_required", "the caller's roles do not allow this", ""}
-	failNotFound        = &failure{twirp.NotFound, "not_found", "there is no such record", ""}
-	failNoEntry         = &failure{twirp.NotFound, "not_found", "there is no such log or entry", ""}
-	failAudit           = &failure{twirp.Unavailable, "audit_unavailable", "the audit ledger is not available; nothing was released", ""}
-	failStore           = &failure{twirp.Unavailable, "store_unavailable", "the store is not available", ""}
-	failDeadline        = &failure{twirp.DeadlineExceeded, "deadline_exceeded", "it took too long", ""}
-	failCanceled        = &failure{twirp.Canceled, "canceled", "the caller went away", ""}
-	failLedger          = &failure{twirp.DataLoss, "ledger_not_whole", "the ledger is not what was written; verify it", ""}
-	failInternal        = &failure{twirp.Internal, "internal", "internal error", ""}
-	failBadRoute        = &failure{twirp.BadRoute, "bad_route", "there is no such method", ""}
-	failBody            = &failure{twirp.InvalidArgument, "body_too_large", "the body must be at most 4 MiB", "body"}
+	failUnauthenticated = &failure{code: twirp.Unauthenticated, reason: "unauthenticated", text: "a valid credential is required"}
+	failRole            = &failure{code: twirp.PermissionDenied, reason: "role_required", text: "the caller's roles do not allow this"}
+	failNotFound        = &failure{code: twirp.NotFound, reason: "not_found", text: "there is no such record"}
+	failNoEntry         = &failure{code: twirp.NotFound, reason: "not_found", text: "there is no such log or entry"}
+	failAudit           = &failure{code: twirp.Unavailable, reason: "audit_unavailable", text: "the audit ledger is not available; nothing was released"}
+	failStore           = &failure{code: twirp.Unavailable, reason: "store_unavailable", text: "the store is not available"}
+	failDeadline        = &failure{code: twirp.DeadlineExceeded, reason: "deadline_exceeded", text: "it took too long"}
+	failCanceled        = &failure{code: twirp.Canceled, reason: "canceled", text: "the caller went away"}
+	failLedger          = &failure{code: twirp.DataLoss, reason: "ledger_not_whole", text: "the ledger is not what was written; verify it"}
+	failInternal        = &failure{code: twirp.Internal, reason: "internal", text: "internal error"}
+	failBadRoute        = &failure{code: twirp.BadRoute, reason: "bad_route", text: "there is no such method"}
+	failBody            = &failure{code: twirp.InvalidArgument, reason: "body_too_large", text: "the body must be at most 4 MiB", field: "body"}
 )
+
+// failureOfDenial is what a caller is told of a denial. Its reason is the policy's.
+func failureOfDenial(d policy.Decision) *failure {
+	if d.Reason == failRole.reason {
+		return failRole
+	}
+	return &failure{code: twirp.PermissionDenied, reason: d.Reason, text: "the policy does not allow this"}
+}
+
+// failTooMany is a resource_exhausted that says when to come again.
+func failTooMany(wait time.Duration) *failure {
+	return &failure{
+		code: twirp.ResourceExhausted, reason: "too_many_requests",
+		text: "the caller's limit is reached; come again after retry_after seconds", retry: seconds(wait),
+	}
+}
 
 // invalid is an invalid_argument that names the field.
 func invalid(field, problem, text string) *failure {
-	return &failure{twirp.InvalidArgument, field + "_" + problem, field + " " + text, field}
+	return &failure{code: twirp.InvalidArgument, reason: field + "_" + problem, text: field + " " + text, field: field}
 }
 
 // failureOf is the one table from errors to what a caller sees. What it does not
@@ -68,6 +87,9 @@ func (f *failure) wire() twirp.Error {
 	e := twirp.NewError(f.code, f.text).WithMeta("reason", f.reason)
 	if f.field != "" {
 		e = e.WithMeta("argument", f.field)
+	}
+	if f.retry != "" {
+		e = e.WithMeta("retry_after", f.retry)
 	}
 	return e
 }

@@ -22,6 +22,7 @@ import (
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 	"github.com/piinguin/piinguin/server"
 	"github.com/piinguin/piinguin/server/identity"
+	"github.com/piinguin/piinguin/server/policy"
 	"github.com/piinguin/piinguin/server/store"
 )
 
@@ -56,8 +57,9 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// newVault starts a server whose ledger fails as faults say; nil is never.
-func newVault(t *testing.T, faults func(op string, n int) audittest.Fault) *vault {
+// newVault starts a server whose ledger fails as faults say; nil is never. change
+// may change its configuration.
+func newVault(t *testing.T, faults func(op string, n int) audittest.Fault, change ...func(*server.Config)) *vault {
 	t.Helper()
 	v := &vault{
 		records: &faultyStore{Mem: store.NewMem()}, ledger: audit.NewMem(),
@@ -76,7 +78,11 @@ func newVault(t *testing.T, faults func(op string, n int) audittest.Fault) *vaul
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.New(server.Config{Ledger: ledger, Store: v.records, Callers: identity.DevTokens(), Log: zerolog.New(v.log)})
+	config := server.Config{Ledger: ledger, Store: v.records, Callers: identity.DevTokens(), Policy: policy.NewBuiltin(), Log: zerolog.New(v.log)}
+	for _, f := range change {
+		f(&config)
+	}
+	s, err := server.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

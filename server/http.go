@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -23,7 +24,8 @@ type access struct {
 	method    string // of the API; empty for a route that is none
 	code      string // Twirp's; empty is success
 	caller    identity.Caller
-	log       string // of the latest receipt
+	network   netip.Addr // of the caller; the zero Addr if it is not known
+	log       string     // of the latest receipt
 	index     int64
 	items     int // of a batch
 }
@@ -47,7 +49,7 @@ func (a *access) appended(r audit.Receipt) { a.log, a.index = r.Log, r.Index }
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.now()
-		a := &access{requestID: newRequestID()}
+		a := &access{requestID: newRequestID(), network: addressOf(r)}
 		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), accessKey{}, a), requestTimeout)
 		defer cancel()
 		r = r.WithContext(ctx)
@@ -90,6 +92,15 @@ func (s *Server) finish(a *access, took time.Duration) {
 		line = line.Int("items", a.items)
 	}
 	line.Msg("request")
+}
+
+// addressOf returns the caller's address, or that of the proxy before the server.
+func addressOf(r *http.Request) netip.Addr {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return at.Addr()
 }
 
 // newRequestID is random and ours: an id from the caller could hold anything.

@@ -13,6 +13,8 @@ type metrics struct {
 	requests    *prometheus.CounterVec
 	seconds     *prometheus.HistogramVec
 	auditFailed prometheus.Counter
+	limited     prometheus.Counter
+	unusual     prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -29,8 +31,14 @@ func newMetrics() *metrics {
 			Name: "piinguin_audit_append_failures_total",
 			Help: "Entries that were not durable within the deadline; nothing was released for them.",
 		}),
+		limited: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "piinguin_limited_requests_total", Help: "Requests refused because the caller's limit was reached.",
+		}),
+		unusual: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "piinguin_unusual_reading_total", Help: "Minutes in which a caller read far more records than it does normally.",
+		}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.auditFailed)
+	m.registry.MustRegister(m.requests, m.seconds, m.auditFailed, m.limited, m.unusual)
 	return m
 }
 

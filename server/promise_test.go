@@ -108,7 +108,7 @@ func TestEntryBeforeValue(t *testing.T) {
 		want := audit.Entry{
 			Log: "piinguin-1", Index: int64(i) + 1, Time: e.Time, Operation: audit.Read, Outcome: audit.Granted,
 			Caller: "dev-reader", Authentication: "token", OnBehalfOf: "somebody", Basis: "CONTRACT",
-			Purpose: "test", Reference: "T-1", ModifiedValue: "a", RequestID: e.RequestID,
+			Policy: "reader-reads", Purpose: "test", Reference: "T-1", ModifiedValue: "a", RequestID: e.RequestID,
 		}
 		if diff := cmp.Diff(want, e); diff != "" {
 			t.Error(diff)

@@ -14,7 +14,7 @@ func (s *Server) ProveEntry(ctx context.Context, req *piinguinv1.ProveEntryReque
 	if f == nil {
 		denied := entry(ctx, audit.Review, audit.Denied)
 		denied.Reference = fmt.Sprintf("prove entry %s/%d", req.GetLog(), req.GetIndex())
-		f = s.authorise(ctx, "ProveEntry", denied)
+		f = s.authorise(ctx, "ProveEntry", &denied)
 	}
 	if f != nil {
 		return nil, f.wire()
@@ -35,7 +35,7 @@ func (s *Server) ProveConsistency(ctx context.Context, req *piinguinv1.ProveCons
 	if f == nil {
 		denied := entry(ctx, audit.Review, audit.Denied)
 		denied.Reference = fmt.Sprintf("prove consistency %s from %d", req.GetLog(), req.GetOldSize())
-		f = s.authorise(ctx, "ProveConsistency", denied)
+		f = s.authorise(ctx, "ProveConsistency", &denied)
 	}
 	if f != nil {
 		return nil, f.wire()

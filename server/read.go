@@ -14,7 +14,10 @@ import (
 
 // ReadPiiRecord implements piinguinv1.Piinguin.
 func (s *Server) ReadPiiRecord(ctx context.Context, req *piinguinv1.ReadPiiRecordRequest) (*piinguinv1.ReadPiiRecordResponse, error) {
-	f := firstFailure(checkModifiedValue(req.GetModifiedValue()), checkStatement(req))
+	f := firstFailure(checkModifiedValue(req.GetModifiedValue()), s.checkStatement(req))
+	if f == nil {
+		f = s.limitRecords(ctx, 1)
+	}
 	if f != nil {
 		return nil, f.wire()
 	}
@@ -31,10 +34,13 @@ func (s *Server) ReadPiiRecord(ctx context.Context, req *piinguinv1.ReadPiiRecor
 // ReadPiiRecords implements piinguinv1.Piinguin.
 func (s *Server) ReadPiiRecords(ctx context.Context, req *piinguinv1.ReadPiiRecordsRequest) (*piinguinv1.ReadPiiRecordsResponse, error) {
 	asked := req.GetModifiedValues()
-	if f := firstFailure(checkItems("modified_values", len(asked)), checkStatement(req)); f != nil {
+	if f := firstFailure(checkItems("modified_values", len(asked)), s.checkStatement(req)); f != nil {
 		return nil, f.wire()
 	}
 	accessOf(ctx).items = len(asked)
+	if f := s.limitRecords(ctx, len(asked)); f != nil {
+		return nil, f.wire()
+	}
 	out := make([]*piinguinv1.ReadPiiRecordResult, len(asked))
 	keys, place := validKeys(asked, func(i int, f *failure) { out[i] = &piinguinv1.ReadPiiRecordResult{Error: f.item()} })
 	results, f := s.read(ctx, "ReadPiiRecords", req, keys)
@@ -75,38 +81,81 @@ type readResult struct {
 func (s *Server) read(ctx context.Context, action policy.Action, stated statement, keys []string) ([]readResult, *failure) {
 	entries := make([]audit.Entry, len(keys))
 	for i, key := range keys {
-		e := entry(ctx, audit.Read, audit.Granted)
-		e.Basis, e.Purpose = stated.GetProcessingBasis().String(), stated.GetPurpose()
-		e.Reference, e.OnBehalfOf = stated.GetReference(), stated.GetOnBehalfOf()
-		e.ModifiedValue = key
-		entries[i] = e
+		entries[i] = readEntry(ctx, stated, key)
 	}
-	if f := s.authorise(ctx, action, entries...); f != nil {
-		return nil, f
+	// What is decided of a record that nothing is known of is what is told of one that is
+	// not there.
+	absent := s.decide(ctx, action, readOf(stated, ""))
+	perRecord := s.policy.OfRecords() && absent.Reason != failRole.reason
+	if !absent.Allow && !perRecord {
+		return nil, s.deny(ctx, absent, pointers(entries)...)
 	}
 	fetched := s.store.Get(ctx, keys)
+	failures := make([]*failure, len(keys))
 	for i, got := range fetched {
-		switch {
-		case errors.Is(got.Err, store.ErrNotFound):
-			entries[i].Outcome = audit.NotFound
-		case got.Err != nil:
-			entries[i].Outcome, entries[i].Reason = audit.Failed, failureOf(got.Err).reason
+		d := absent
+		if field := got.Record.Source.FieldName; perRecord && got.Err == nil && field != "" {
+			d = s.decide(ctx, action, readOf(stated, field))
 		}
+		failures[i] = settle(&entries[i], got, d, absent)
 	}
 	results := make([]readResult, len(keys))
 	for i, appended := range s.appendAll(ctx, entries) {
-		results[i] = release(fetched[i], appended)
+		results[i] = release(fetched[i], failures[i], appended)
 	}
 	return results, nil
 }
 
-// release lets a fetched value out if, and only if, its entry is durable.
-func release(got store.GetResult, appended audit.Result) readResult {
+func readEntry(ctx context.Context, stated statement, key string) audit.Entry {
+	e := entry(ctx, audit.Read, audit.Granted)
+	read := readOf(stated, "")
+	e.Basis, e.Condition, e.Purpose = read.Basis, read.SpecialCategoryCondition, read.Purpose
+	e.Reference, e.OnBehalfOf, e.ModifiedValue = read.Reference, read.OnBehalfOf, key
+	return e
+}
+
+func readOf(stated statement, field string) *policy.Read {
+	r := &policy.Read{
+		Basis: stated.GetProcessingBasis().String(), Purpose: stated.GetPurpose(), Reference: stated.GetReference(),
+		OnBehalfOf: stated.GetOnBehalfOf(), FieldName: field,
+	}
+	if c := stated.GetSpecialCategoryCondition(); c != 0 {
+		r.SpecialCategoryCondition = c.String()
+	}
+	return r
+}
+
+// settle completes the entry of a read, and returns what the caller is told instead of
+// a value; nil if it is to be released. A caller that is denied one record is told
+// what it would be told if the record were not there: a denial must not say that it is.
+func settle(e *audit.Entry, got store.GetResult, d, absent policy.Decision) *failure {
+	e.Policy = d.Policy
+	switch {
+	case !d.Allow:
+		e.Outcome, e.Reason = audit.Denied, d.Reason
+		if absent.Allow {
+			return failNotFound
+		}
+		return failureOfDenial(absent)
+	case errors.Is(got.Err, store.ErrNotFound):
+		e.Outcome = audit.NotFound
+		return failNotFound
+	case got.Err != nil:
+		f := failureOf(got.Err)
+		e.Outcome, e.Reason = audit.Failed, f.reason
+		return f
+	}
+	return nil
+}
+
+// release lets a fetched value out if, and only if, nothing speaks against it and its
+// entry is durable.
+func release(got store.GetResult, f *failure, appended audit.Result) readResult {
 	switch {
 	case appended.Err != nil:
 		return readResult{failure: failAudit}
-	case got.Err != nil:
-		return readResult{failure: failureOf(got.Err)}
+	case f != nil:
+		return readResult{failure: f}
 	}
 	return readResult{record: wireRecord(got.Record), receipt: wireReceipt(appended.Receipt)}
 }

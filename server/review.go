@@ -81,7 +81,7 @@ func (s *Server) GetCheckpoint(ctx context.Context, req *piinguinv1.GetCheckpoin
 	}
 	denied := entry(ctx, audit.Review, audit.Denied)
 	denied.Reference = strings.TrimSpace("checkpoint " + req.GetLog())
-	if f := s.authorise(ctx, "GetCheckpoint", denied); f != nil {
+	if f := s.authorise(ctx, "GetCheckpoint", &denied); f != nil {
 		return nil, f.wire()
 	}
 	logs := []string{req.GetLog()}
@@ -107,7 +107,7 @@ func (s *Server) GetCheckpoint(ctx context.Context, req *piinguinv1.GetCheckpoin
 // review is the one way to what the ledger holds: authorise, fetch, append,
 // release. The entry of the query is durable before its answer leaves.
 func (s *Server) review(ctx context.Context, action policy.Action, e audit.Entry, fetch func() error) *failure {
-	if f := s.authorise(ctx, action, e); f != nil {
+	if f := s.authorise(ctx, action, &e); f != nil {
 		return f
 	}
 	var f *failure
@@ -227,5 +227,6 @@ func wireEntry(e audit.Entry) (*piinguinv1.Entry, error) {
 		Basis:   piinguinv1.LawfulBasisForProcessing(piinguinv1.LawfulBasisForProcessing_value[e.Basis]),
 		Purpose: e.Purpose, Reference: e.Reference, ModifiedValue: e.ModifiedValue,
 		RequestId: e.RequestID, Count: e.Count, Checkpoint: e.Checkpoint,
+		Policy: e.Policy, SpecialCategoryCondition: piinguinv1.SpecialCategoryCondition(piinguinv1.SpecialCategoryCondition_value[e.Condition]),
 	}, nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/piinguin/piinguin/audit"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 	"github.com/piinguin/piinguin/server/identity"
+	"github.com/piinguin/piinguin/server/policy"
 	"github.com/piinguin/piinguin/server/store"
 )
 
@@ -34,13 +35,26 @@ const (
 	futureLimit = time.Hour
 )
 
-// Config says what a Server works with. All but Now and Log are required.
+// Policy decides what callers may do: a *policy.Policy, or one that changes.
+type Policy interface {
+	Decide(r policy.Request) policy.Decision
+	// OfRecords reports whether a decision can depend on the record that is read.
+	OfRecords() bool
+}
+
+// Config says what a Server works with. Ledger, Store, Callers and Policy are required.
 type Config struct {
 	Ledger  *audit.Ledger
 	Store   store.Store
 	Callers identity.Authenticator
-	Log     zerolog.Logger   // access log; the zero Logger is silent
-	Now     func() time.Time // the clock; nil means time.Now
+	Policy  Policy
+	// RequirePurpose and RequireReference refuse reads that state none.
+	RequirePurpose   bool
+	RequireReference bool
+	// Limits of each caller; the zero Limits is none.
+	Limits Limits
+	Log    zerolog.Logger   // access log; the zero Logger is silent
+	Now    func() time.Time // the clock; nil means time.Now
 }
 
 // Server implements the services Piinguin and Audit.
@@ -48,9 +62,13 @@ type Server struct {
 	ledger  *audit.Ledger
 	store   store.Store
 	callers identity.Authenticator
+	policy  Policy
+	limits  *limiter
 	log     zerolog.Logger
 	now     func() time.Time
 	metrics *metrics
+
+	requirePurpose, requireReference bool
 }
 
 var (
@@ -68,13 +86,17 @@ func New(c Config) (*Server, error) {
 		return nil, errors.New("server: Config.Store is required")
 	case c.Callers == nil:
 		return nil, errors.New("server: Config.Callers is required")
+	case c.Policy == nil:
+		return nil, errors.New("server: Config.Policy is required")
+	case c.Limits.RequestsPerSecond < 0 || c.Limits.RecordsPerMinute < 0:
+		return nil, errors.New("server: Config.Limits must not be negative")
 	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	return &Server{
-		ledger: c.Ledger, store: c.Store, callers: c.Callers,
-		log: c.Log, now: c.Now, metrics: newMetrics(),
+		ledger: c.Ledger, store: c.Store, callers: c.Callers, policy: c.Policy, limits: newLimiter(c.Limits),
+		log: c.Log, now: c.Now, metrics: newMetrics(), requirePurpose: c.RequirePurpose, requireReference: c.RequireReference,
 	}, nil
 }
 
@@ -93,8 +115,8 @@ func (s *Server) Handler() http.Handler {
 		writeError(w, r, failBadRoute)
 	})
 	mux := http.NewServeMux()
-	mux.Handle("/twirp/", s.limitBody(s.authenticate(api)))
-	mux.Handle("/log/", s.limitBody(s.authenticate(http.HandlerFunc(s.serveLog))))
+	mux.Handle("/twirp/", s.limitBody(s.authenticate(s.limitRequests(api))))
+	mux.Handle("/log/", s.limitBody(s.authenticate(s.limitRequests(http.HandlerFunc(s.serveLog)))))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", s.metrics.handler())

@@ -42,7 +42,7 @@ func (s *Server) readLog(r *http.Request, log, path string) (data []byte, conten
 	e := entry(ctx, audit.Review, audit.Granted)
 	e.Reference = "tile of " + log
 	if path == "checkpoint" {
-		if f := s.authorise(ctx, "ReadTiles", e); f != nil {
+		if f := s.authorise(ctx, "ReadTiles", &e); f != nil {
 			return nil, "", f
 		}
 		signed, _, err := s.ledger.Checkpoint(ctx, log)
@@ -64,7 +64,7 @@ func (s *Server) readLog(r *http.Request, log, path string) (data []byte, conten
 		f := s.review(ctx, "ReadTiles", e, fetch)
 		return data, "application/octet-stream", f
 	}
-	if f := s.authorise(ctx, "ReadTiles", e); f != nil {
+	if f := s.authorise(ctx, "ReadTiles", &e); f != nil {
 		return nil, "", f
 	}
 	if err := fetch(); err != nil {

@@ -55,9 +55,10 @@ type statement interface {
 	GetPurpose() string
 	GetReference() string
 	GetOnBehalfOf() string
+	GetSpecialCategoryCondition() piinguinv1.SpecialCategoryCondition
 }
 
-func checkStatement(req statement) *failure {
+func (s *Server) checkStatement(req statement) *failure {
 	basis := req.GetProcessingBasis()
 	if basis == piinguinv1.LawfulBasisForProcessing_LAWFUL_BASIS_UNSPECIFIED {
 		return invalid("processing_basis", "required",
@@ -65,6 +66,15 @@ func checkStatement(req statement) *failure {
 	}
 	if _, known := piinguinv1.LawfulBasisForProcessing_name[int32(basis)]; !known {
 		return invalid("processing_basis", "unknown", "is not a lawful basis of GDPR Art. 6(1)")
+	}
+	if _, known := piinguinv1.SpecialCategoryCondition_name[int32(req.GetSpecialCategoryCondition())]; !known {
+		return invalid("special_category_condition", "unknown", "is not a condition of GDPR Art. 9(2)")
+	}
+	if s.requirePurpose && strings.TrimSpace(req.GetPurpose()) == "" {
+		return invalid("purpose", "required", "is required")
+	}
+	if s.requireReference && strings.TrimSpace(req.GetReference()) == "" {
+		return invalid("reference", "required", "is required")
 	}
 	return firstFailure(
 		checkText("purpose", req.GetPurpose(), maxText),

@@ -78,7 +78,7 @@ func fields(e audit.Entry) [][]string {
 		{"log", e.Log}, {"index", strconv.FormatInt(e.Index, 10)}, {"time", formatTime(e.Time)},
 		{"operation", string(e.Operation)}, {"outcome", string(e.Outcome)}, {"reason", e.Reason},
 		{"caller", e.Caller}, {"authentication", e.Authentication}, {"on_behalf_of", e.OnBehalfOf},
-		{"basis", e.Basis}, {"purpose", e.Purpose}, {"reference", e.Reference}, {"checkpoint", e.Checkpoint},
+		{"basis", e.Basis}, {"special_category_condition", e.Condition}, {"policy", e.Policy}, {"purpose", e.Purpose}, {"reference", e.Reference}, {"checkpoint", e.Checkpoint},
 		{"modified_value", e.ModifiedValue}, {"request_id", e.RequestID},
 	}
 	if e.Count > 0 {

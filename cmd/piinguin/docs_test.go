@@ -13,7 +13,7 @@ import (
 var shell = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
 
 // Every command in a page's sh blocks works as it is written, in order, in one
-// shell: the tour of the README and the calls of docs/api.md.
+// shell: the tour of the README, the calls of docs/api.md and more.
 func TestDocs(t *testing.T) {
 	for _, c := range []struct {
 		page  string
@@ -24,6 +24,7 @@ func TestDocs(t *testing.T) {
 			"curiosity", "dev-reader", "leaf_hash", "The ledger is whole.", "piinguin-1+",
 		}},
 		{"docs/api.md", []string{`"original_value":"john@acme.com"`, `"erased":true`, `"not_found"`, `"reference":"INV-2026-1"`, "checkpoint", "tlog-proof@v1", "— piinguin-1 "}},
+		{"docs/policy.md", []string{"deny (basis_not_allowed), by policy marketing-by-consent", "exit code 1"}},
 	} {
 		t.Run(c.page, func(t *testing.T) {
 			in := &install{dir: t.TempDir(), env: os.Environ(), store: "sqlite:piinguin-dev/piinguin.db"}
@@ -51,7 +52,7 @@ func runPage(t *testing.T, in *install, p *process, page string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, target := range map[string]string{"bin": binaries, "relay": filepath.Join(root, "relay")} {
+	for name, target := range map[string]string{"bin": binaries, "relay": filepath.Join(root, "relay"), "docs": filepath.Join(root, "docs")} {
 		if err := os.Symlink(target, filepath.Join(in.dir, name)); err != nil {
 			t.Fatal(err)
 		}

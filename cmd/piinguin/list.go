@@ -245,12 +245,14 @@ func printCSV(w io.Writer, entries []audit.Entry) error {
 	rows := [][]string{{
 		"log", "index", "time", "operation", "outcome", "reason", "caller", "authentication", "on_behalf_of",
 		"basis", "purpose", "reference", "modified_value", "request_id", "count", "checkpoint",
+		"special_category_condition", "policy",
 	}}
 	for _, e := range entries {
 		rows = append(rows, []string{
 			e.Log, strconv.FormatInt(e.Index, 10), e.Time.UTC().Format("2006-01-02T15:04:05.000000Z"),
 			string(e.Operation), string(e.Outcome), e.Reason, cell(e.Caller), e.Authentication, cell(e.OnBehalfOf),
 			e.Basis, cell(e.Purpose), cell(e.Reference), cell(e.ModifiedValue), e.RequestID, strconv.FormatInt(e.Count, 10), e.Checkpoint,
+			e.Condition, e.Policy,
 		})
 	}
 	if err := out.WriteAll(rows); err != nil {

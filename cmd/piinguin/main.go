@@ -72,6 +72,6 @@ PIINGUIN_AUDIT_TABLE_NAME. Exit codes: 0 done, 1 a finding of audit verify,
 		},
 	}
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.AddCommand(serveCommand(), createCommand(), readCommand(), deleteCommand(), tablesCommand(), auditCommand())
+	cmd.AddCommand(serveCommand(), createCommand(), readCommand(), deleteCommand(), tablesCommand(), policyCommand(), auditCommand())
 	return cmd
 }

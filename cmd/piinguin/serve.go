@@ -20,6 +20,7 @@ import (
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/server"
 	"github.com/piinguin/piinguin/server/identity"
+	"github.com/piinguin/piinguin/server/policy"
 )
 
 const (
@@ -41,6 +42,10 @@ type serveOptions struct {
 	auditKey       string
 	appendTimeout  time.Duration
 	allowPlaintext bool
+	policy         string
+	limits         server.Limits
+	needPurpose    bool
+	needReference  bool
 }
 
 func serveCommand() *cobra.Command {
@@ -78,6 +83,11 @@ one for a caller named relay:
 	addAuditKey(flags, &o.auditKey)
 	flags.DurationVar(&o.appendTimeout, "append-timeout", audit.DefaultAppendTimeout,
 		"how long an entry may take to be durable; a read fails past it")
+	flags.StringVar(&o.policy, "policy", "", policyUsage+`; read again when it changes`)
+	flags.BoolVar(&o.needPurpose, "require-purpose", false, "refuse reads that state no purpose")
+	flags.BoolVar(&o.needReference, "require-reference", false, "refuse reads that state no reference")
+	flags.Float64Var(&o.limits.RequestsPerSecond, "limit-requests", 0, "`number` of requests a second that one caller may make; 0 is no limit")
+	flags.IntVar(&o.limits.RecordsPerMinute, "limit-records", 0, "`number` of records a minute that one caller may read; 0 is no limit")
 	flags.BoolVar(&o.allowPlaintext, "allow-plaintext", false,
 		"listen beyond this machine without TLS: only behind a proxy that has it")
 	return cmd
@@ -111,6 +121,16 @@ func (o *serveOptions) callers() (*identity.Tokens, error) {
 	}
 	defer func() { _ = f.Close() }()
 	return identity.ParseTokens(f)
+}
+
+// rules returns the policy. One that is broken later is reported, and not used.
+func (o *serveOptions) rules(log zerolog.Logger) (server.Policy, error) {
+	if o.policy == "" {
+		return policy.NewBuiltin(), nil
+	}
+	return policy.Open(o.policy, time.Now, func(err error) {
+		log.Error().Err(err).Msg("the policy file is broken: THE POLICY BEFORE IT STAYS IN FORCE")
+	})
 }
 
 // checkHost refuses an open port without TLS.
@@ -162,7 +182,14 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 		defer cancel()
 		err = errors.Join(err, ledger.Close(ctx))
 	}()
-	s, err := server.New(server.Config{Ledger: ledger, Store: engine.records, Callers: callers, Log: log})
+	rules, err := o.rules(log)
+	if err != nil {
+		return err
+	}
+	s, err := server.New(server.Config{
+		Ledger: ledger, Store: engine.records, Callers: callers, Policy: rules, Limits: o.limits,
+		RequirePurpose: o.needPurpose, RequireReference: o.needReference, Log: log,
+	})
 	if err != nil {
 		return err
 	}

@@ -165,12 +165,17 @@ REASON = re.compile(r"[a-z_]{1,64}")
 OPERATIONS = {"READ", "DELETE", "CREATE", "REVIEW", "OPEN", "CLOSE", "PRUNE"}
 OUTCOMES = {"GRANTED", "DENIED", "NOT_FOUND", "ERROR"}
 BASES = {"CONSENT", "CONTRACT", "LEGAL_OBLIGATION", "VITAL_INTERESTS", "PUBLIC_TASK", "LEGITIMATE_INTERESTS"}
+CONDITIONS = {
+    "ART9_EXPLICIT_CONSENT", "ART9_EMPLOYMENT_AND_SOCIAL_PROTECTION", "ART9_VITAL_INTERESTS", "ART9_NOT_FOR_PROFIT_BODY",
+    "ART9_MADE_PUBLIC", "ART9_LEGAL_CLAIMS", "ART9_SUBSTANTIAL_PUBLIC_INTEREST", "ART9_HEALTH_CARE", "ART9_PUBLIC_HEALTH",
+    "ART9_ARCHIVING_AND_RESEARCH",
+}
 REQUIRED = {"version", "log", "index", "time", "operation", "outcome"}
 LONGEST = {  # in bytes of UTF-8
     "caller": 256, "authentication": 64, "on_behalf_of": 512, "purpose": 512, "reference": 512,
-    "modified_value": 128, "request_id": 64,
+    "modified_value": 128, "policy": 64, "request_id": 64,
 }
-FIELDS = REQUIRED | LONGEST.keys() | {"reason", "basis", "count", "checkpoint"}
+FIELDS = REQUIRED | LONGEST.keys() | {"reason", "basis", "special_category_condition", "count", "checkpoint"}
 
 
 def read_entry(line):
@@ -200,6 +205,7 @@ def check_fields(entry):
     check(entry["outcome"] in OUTCOMES, "outcome")
     check("reason" not in entry or REASON.fullmatch(entry["reason"]), "reason")
     check("basis" not in entry or entry["basis"] in BASES, "basis")
+    check(entry.get("special_category_condition", "ART9_MADE_PUBLIC") in CONDITIONS, "special_category_condition")
     check("count" not in entry or 0 < entry["count"] <= MAX_INTEGER, "count")
     check("request_id" in entry or entry["operation"] in ("OPEN", "CLOSE"), "request_id")
     check(entry["operation"] != "CLOSE" or LOG.fullmatch(entry.get("reference", "")), "reference")

@@ -40,9 +40,9 @@ var layers = []archtest.Layer{
 	{"server/store/storetest", []string{"std", "testing/...", "./server/store", gocmp, rapid, errgrp}},
 
 	{"server/identity", []string{"std", "./server/policy"}},
-	{"server/policy", []string{"std"}},
+	{"server/policy", []string{"std", "github.com/cedar-policy/cedar-go/..."}},
 	{"server", []string{
-		"std", "./audit", "./server/store", "./server/identity", "./server/policy", rpc,
+		"std", "./audit", "./server/store", "./server/identity", "./server/policy", rpc, "golang.org/x/time/rate",
 		twirp, proto, zerolog, errgrp, "github.com/prometheus/client_golang/...",
 	}},
 
@@ -58,7 +58,7 @@ var layers = []archtest.Layer{
 	{"cmd/internal/...", []string{"std", "./rpc/client", "github.com/spf13/pflag"}},
 	{"cmd/piinguin", []string{
 		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./server", "./server/store",
-		"./server/identity", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
+		"./server/identity", "./server/policy", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
 		"./cmd/internal/...", twirp, proto, zerolog, aws, smithy,
 		"github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},

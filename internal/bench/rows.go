@@ -26,6 +26,7 @@ import (
 	"github.com/piinguin/piinguin/server"
 	"github.com/piinguin/piinguin/server/dynamostore"
 	"github.com/piinguin/piinguin/server/identity"
+	"github.com/piinguin/piinguin/server/policy"
 	"github.com/piinguin/piinguin/server/sqlitestore"
 	"github.com/piinguin/piinguin/server/store"
 )
@@ -121,7 +122,7 @@ func audited(ctx context.Context, records store.Store, log audit.Store, logs int
 	if err != nil {
 		return nil, err
 	}
-	s, err := server.New(server.Config{Ledger: ledger, Store: records, Callers: identity.DevTokens()})
+	s, err := server.New(server.Config{Ledger: ledger, Store: records, Callers: identity.DevTokens(), Policy: policy.NewBuiltin()})
 	if err != nil {
 		return nil, err
 	}

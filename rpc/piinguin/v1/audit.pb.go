@@ -196,7 +196,11 @@ type Entry struct {
 	Count int64 `protobuf:"varint,17,opt,name=count,proto3" json:"count,omitempty"`
 	// Name, size and root of another log: in an OPEN of the closed log before it, in a
 	// PRUNE of the log that was pruned.
-	Checkpoint    string `protobuf:"bytes,18,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	Checkpoint string `protobuf:"bytes,18,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	// The condition of GDPR Art. 9(2) that was claimed.
+	SpecialCategoryCondition SpecialCategoryCondition `protobuf:"varint,19,opt,name=special_category_condition,json=specialCategoryCondition,proto3,enum=piinguin.v1.SpecialCategoryCondition" json:"special_category_condition,omitempty"`
+	// The id of the policy that allowed or denied it.
+	Policy        string `protobuf:"bytes,20,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -353,6 +357,20 @@ func (x *Entry) GetCount() int64 {
 func (x *Entry) GetCheckpoint() string {
 	if x != nil {
 		return x.Checkpoint
+	}
+	return ""
+}
+
+func (x *Entry) GetSpecialCategoryCondition() SpecialCategoryCondition {
+	if x != nil {
+		return x.SpecialCategoryCondition
+	}
+	return SpecialCategoryCondition_SPECIAL_CATEGORY_CONDITION_UNSPECIFIED
+}
+
+func (x *Entry) GetPolicy() string {
+	if x != nil {
+		return x.Policy
 	}
 	return ""
 }
@@ -1031,7 +1049,7 @@ var File_rpc_piinguin_v1_audit_proto protoreflect.FileDescriptor
 
 const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"\n" +
-	"\x1brpc/piinguin/v1/audit.proto\x12\vpiinguin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erpc/piinguin/v1/piinguin.proto\"\xe1\x04\n" +
+	"\x1brpc/piinguin/v1/audit.proto\x12\vpiinguin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erpc/piinguin/v1/piinguin.proto\"\xde\x05\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\tR\x04line\x12\x1b\n" +
 	"\tleaf_hash\x18\x02 \x01(\fR\bleafHash\x12\x10\n" +
@@ -1055,7 +1073,9 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"\x05count\x18\x11 \x01(\x03R\x05count\x12\x1e\n" +
 	"\n" +
 	"checkpoint\x18\x12 \x01(\tR\n" +
-	"checkpoint\"\x81\x03\n" +
+	"checkpoint\x12c\n" +
+	"\x1aspecial_category_condition\x18\x13 \x01(\x0e2%.piinguin.v1.SpecialCategoryConditionR\x18specialCategoryCondition\x12\x16\n" +
+	"\x06policy\x18\x14 \x01(\tR\x06policy\"\x81\x03\n" +
 	"\x12ListEntriesRequest\x12.\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
 	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x18\n" +
@@ -1160,35 +1180,37 @@ var file_rpc_piinguin_v1_audit_proto_goTypes = []any{
 	(*ProveConsistencyResponse)(nil), // 13: piinguin.v1.ProveConsistencyResponse
 	(*timestamppb.Timestamp)(nil),    // 14: google.protobuf.Timestamp
 	(LawfulBasisForProcessing)(0),    // 15: piinguin.v1.LawfulBasisForProcessing
+	(SpecialCategoryCondition)(0),    // 16: piinguin.v1.SpecialCategoryCondition
 }
 var file_rpc_piinguin_v1_audit_proto_depIdxs = []int32{
 	14, // 0: piinguin.v1.Entry.time:type_name -> google.protobuf.Timestamp
 	0,  // 1: piinguin.v1.Entry.operation:type_name -> piinguin.v1.Operation
 	1,  // 2: piinguin.v1.Entry.outcome:type_name -> piinguin.v1.Outcome
 	15, // 3: piinguin.v1.Entry.basis:type_name -> piinguin.v1.LawfulBasisForProcessing
-	14, // 4: piinguin.v1.ListEntriesRequest.from:type_name -> google.protobuf.Timestamp
-	14, // 5: piinguin.v1.ListEntriesRequest.to:type_name -> google.protobuf.Timestamp
-	15, // 6: piinguin.v1.ListEntriesRequest.basis:type_name -> piinguin.v1.LawfulBasisForProcessing
-	0,  // 7: piinguin.v1.ListEntriesRequest.operation:type_name -> piinguin.v1.Operation
-	1,  // 8: piinguin.v1.ListEntriesRequest.outcome:type_name -> piinguin.v1.Outcome
-	2,  // 9: piinguin.v1.ListEntriesResponse.entries:type_name -> piinguin.v1.Entry
-	2,  // 10: piinguin.v1.GetEntryResponse.entry:type_name -> piinguin.v1.Entry
-	9,  // 11: piinguin.v1.GetCheckpointResponse.checkpoints:type_name -> piinguin.v1.Checkpoint
-	3,  // 12: piinguin.v1.Audit.ListEntries:input_type -> piinguin.v1.ListEntriesRequest
-	5,  // 13: piinguin.v1.Audit.GetEntry:input_type -> piinguin.v1.GetEntryRequest
-	7,  // 14: piinguin.v1.Audit.GetCheckpoint:input_type -> piinguin.v1.GetCheckpointRequest
-	10, // 15: piinguin.v1.Audit.ProveEntry:input_type -> piinguin.v1.ProveEntryRequest
-	12, // 16: piinguin.v1.Audit.ProveConsistency:input_type -> piinguin.v1.ProveConsistencyRequest
-	4,  // 17: piinguin.v1.Audit.ListEntries:output_type -> piinguin.v1.ListEntriesResponse
-	6,  // 18: piinguin.v1.Audit.GetEntry:output_type -> piinguin.v1.GetEntryResponse
-	8,  // 19: piinguin.v1.Audit.GetCheckpoint:output_type -> piinguin.v1.GetCheckpointResponse
-	11, // 20: piinguin.v1.Audit.ProveEntry:output_type -> piinguin.v1.ProveEntryResponse
-	13, // 21: piinguin.v1.Audit.ProveConsistency:output_type -> piinguin.v1.ProveConsistencyResponse
-	17, // [17:22] is the sub-list for method output_type
-	12, // [12:17] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	16, // 4: piinguin.v1.Entry.special_category_condition:type_name -> piinguin.v1.SpecialCategoryCondition
+	14, // 5: piinguin.v1.ListEntriesRequest.from:type_name -> google.protobuf.Timestamp
+	14, // 6: piinguin.v1.ListEntriesRequest.to:type_name -> google.protobuf.Timestamp
+	15, // 7: piinguin.v1.ListEntriesRequest.basis:type_name -> piinguin.v1.LawfulBasisForProcessing
+	0,  // 8: piinguin.v1.ListEntriesRequest.operation:type_name -> piinguin.v1.Operation
+	1,  // 9: piinguin.v1.ListEntriesRequest.outcome:type_name -> piinguin.v1.Outcome
+	2,  // 10: piinguin.v1.ListEntriesResponse.entries:type_name -> piinguin.v1.Entry
+	2,  // 11: piinguin.v1.GetEntryResponse.entry:type_name -> piinguin.v1.Entry
+	9,  // 12: piinguin.v1.GetCheckpointResponse.checkpoints:type_name -> piinguin.v1.Checkpoint
+	3,  // 13: piinguin.v1.Audit.ListEntries:input_type -> piinguin.v1.ListEntriesRequest
+	5,  // 14: piinguin.v1.Audit.GetEntry:input_type -> piinguin.v1.GetEntryRequest
+	7,  // 15: piinguin.v1.Audit.GetCheckpoint:input_type -> piinguin.v1.GetCheckpointRequest
+	10, // 16: piinguin.v1.Audit.ProveEntry:input_type -> piinguin.v1.ProveEntryRequest
+	12, // 17: piinguin.v1.Audit.ProveConsistency:input_type -> piinguin.v1.ProveConsistencyRequest
+	4,  // 18: piinguin.v1.Audit.ListEntries:output_type -> piinguin.v1.ListEntriesResponse
+	6,  // 19: piinguin.v1.Audit.GetEntry:output_type -> piinguin.v1.GetEntryResponse
+	8,  // 20: piinguin.v1.Audit.GetCheckpoint:output_type -> piinguin.v1.GetCheckpointResponse
+	11, // 21: piinguin.v1.Audit.ProveEntry:output_type -> piinguin.v1.ProveEntryResponse
+	13, // 22: piinguin.v1.Audit.ProveConsistency:output_type -> piinguin.v1.ProveConsistencyResponse
+	18, // [18:23] is the sub-list for method output_type
+	13, // [13:18] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_rpc_piinguin_v1_audit_proto_init() }

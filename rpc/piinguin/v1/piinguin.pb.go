@@ -103,6 +103,92 @@ func (LawfulBasisForProcessing) EnumDescriptor() ([]byte, []int) {
 	return file_rpc_piinguin_v1_piinguin_proto_rawDescGZIP(), []int{0}
 }
 
+// SpecialCategoryCondition is the condition of GDPR Art. 9(2) under which a value of
+// a special category may be processed, in addition to the lawful basis.
+type SpecialCategoryCondition int32
+
+const (
+	// None was stated: the value is not of a special category.
+	SpecialCategoryCondition_SPECIAL_CATEGORY_CONDITION_UNSPECIFIED SpecialCategoryCondition = 0
+	// Art. 9(2)(a): explicit consent.
+	SpecialCategoryCondition_ART9_EXPLICIT_CONSENT SpecialCategoryCondition = 1
+	// Art. 9(2)(b): employment, social security and social protection law.
+	SpecialCategoryCondition_ART9_EMPLOYMENT_AND_SOCIAL_PROTECTION SpecialCategoryCondition = 2
+	// Art. 9(2)(c): vital interests of someone who cannot consent.
+	SpecialCategoryCondition_ART9_VITAL_INTERESTS SpecialCategoryCondition = 3
+	// Art. 9(2)(d): a not-for-profit body, of its members.
+	SpecialCategoryCondition_ART9_NOT_FOR_PROFIT_BODY SpecialCategoryCondition = 4
+	// Art. 9(2)(e): manifestly made public by the data subject.
+	SpecialCategoryCondition_ART9_MADE_PUBLIC SpecialCategoryCondition = 5
+	// Art. 9(2)(f): legal claims, or courts in their judicial capacity.
+	SpecialCategoryCondition_ART9_LEGAL_CLAIMS SpecialCategoryCondition = 6
+	// Art. 9(2)(g): substantial public interest.
+	SpecialCategoryCondition_ART9_SUBSTANTIAL_PUBLIC_INTEREST SpecialCategoryCondition = 7
+	// Art. 9(2)(h): health or social care, occupational medicine.
+	SpecialCategoryCondition_ART9_HEALTH_CARE SpecialCategoryCondition = 8
+	// Art. 9(2)(i): public health.
+	SpecialCategoryCondition_ART9_PUBLIC_HEALTH SpecialCategoryCondition = 9
+	// Art. 9(2)(j): archiving, research or statistics.
+	SpecialCategoryCondition_ART9_ARCHIVING_AND_RESEARCH SpecialCategoryCondition = 10
+)
+
+// Enum value maps for SpecialCategoryCondition.
+var (
+	SpecialCategoryCondition_name = map[int32]string{
+		0:  "SPECIAL_CATEGORY_CONDITION_UNSPECIFIED",
+		1:  "ART9_EXPLICIT_CONSENT",
+		2:  "ART9_EMPLOYMENT_AND_SOCIAL_PROTECTION",
+		3:  "ART9_VITAL_INTERESTS",
+		4:  "ART9_NOT_FOR_PROFIT_BODY",
+		5:  "ART9_MADE_PUBLIC",
+		6:  "ART9_LEGAL_CLAIMS",
+		7:  "ART9_SUBSTANTIAL_PUBLIC_INTEREST",
+		8:  "ART9_HEALTH_CARE",
+		9:  "ART9_PUBLIC_HEALTH",
+		10: "ART9_ARCHIVING_AND_RESEARCH",
+	}
+	SpecialCategoryCondition_value = map[string]int32{
+		"SPECIAL_CATEGORY_CONDITION_UNSPECIFIED": 0,
+		"ART9_EXPLICIT_CONSENT":                  1,
+		"ART9_EMPLOYMENT_AND_SOCIAL_PROTECTION":  2,
+		"ART9_VITAL_INTERESTS":                   3,
+		"ART9_NOT_FOR_PROFIT_BODY":               4,
+		"ART9_MADE_PUBLIC":                       5,
+		"ART9_LEGAL_CLAIMS":                      6,
+		"ART9_SUBSTANTIAL_PUBLIC_INTEREST":       7,
+		"ART9_HEALTH_CARE":                       8,
+		"ART9_PUBLIC_HEALTH":                     9,
+		"ART9_ARCHIVING_AND_RESEARCH":            10,
+	}
+)
+
+func (x SpecialCategoryCondition) Enum() *SpecialCategoryCondition {
+	p := new(SpecialCategoryCondition)
+	*p = x
+	return p
+}
+
+func (x SpecialCategoryCondition) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SpecialCategoryCondition) Descriptor() protoreflect.EnumDescriptor {
+	return file_rpc_piinguin_v1_piinguin_proto_enumTypes[1].Descriptor()
+}
+
+func (SpecialCategoryCondition) Type() protoreflect.EnumType {
+	return &file_rpc_piinguin_v1_piinguin_proto_enumTypes[1]
+}
+
+func (x SpecialCategoryCondition) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SpecialCategoryCondition.Descriptor instead.
+func (SpecialCategoryCondition) EnumDescriptor() ([]byte, []int) {
+	return file_rpc_piinguin_v1_piinguin_proto_rawDescGZIP(), []int{1}
+}
+
 // PiiRecord is a pseudonym and the personal value behind it.
 type PiiRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -680,9 +766,12 @@ type ReadPiiRecordRequest struct {
 	Reference string `protobuf:"bytes,4,opt,name=reference,proto3" json:"reference,omitempty"`
 	// The person or system that the caller acts for. At most 512 bytes; kept in
 	// the ledger as a claim of the caller, not as something proven.
-	OnBehalfOf    string `protobuf:"bytes,5,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	OnBehalfOf string `protobuf:"bytes,5,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
+	// The condition of Art. 9(2), for a value of a special category. Required where
+	// the server's policy says so.
+	SpecialCategoryCondition SpecialCategoryCondition `protobuf:"varint,6,opt,name=special_category_condition,json=specialCategoryCondition,proto3,enum=piinguin.v1.SpecialCategoryCondition" json:"special_category_condition,omitempty"`
+	unknownFields            protoimpl.UnknownFields
+	sizeCache                protoimpl.SizeCache
 }
 
 func (x *ReadPiiRecordRequest) Reset() {
@@ -748,6 +837,13 @@ func (x *ReadPiiRecordRequest) GetOnBehalfOf() string {
 		return x.OnBehalfOf
 	}
 	return ""
+}
+
+func (x *ReadPiiRecordRequest) GetSpecialCategoryCondition() SpecialCategoryCondition {
+	if x != nil {
+		return x.SpecialCategoryCondition
+	}
+	return SpecialCategoryCondition_SPECIAL_CATEGORY_CONDITION_UNSPECIFIED
 }
 
 // ReadPiiRecordResponse holds an original value and its audit receipt.
@@ -817,9 +913,11 @@ type ReadPiiRecordsRequest struct {
 	// As in ReadPiiRecordRequest.
 	Reference string `protobuf:"bytes,4,opt,name=reference,proto3" json:"reference,omitempty"`
 	// As in ReadPiiRecordRequest.
-	OnBehalfOf    string `protobuf:"bytes,5,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	OnBehalfOf string `protobuf:"bytes,5,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
+	// As in ReadPiiRecordRequest; it holds for every record of the call.
+	SpecialCategoryCondition SpecialCategoryCondition `protobuf:"varint,6,opt,name=special_category_condition,json=specialCategoryCondition,proto3,enum=piinguin.v1.SpecialCategoryCondition" json:"special_category_condition,omitempty"`
+	unknownFields            protoimpl.UnknownFields
+	sizeCache                protoimpl.SizeCache
 }
 
 func (x *ReadPiiRecordsRequest) Reset() {
@@ -885,6 +983,13 @@ func (x *ReadPiiRecordsRequest) GetOnBehalfOf() string {
 		return x.OnBehalfOf
 	}
 	return ""
+}
+
+func (x *ReadPiiRecordsRequest) GetSpecialCategoryCondition() SpecialCategoryCondition {
+	if x != nil {
+		return x.SpecialCategoryCondition
+	}
+	return SpecialCategoryCondition_SPECIAL_CATEGORY_CONDITION_UNSPECIFIED
 }
 
 // ReadPiiRecordsResponse holds one result for each pseudonym, in order.
@@ -1300,25 +1405,27 @@ const file_rpc_piinguin_v1_piinguin_proto_rawDesc = "" +
 	"superseded\x18\x02 \x01(\bR\n" +
 	"superseded\x123\n" +
 	"\areceipt\x18\x03 \x01(\v2\x19.piinguin.v1.AuditReceiptR\areceipt\x12(\n" +
-	"\x05error\x18\x04 \x01(\v2\x12.piinguin.v1.ErrorR\x05error\"\xe9\x01\n" +
+	"\x05error\x18\x04 \x01(\v2\x12.piinguin.v1.ErrorR\x05error\"\xce\x02\n" +
 	"\x14ReadPiiRecordRequest\x12%\n" +
 	"\x0emodified_value\x18\x01 \x01(\tR\rmodifiedValue\x12P\n" +
 	"\x10processing_basis\x18\x02 \x01(\x0e2%.piinguin.v1.LawfulBasisForProcessingR\x0fprocessingBasis\x12\x18\n" +
 	"\apurpose\x18\x03 \x01(\tR\apurpose\x12\x1c\n" +
 	"\treference\x18\x04 \x01(\tR\treference\x12 \n" +
 	"\fon_behalf_of\x18\x05 \x01(\tR\n" +
-	"onBehalfOf\"\x83\x01\n" +
+	"onBehalfOf\x12c\n" +
+	"\x1aspecial_category_condition\x18\x06 \x01(\x0e2%.piinguin.v1.SpecialCategoryConditionR\x18specialCategoryCondition\"\x83\x01\n" +
 	"\x15ReadPiiRecordResponse\x125\n" +
 	"\n" +
 	"pii_record\x18\x01 \x01(\v2\x16.piinguin.v1.PiiRecordR\tpiiRecord\x123\n" +
-	"\areceipt\x18\x02 \x01(\v2\x19.piinguin.v1.AuditReceiptR\areceipt\"\xec\x01\n" +
+	"\areceipt\x18\x02 \x01(\v2\x19.piinguin.v1.AuditReceiptR\areceipt\"\xd1\x02\n" +
 	"\x15ReadPiiRecordsRequest\x12'\n" +
 	"\x0fmodified_values\x18\x01 \x03(\tR\x0emodifiedValues\x12P\n" +
 	"\x10processing_basis\x18\x02 \x01(\x0e2%.piinguin.v1.LawfulBasisForProcessingR\x0fprocessingBasis\x12\x18\n" +
 	"\apurpose\x18\x03 \x01(\tR\apurpose\x12\x1c\n" +
 	"\treference\x18\x04 \x01(\tR\treference\x12 \n" +
 	"\fon_behalf_of\x18\x05 \x01(\tR\n" +
-	"onBehalfOf\"T\n" +
+	"onBehalfOf\x12c\n" +
+	"\x1aspecial_category_condition\x18\x06 \x01(\x0e2%.piinguin.v1.SpecialCategoryConditionR\x18specialCategoryCondition\"T\n" +
 	"\x16ReadPiiRecordsResponse\x12:\n" +
 	"\aresults\x18\x01 \x03(\v2 .piinguin.v1.ReadPiiRecordResultR\aresults\"\xab\x01\n" +
 	"\x13ReadPiiRecordResult\x125\n" +
@@ -1346,7 +1453,20 @@ const file_rpc_piinguin_v1_piinguin_proto_rawDesc = "" +
 	"\x10LEGAL_OBLIGATION\x10\x03\x12\x13\n" +
 	"\x0fVITAL_INTERESTS\x10\x04\x12\x0f\n" +
 	"\vPUBLIC_TASK\x10\x05\x12\x18\n" +
-	"\x14LEGITIMATE_INTERESTS\x10\x062\xbb\x04\n" +
+	"\x14LEGITIMATE_INTERESTS\x10\x06*\xe6\x02\n" +
+	"\x18SpecialCategoryCondition\x12*\n" +
+	"&SPECIAL_CATEGORY_CONDITION_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15ART9_EXPLICIT_CONSENT\x10\x01\x12)\n" +
+	"%ART9_EMPLOYMENT_AND_SOCIAL_PROTECTION\x10\x02\x12\x18\n" +
+	"\x14ART9_VITAL_INTERESTS\x10\x03\x12\x1c\n" +
+	"\x18ART9_NOT_FOR_PROFIT_BODY\x10\x04\x12\x14\n" +
+	"\x10ART9_MADE_PUBLIC\x10\x05\x12\x15\n" +
+	"\x11ART9_LEGAL_CLAIMS\x10\x06\x12$\n" +
+	" ART9_SUBSTANTIAL_PUBLIC_INTEREST\x10\a\x12\x14\n" +
+	"\x10ART9_HEALTH_CARE\x10\b\x12\x16\n" +
+	"\x12ART9_PUBLIC_HEALTH\x10\t\x12\x1f\n" +
+	"\x1bART9_ARCHIVING_AND_RESEARCH\x10\n" +
+	"2\xbb\x04\n" +
 	"\bPiinguin\x12\\\n" +
 	"\x0fCreatePiiRecord\x12#.piinguin.v1.CreatePiiRecordRequest\x1a$.piinguin.v1.CreatePiiRecordResponse\x12_\n" +
 	"\x10CreatePiiRecords\x12$.piinguin.v1.CreatePiiRecordsRequest\x1a%.piinguin.v1.CreatePiiRecordsResponse\x12V\n" +
@@ -1367,70 +1487,73 @@ func file_rpc_piinguin_v1_piinguin_proto_rawDescGZIP() []byte {
 	return file_rpc_piinguin_v1_piinguin_proto_rawDescData
 }
 
-var file_rpc_piinguin_v1_piinguin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_rpc_piinguin_v1_piinguin_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_rpc_piinguin_v1_piinguin_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_rpc_piinguin_v1_piinguin_proto_goTypes = []any{
 	(LawfulBasisForProcessing)(0),    // 0: piinguin.v1.LawfulBasisForProcessing
-	(*PiiRecord)(nil),                // 1: piinguin.v1.PiiRecord
-	(*Source)(nil),                   // 2: piinguin.v1.Source
-	(*AuditReceipt)(nil),             // 3: piinguin.v1.AuditReceipt
-	(*Error)(nil),                    // 4: piinguin.v1.Error
-	(*CreatePiiRecordRequest)(nil),   // 5: piinguin.v1.CreatePiiRecordRequest
-	(*CreatePiiRecordResponse)(nil),  // 6: piinguin.v1.CreatePiiRecordResponse
-	(*CreatePiiRecordsRequest)(nil),  // 7: piinguin.v1.CreatePiiRecordsRequest
-	(*CreatePiiRecordsResponse)(nil), // 8: piinguin.v1.CreatePiiRecordsResponse
-	(*CreatePiiRecordResult)(nil),    // 9: piinguin.v1.CreatePiiRecordResult
-	(*ReadPiiRecordRequest)(nil),     // 10: piinguin.v1.ReadPiiRecordRequest
-	(*ReadPiiRecordResponse)(nil),    // 11: piinguin.v1.ReadPiiRecordResponse
-	(*ReadPiiRecordsRequest)(nil),    // 12: piinguin.v1.ReadPiiRecordsRequest
-	(*ReadPiiRecordsResponse)(nil),   // 13: piinguin.v1.ReadPiiRecordsResponse
-	(*ReadPiiRecordResult)(nil),      // 14: piinguin.v1.ReadPiiRecordResult
-	(*DeletePiiRecordRequest)(nil),   // 15: piinguin.v1.DeletePiiRecordRequest
-	(*DeletePiiRecordResponse)(nil),  // 16: piinguin.v1.DeletePiiRecordResponse
-	(*DeletePiiRecordsRequest)(nil),  // 17: piinguin.v1.DeletePiiRecordsRequest
-	(*DeletePiiRecordsResponse)(nil), // 18: piinguin.v1.DeletePiiRecordsResponse
-	(*DeletePiiRecordResult)(nil),    // 19: piinguin.v1.DeletePiiRecordResult
-	(*timestamppb.Timestamp)(nil),    // 20: google.protobuf.Timestamp
+	(SpecialCategoryCondition)(0),    // 1: piinguin.v1.SpecialCategoryCondition
+	(*PiiRecord)(nil),                // 2: piinguin.v1.PiiRecord
+	(*Source)(nil),                   // 3: piinguin.v1.Source
+	(*AuditReceipt)(nil),             // 4: piinguin.v1.AuditReceipt
+	(*Error)(nil),                    // 5: piinguin.v1.Error
+	(*CreatePiiRecordRequest)(nil),   // 6: piinguin.v1.CreatePiiRecordRequest
+	(*CreatePiiRecordResponse)(nil),  // 7: piinguin.v1.CreatePiiRecordResponse
+	(*CreatePiiRecordsRequest)(nil),  // 8: piinguin.v1.CreatePiiRecordsRequest
+	(*CreatePiiRecordsResponse)(nil), // 9: piinguin.v1.CreatePiiRecordsResponse
+	(*CreatePiiRecordResult)(nil),    // 10: piinguin.v1.CreatePiiRecordResult
+	(*ReadPiiRecordRequest)(nil),     // 11: piinguin.v1.ReadPiiRecordRequest
+	(*ReadPiiRecordResponse)(nil),    // 12: piinguin.v1.ReadPiiRecordResponse
+	(*ReadPiiRecordsRequest)(nil),    // 13: piinguin.v1.ReadPiiRecordsRequest
+	(*ReadPiiRecordsResponse)(nil),   // 14: piinguin.v1.ReadPiiRecordsResponse
+	(*ReadPiiRecordResult)(nil),      // 15: piinguin.v1.ReadPiiRecordResult
+	(*DeletePiiRecordRequest)(nil),   // 16: piinguin.v1.DeletePiiRecordRequest
+	(*DeletePiiRecordResponse)(nil),  // 17: piinguin.v1.DeletePiiRecordResponse
+	(*DeletePiiRecordsRequest)(nil),  // 18: piinguin.v1.DeletePiiRecordsRequest
+	(*DeletePiiRecordsResponse)(nil), // 19: piinguin.v1.DeletePiiRecordsResponse
+	(*DeletePiiRecordResult)(nil),    // 20: piinguin.v1.DeletePiiRecordResult
+	(*timestamppb.Timestamp)(nil),    // 21: google.protobuf.Timestamp
 }
 var file_rpc_piinguin_v1_piinguin_proto_depIdxs = []int32{
-	20, // 0: piinguin.v1.PiiRecord.observed_at:type_name -> google.protobuf.Timestamp
-	2,  // 1: piinguin.v1.PiiRecord.source:type_name -> piinguin.v1.Source
-	20, // 2: piinguin.v1.AuditReceipt.time:type_name -> google.protobuf.Timestamp
-	1,  // 3: piinguin.v1.CreatePiiRecordRequest.pii_record:type_name -> piinguin.v1.PiiRecord
-	3,  // 4: piinguin.v1.CreatePiiRecordResponse.receipt:type_name -> piinguin.v1.AuditReceipt
-	1,  // 5: piinguin.v1.CreatePiiRecordsRequest.pii_records:type_name -> piinguin.v1.PiiRecord
-	9,  // 6: piinguin.v1.CreatePiiRecordsResponse.results:type_name -> piinguin.v1.CreatePiiRecordResult
-	3,  // 7: piinguin.v1.CreatePiiRecordResult.receipt:type_name -> piinguin.v1.AuditReceipt
-	4,  // 8: piinguin.v1.CreatePiiRecordResult.error:type_name -> piinguin.v1.Error
+	21, // 0: piinguin.v1.PiiRecord.observed_at:type_name -> google.protobuf.Timestamp
+	3,  // 1: piinguin.v1.PiiRecord.source:type_name -> piinguin.v1.Source
+	21, // 2: piinguin.v1.AuditReceipt.time:type_name -> google.protobuf.Timestamp
+	2,  // 3: piinguin.v1.CreatePiiRecordRequest.pii_record:type_name -> piinguin.v1.PiiRecord
+	4,  // 4: piinguin.v1.CreatePiiRecordResponse.receipt:type_name -> piinguin.v1.AuditReceipt
+	2,  // 5: piinguin.v1.CreatePiiRecordsRequest.pii_records:type_name -> piinguin.v1.PiiRecord
+	10, // 6: piinguin.v1.CreatePiiRecordsResponse.results:type_name -> piinguin.v1.CreatePiiRecordResult
+	4,  // 7: piinguin.v1.CreatePiiRecordResult.receipt:type_name -> piinguin.v1.AuditReceipt
+	5,  // 8: piinguin.v1.CreatePiiRecordResult.error:type_name -> piinguin.v1.Error
 	0,  // 9: piinguin.v1.ReadPiiRecordRequest.processing_basis:type_name -> piinguin.v1.LawfulBasisForProcessing
-	1,  // 10: piinguin.v1.ReadPiiRecordResponse.pii_record:type_name -> piinguin.v1.PiiRecord
-	3,  // 11: piinguin.v1.ReadPiiRecordResponse.receipt:type_name -> piinguin.v1.AuditReceipt
-	0,  // 12: piinguin.v1.ReadPiiRecordsRequest.processing_basis:type_name -> piinguin.v1.LawfulBasisForProcessing
-	14, // 13: piinguin.v1.ReadPiiRecordsResponse.results:type_name -> piinguin.v1.ReadPiiRecordResult
-	1,  // 14: piinguin.v1.ReadPiiRecordResult.pii_record:type_name -> piinguin.v1.PiiRecord
-	3,  // 15: piinguin.v1.ReadPiiRecordResult.receipt:type_name -> piinguin.v1.AuditReceipt
-	4,  // 16: piinguin.v1.ReadPiiRecordResult.error:type_name -> piinguin.v1.Error
-	3,  // 17: piinguin.v1.DeletePiiRecordResponse.receipt:type_name -> piinguin.v1.AuditReceipt
-	19, // 18: piinguin.v1.DeletePiiRecordsResponse.results:type_name -> piinguin.v1.DeletePiiRecordResult
-	3,  // 19: piinguin.v1.DeletePiiRecordResult.receipt:type_name -> piinguin.v1.AuditReceipt
-	4,  // 20: piinguin.v1.DeletePiiRecordResult.error:type_name -> piinguin.v1.Error
-	5,  // 21: piinguin.v1.Piinguin.CreatePiiRecord:input_type -> piinguin.v1.CreatePiiRecordRequest
-	7,  // 22: piinguin.v1.Piinguin.CreatePiiRecords:input_type -> piinguin.v1.CreatePiiRecordsRequest
-	10, // 23: piinguin.v1.Piinguin.ReadPiiRecord:input_type -> piinguin.v1.ReadPiiRecordRequest
-	12, // 24: piinguin.v1.Piinguin.ReadPiiRecords:input_type -> piinguin.v1.ReadPiiRecordsRequest
-	15, // 25: piinguin.v1.Piinguin.DeletePiiRecord:input_type -> piinguin.v1.DeletePiiRecordRequest
-	17, // 26: piinguin.v1.Piinguin.DeletePiiRecords:input_type -> piinguin.v1.DeletePiiRecordsRequest
-	6,  // 27: piinguin.v1.Piinguin.CreatePiiRecord:output_type -> piinguin.v1.CreatePiiRecordResponse
-	8,  // 28: piinguin.v1.Piinguin.CreatePiiRecords:output_type -> piinguin.v1.CreatePiiRecordsResponse
-	11, // 29: piinguin.v1.Piinguin.ReadPiiRecord:output_type -> piinguin.v1.ReadPiiRecordResponse
-	13, // 30: piinguin.v1.Piinguin.ReadPiiRecords:output_type -> piinguin.v1.ReadPiiRecordsResponse
-	16, // 31: piinguin.v1.Piinguin.DeletePiiRecord:output_type -> piinguin.v1.DeletePiiRecordResponse
-	18, // 32: piinguin.v1.Piinguin.DeletePiiRecords:output_type -> piinguin.v1.DeletePiiRecordsResponse
-	27, // [27:33] is the sub-list for method output_type
-	21, // [21:27] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	1,  // 10: piinguin.v1.ReadPiiRecordRequest.special_category_condition:type_name -> piinguin.v1.SpecialCategoryCondition
+	2,  // 11: piinguin.v1.ReadPiiRecordResponse.pii_record:type_name -> piinguin.v1.PiiRecord
+	4,  // 12: piinguin.v1.ReadPiiRecordResponse.receipt:type_name -> piinguin.v1.AuditReceipt
+	0,  // 13: piinguin.v1.ReadPiiRecordsRequest.processing_basis:type_name -> piinguin.v1.LawfulBasisForProcessing
+	1,  // 14: piinguin.v1.ReadPiiRecordsRequest.special_category_condition:type_name -> piinguin.v1.SpecialCategoryCondition
+	15, // 15: piinguin.v1.ReadPiiRecordsResponse.results:type_name -> piinguin.v1.ReadPiiRecordResult
+	2,  // 16: piinguin.v1.ReadPiiRecordResult.pii_record:type_name -> piinguin.v1.PiiRecord
+	4,  // 17: piinguin.v1.ReadPiiRecordResult.receipt:type_name -> piinguin.v1.AuditReceipt
+	5,  // 18: piinguin.v1.ReadPiiRecordResult.error:type_name -> piinguin.v1.Error
+	4,  // 19: piinguin.v1.DeletePiiRecordResponse.receipt:type_name -> piinguin.v1.AuditReceipt
+	20, // 20: piinguin.v1.DeletePiiRecordsResponse.results:type_name -> piinguin.v1.DeletePiiRecordResult
+	4,  // 21: piinguin.v1.DeletePiiRecordResult.receipt:type_name -> piinguin.v1.AuditReceipt
+	5,  // 22: piinguin.v1.DeletePiiRecordResult.error:type_name -> piinguin.v1.Error
+	6,  // 23: piinguin.v1.Piinguin.CreatePiiRecord:input_type -> piinguin.v1.CreatePiiRecordRequest
+	8,  // 24: piinguin.v1.Piinguin.CreatePiiRecords:input_type -> piinguin.v1.CreatePiiRecordsRequest
+	11, // 25: piinguin.v1.Piinguin.ReadPiiRecord:input_type -> piinguin.v1.ReadPiiRecordRequest
+	13, // 26: piinguin.v1.Piinguin.ReadPiiRecords:input_type -> piinguin.v1.ReadPiiRecordsRequest
+	16, // 27: piinguin.v1.Piinguin.DeletePiiRecord:input_type -> piinguin.v1.DeletePiiRecordRequest
+	18, // 28: piinguin.v1.Piinguin.DeletePiiRecords:input_type -> piinguin.v1.DeletePiiRecordsRequest
+	7,  // 29: piinguin.v1.Piinguin.CreatePiiRecord:output_type -> piinguin.v1.CreatePiiRecordResponse
+	9,  // 30: piinguin.v1.Piinguin.CreatePiiRecords:output_type -> piinguin.v1.CreatePiiRecordsResponse
+	12, // 31: piinguin.v1.Piinguin.ReadPiiRecord:output_type -> piinguin.v1.ReadPiiRecordResponse
+	14, // 32: piinguin.v1.Piinguin.ReadPiiRecords:output_type -> piinguin.v1.ReadPiiRecordsResponse
+	17, // 33: piinguin.v1.Piinguin.DeletePiiRecord:output_type -> piinguin.v1.DeletePiiRecordResponse
+	19, // 34: piinguin.v1.Piinguin.DeletePiiRecords:output_type -> piinguin.v1.DeletePiiRecordsResponse
+	29, // [29:35] is the sub-list for method output_type
+	23, // [23:29] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_rpc_piinguin_v1_piinguin_proto_init() }
@@ -1443,7 +1566,7 @@ func file_rpc_piinguin_v1_piinguin_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rpc_piinguin_v1_piinguin_proto_rawDesc), len(file_rpc_piinguin_v1_piinguin_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
