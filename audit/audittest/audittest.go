@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) audit.Store) {
 		{"LedgerCheckpoint", ledgerCheckpoint},
 		{"LedgerClose", ledgerClose},
 		{"LedgerOtherKey", ledgerOtherKey},
+		{"LedgerClock", ledgerClock},
 		{"FaultyCommits", faultyCommits},
 		{"FaultyAlone", faultyAlone},
 		{"FaultyLedgersShareALog", faultyLedgersShareALog},
