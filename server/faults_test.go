@@ -52,12 +52,15 @@ var rpcs = []struct {
 	}},
 }
 
-// point is a call that the server makes of its store or its ledger: the k-th of an operation
-// since the request began.
+// point is a call that the server makes of its store or its ledger, or of the engine
+// below: the k-th of an operation since the request began.
 type point struct {
 	op string
 	k  int
 }
+
+// has reports whether a call is at the point, or one of those right after it.
+func (p point) has(op string, k, row int) bool { return op == p.op && k >= p.k && k < p.k+row }
 
 // probe counts those calls, and says when the one is there that a fault is for.
 type probe struct {
@@ -65,6 +68,7 @@ type probe struct {
 	on    bool
 	count map[string]int
 	at    point
+	row   int    // how many calls from there on; 0 is one
 	met   func() // nil: only count
 	times int
 }
@@ -82,7 +86,7 @@ func (p *probe) hit(op string) bool {
 		return false
 	}
 	p.count[op]++
-	if p.met == nil || op != p.at.op || p.count[op] != p.at.k {
+	if p.met == nil || !p.at.has(op, p.count[op], max(p.row, 1)) {
 		return false
 	}
 	p.times++
