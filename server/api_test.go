@@ -25,12 +25,12 @@ func deleteRequest(key string) *piinguinv1.DeletePiiRecordRequest {
 	return &piinguinv1.DeletePiiRecordRequest{ModifiedValue: key}
 }
 
-func (f *front) get(t *testing.T, path string) (int, string) {
+func (f *front) get(t tester, path string) (int, string) {
 	t.Helper()
 	return f.send(t, http.MethodGet, path, "", nil)
 }
 
-func (f *front) send(t *testing.T, method, path, token string, body io.Reader) (int, string) {
+func (f *front) send(t tester, method, path, token string, body io.Reader) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, f.address+path, body)
 	if err != nil {

@@ -29,6 +29,16 @@ const canary = "CANARY-original-0815"
 
 var errEngine = errors.New("engine: " + canary)
 
+// tester is what a *testing.T and a *rapid.T have in common.
+type tester interface {
+	Helper()
+	Context() context.Context
+	Cleanup(f func())
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Fatal(args ...any)
+}
+
 // front is a server, and everything that can be seen of it.
 type front struct {
 	address string
@@ -75,7 +85,7 @@ func newVault(t *testing.T, faults func(op string, n int) audittest.Fault) *vaul
 
 // newFront starts a server over records and a ledger. Its end, which the test's end brings
 // about if nothing else does before, leaves what the ledger has not written.
-func newFront(t *testing.T, records store.Store, c audit.Config) (f front, end func()) {
+func newFront(t tester, records store.Store, c audit.Config) (f front, end func()) {
 	t.Helper()
 	f = front{log: &lockedBuffer{}, answers: &lockedBuffer{}}
 	c.Key = newTestKey(t)
@@ -105,7 +115,7 @@ func newFront(t *testing.T, records store.Store, c audit.Config) (f front, end f
 }
 
 // newTestKey returns the same key each time.
-func newTestKey(t *testing.T) audit.Key {
+func newTestKey(t tester) audit.Key {
 	t.Helper()
 	key, err := audit.GenerateKey(bytes.NewReader(make([]byte, 32)))
 	if err != nil {
@@ -187,7 +197,7 @@ func (f *faultyStore) Ready(context.Context) error {
 	return err
 }
 
-func (f *front) as(t *testing.T, role string) *client.Client {
+func (f *front) as(t tester, role string) *client.Client {
 	t.Helper()
 	c, err := client.New(client.Config{Host: f.address, Token: client.Token("dev-" + role), HTTPClient: f.http})
 	if err != nil {

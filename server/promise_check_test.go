@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/twitchtv/twirp"
@@ -23,6 +22,7 @@ type reply struct {
 	// What the single answers said.
 	values                       []string
 	observed                     []time.Time
+	places                       []int // of what was released, among what was asked for
 	replaced, superseded, erased []bool
 }
 
@@ -34,7 +34,8 @@ func (r *reply) item(e *piinguinv1.Error) bool {
 	return e != nil
 }
 
-func (r *reply) read(got *piinguinv1.PiiRecord, receipt *piinguinv1.AuditReceipt) {
+func (r *reply) read(place int, got *piinguinv1.PiiRecord, receipt *piinguinv1.AuditReceipt) {
+	r.places = append(r.places, place)
 	r.released, r.values = append(r.released, got.GetModifiedValue()), append(r.values, got.GetOriginalValue())
 	r.observed = append(r.observed, got.GetObservedAt().AsTime())
 	r.receipts = append(r.receipts, receipt)
@@ -72,16 +73,16 @@ func doRead(ctx context.Context, c *client.Client, keys ...string) (r reply) {
 		if err != nil {
 			return reply{errs: []error{err}}
 		}
-		r.read(got.GetPiiRecord(), got.GetReceipt())
+		r.read(0, got.GetPiiRecord(), got.GetReceipt())
 		return r
 	}
 	got, err := c.ReadPiiRecords(ctx, readsRequest(keys...))
 	if err != nil {
 		return reply{errs: []error{err}}
 	}
-	for _, one := range got.GetResults() {
+	for i, one := range got.GetResults() {
 		if !r.item(one.GetError()) {
-			r.read(one.GetPiiRecord(), one.GetReceipt())
+			r.read(i, one.GetPiiRecord(), one.GetReceipt())
 		}
 	}
 	return r
@@ -118,7 +119,7 @@ func doReview(_ any, err error) reply {
 // wantProper holds the errors of a reply against those that a fault of an engine may
 // become: a code and a stable reason, and nothing of what is behind. left says that
 // the caller itself went away.
-func (r reply) wantProper(t *testing.T, left bool) {
+func (r reply) wantProper(t tester, left bool) {
 	t.Helper()
 	for _, err := range r.errs {
 		if !left || !errors.Is(err, context.Canceled) {
@@ -128,14 +129,14 @@ func (r reply) wantProper(t *testing.T, left bool) {
 }
 
 // wantProperOr is wantProper where one more reason is right.
-func (r reply) wantProperOr(t *testing.T, reason string) {
+func (r reply) wantProperOr(t tester, reason string) {
 	t.Helper()
 	for _, err := range r.errs {
 		wantProperError(t, err, reason)
 	}
 }
 
-func wantProperError(t *testing.T, err error, more ...string) {
+func wantProperError(t tester, err error, more ...string) {
 	t.Helper()
 	var te twirp.Error
 	if !errors.As(err, &te) {
@@ -158,7 +159,7 @@ func wantProperError(t *testing.T, err error, more ...string) {
 }
 
 // allEntries returns the entries of every log of a ledger, which has to be whole.
-func allEntries(t *testing.T, ledger audit.Store) []audit.Entry {
+func allEntries(t tester, ledger audit.Store) []audit.Entry {
 	t.Helper()
 	report, err := audit.Verify(t.Context(), ledger, nil)
 	if err != nil || len(report.Findings) > 0 {
@@ -183,7 +184,7 @@ func allEntries(t *testing.T, ledger audit.Store) []audit.Entry {
 // keepsPromise verifies the whole ledger and holds what left the server against it: an
 // entry for every value that is anywhere in the bytes of the answers, and one where
 // each receipt says.
-func (f *front) keepsPromise(t *testing.T, ledger audit.Store, replies ...reply) []audit.Entry {
+func (f *front) keepsPromise(t tester, ledger audit.Store, replies ...reply) []audit.Entry {
 	t.Helper()
 	entries := allEntries(t, ledger)
 	granted := map[string]int{}
@@ -213,7 +214,7 @@ func (f *front) keepsPromise(t *testing.T, ledger audit.Store, replies ...reply)
 	return entries
 }
 
-func wantEntryOf(t *testing.T, ledger audit.Store, r *piinguinv1.AuditReceipt) {
+func wantEntryOf(t tester, ledger audit.Store, r *piinguinv1.AuditReceipt) {
 	t.Helper()
 	e, err := ledger.Entry(t.Context(), r.GetLog(), r.GetIndex())
 	if err != nil {
