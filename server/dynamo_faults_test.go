@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -50,21 +51,37 @@ func (d tables) seed(t *testing.T) {
 	}
 }
 
+// dynamoWay is how a request to DynamoDB goes wrong, and whether the caller goes away at
+// that very point.
+type dynamoWay struct {
+	fault  dynamotest.Fault
+	leaves bool
+}
+
+var dynamoWays = map[string]dynamoWay{
+	"not applied":                {dynamotest.Fault{Err: errEngine}, false},
+	"applied":                    {dynamotest.Fault{Err: errEngine, Apply: true}, false},
+	"throttled":                  {dynamotest.Throttled, false},
+	"caller leaves, not applied": {dynamotest.Fault{Err: errEngine}, true},
+	"caller leaves, applied":     {dynamotest.Fault{Err: errEngine, Apply: true}, true},
+}
+
 // TestDynamoFaultTable has the server meet a fault at every request that it sends to
 // DynamoDB, one at a time, for every method of the API.
 func TestDynamoFaultTable(t *testing.T) {
 	for _, rpc := range rpcs {
 		d := newTables(t)
-		for name, fault := range map[string]dynamotest.Fault{
-			"not applied": {Err: errEngine}, "applied": {Err: errEngine, Apply: true}, "throttled": dynamotest.Throttled,
-		} {
-			points := d.faultyRPC(t, rpc.role, rpc.call, point{}, fault)
+		for name, w := range dynamoWays {
+			if w.leaves && (rpc.role == "auditor" || strings.HasSuffix(rpc.method, "s")) {
+				continue // they end as the single calls do
+			}
+			points := d.faultyRPC(t, rpc.role, rpc.call, point{}, w)
 			if len(points) == 0 {
 				t.Errorf("%s sends no request that could fail", rpc.method)
 			}
 			for _, at := range points {
 				t.Run(fmt.Sprintf("%s/%s %d %s", rpc.method, at.op, at.k, name), func(t *testing.T) {
-					d.faultyRPC(t, rpc.role, rpc.call, at, fault)
+					d.faultyRPC(t, rpc.role, rpc.call, at, w)
 				})
 			}
 		}
@@ -77,23 +94,29 @@ const sdkAttempts = 3
 
 // faultyRPC makes a call, of which the request at a point goes wrong, and then the same again,
 // which has to succeed. It returns the requests of the first.
-func (d tables) faultyRPC(t *testing.T, role string, call func(context.Context, *client.Client) reply, at point, fault dynamotest.Fault) []point {
+func (d tables) faultyRPC(t *testing.T, role string, call func(context.Context, *client.Client) reply, at point, w dynamoWay) []point {
 	d.seed(t)
 	p := probe{row: sdkAttempts}
 	c := dynamotest.FaultyClient(t, func(op string, _ int) dynamotest.Fault {
 		if p.hit(op) {
-			return fault
+			return w.fault
 		}
 		return dynamotest.Fault{}
 	})
 	f, _ := newFront(t, dynamostore.New(c, d.records), audit.Config{Store: dynamolog.New(c, d.ledger), AppendTimeout: time.Minute})
-	p.watch(at, func() {})
-	r := call(t.Context(), f.as(t, role))
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	p.watch(at, func() {
+		if w.leaves {
+			leave()
+		}
+	})
+	r := call(ctx, f.as(t, role))
 	points := p.points()
 	if at != (point{}) && p.hits() == 0 {
 		t.Error("the fault was not met")
 	}
-	r.wantProper(t, false)
+	r.wantProper(t, w.leaves)
 	again := call(t.Context(), f.as(t, role))
 	if len(again.errs) > 0 {
 		t.Errorf("the call after it: %v", again.errs)

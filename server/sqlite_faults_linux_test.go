@@ -102,7 +102,10 @@ func TestReadOnlyFile(t *testing.T) {
 				t.Errorf("%s: the file is changed", name)
 			}
 		})
-		// SQLite needs a file of its own beside one that is written ahead, to read as well.
+		if c.folder&0o200 != 0 {
+			continue
+		}
+		// SQLite makes files of its own beside one that is written ahead, to read as well.
 		asNobody(t, func() {
 			if err := opens["ledger, to read"](context.WithoutCancel(t.Context()), path); err == nil || !strings.Contains(err.Error(), "SQLite error 1544") {
 				t.Errorf("%s, to read: %v, want SQLite error 1544", name, err)

@@ -224,3 +224,15 @@ func TestLinearizableWithLostReplies(t *testing.T) {
 		}
 	}
 }
+
+// TestLinearizableThroughABadNetwork has requests arrive late as well, after a later one
+// of the same caller perhaps.
+func TestLinearizableThroughABadNetwork(t *testing.T) {
+	for seed := range uint64(2) {
+		client := dynamotest.ProxyClient(t, dynamotest.RandomTrouble(seed, 8), dynamotest.Attempts(1))
+		unknown, err := storetest.Linearizable(t.Context(), dynamostore.New(client, newTestTable(t)), seed)
+		if err != nil || unknown == 0 {
+			t.Errorf("seed %d, %d failed: %v", seed, unknown, err)
+		}
+	}
+}
