@@ -25,14 +25,14 @@ func deleteRequest(key string) *piinguinv1.DeletePiiRecordRequest {
 	return &piinguinv1.DeletePiiRecordRequest{ModifiedValue: key}
 }
 
-func (v *vault) get(t *testing.T, path string) (int, string) {
+func (f *front) get(t tester, path string) (int, string) {
 	t.Helper()
-	return v.send(t, http.MethodGet, path, "", nil)
+	return f.send(t, http.MethodGet, path, "", nil)
 }
 
-func (v *vault) send(t *testing.T, method, path, token string, body io.Reader) (int, string) {
+func (f *front) send(t tester, method, path, token string, body io.Reader) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, v.address+path, body)
+	req, err := http.NewRequestWithContext(t.Context(), method, f.address+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func (v *vault) send(t *testing.T, method, path, token string, body io.Reader) (
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	res, err := v.http.Do(req)
+	res, err := f.http.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package server_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/twitchtv/twirp"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/audit/audittest"
@@ -30,14 +30,29 @@ const canary = "CANARY-original-0815"
 
 var errEngine = errors.New("engine: " + canary)
 
-// vault is a server over stores in memory, and everything that can be seen of it.
-type vault struct {
-	records *faultyStore
-	ledger  *audit.Mem
+// tester is what a *testing.T and a *rapid.T have in common.
+type tester interface {
+	Helper()
+	Context() context.Context
+	Cleanup(f func())
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Fatal(args ...any)
+}
+
+// front is a server, and everything that can be seen of it.
+type front struct {
 	address string
 	log     *lockedBuffer // access log and net/http's
 	answers *lockedBuffer // every byte of every answer
 	http    *http.Client
+}
+
+// vault is a server over stores in memory.
+type vault struct {
+	front
+	records *faultyStore
+	ledger  *audit.Mem
 }
 
 type lockedBuffer struct {
@@ -61,48 +76,60 @@ func (l *lockedBuffer) String() string {
 // may change its configuration.
 func newVault(t *testing.T, faults func(op string, n int) audittest.Fault, change ...func(*server.Config)) *vault {
 	t.Helper()
-	v := &vault{
-		records: &faultyStore{Mem: store.NewMem()}, ledger: audit.NewMem(),
-		log: &lockedBuffer{}, answers: &lockedBuffer{},
-	}
-	key, err := audit.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var log audit.Store = v.ledger
-	timeout := time.Minute // that nothing but a hanging fault misses
+	v := &vault{records: &faultyStore{Mem: store.NewMem()}, ledger: audit.NewMem()}
+	c := audit.Config{Store: v.ledger, AppendTimeout: time.Minute} // that nothing but a hanging fault misses
 	if faults != nil {
-		log, timeout = audittest.NewFaulty(v.ledger, faults), 100*time.Millisecond
+		c.Store, c.AppendTimeout = audittest.NewFaulty(v.ledger, faults), 100*time.Millisecond
 	}
-	ledger, err := audit.Open(t.Context(), audit.Config{Store: log, Key: key, AppendTimeout: timeout})
+	v.front, _ = newFront(t, v.records, c, change...)
+	return v
+}
+
+// newFront starts a server over records and a ledger. Its end, which the test's end brings
+// about if nothing else does before, leaves what the ledger has not written.
+func newFront(t tester, records store.Store, c audit.Config, changes ...func(*server.Config)) (f front, end func()) {
+	t.Helper()
+	f = front{log: &lockedBuffer{}, answers: &lockedBuffer{}}
+	c.Key = newTestKey(t)
+	ledger, err := audit.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := server.Config{Ledger: ledger, Store: v.records, Callers: identity.DevTokens(), Policy: policy.NewBuiltin(), Log: zerolog.New(v.log)}
-	for _, f := range change {
-		f(&config)
+	config := server.Config{
+		Ledger: ledger, Store: records, Callers: identity.DevTokens(), Policy: policy.NewBuiltin(), Log: zerolog.New(f.log), Now: c.Now,
+	}
+	for _, change := range changes {
+		change(&config)
 	}
 	s, err := server.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := httptest.NewUnstartedServer(s.Handler())
-	h.Config.ErrorLog = newLogger(v.log)
+	h.Config.ErrorLog = newLogger(f.log)
 	h.Start()
-	v.address, v.http = h.URL, &http.Client{Transport: recording{v.answers}}
-	t.Cleanup(func() {
+	f.address, f.http = h.URL, &http.Client{Transport: recording{f.answers}}
+	end = sync.OnceFunc(func() {
 		h.Close()
 		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-		if faults != nil {
-			cancel() // it may never close in peace
-		}
+		cancel() // it may never close in peace
 		_ = ledger.Close(ctx)
-		cancel()
-		if strings.Contains(v.log.String(), "CANARY") {
-			t.Errorf("the log holds an original value:\n%s", v.log)
+		if strings.Contains(f.log.String(), "CANARY") {
+			t.Errorf("the log holds an original value:\n%s", f.log)
 		}
 	})
-	return v
+	t.Cleanup(end)
+	return f, end
+}
+
+// newTestKey returns the same key each time.
+func newTestKey(t tester) audit.Key {
+	t.Helper()
+	key, err := audit.GenerateKey(bytes.NewReader(make([]byte, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 // recording keeps every byte that a server answers.
@@ -178,9 +205,9 @@ func (f *faultyStore) Ready(context.Context) error {
 	return err
 }
 
-func (v *vault) as(t *testing.T, role string) *client.Client {
+func (f *front) as(t tester, role string) *client.Client {
 	t.Helper()
-	c, err := client.New(client.Config{Host: v.address, Token: client.Token("dev-" + role), HTTPClient: v.http})
+	c, err := client.New(client.Config{Host: f.address, Token: client.Token("dev-" + role), HTTPClient: f.http})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,4 +287,9 @@ func wantFailure(t *testing.T, what string, err error, code twirp.ErrorCode, rea
 	if te.Meta("cause") != "" || strings.Contains(te.Error(), "CANARY") {
 		t.Errorf("%s: the error tells too much: %v %v", what, te, te.MetaMap())
 	}
+}
+
+// canaryAt is a record of the canary that was seen at a time.
+func canaryAt(key string, at time.Time) *piinguinv1.PiiRecord {
+	return &piinguinv1.PiiRecord{ModifiedValue: key, OriginalValue: canary, ObservedAt: timestamppb.New(at)}
 }

@@ -50,6 +50,7 @@ func Run(t *testing.T, open func(t *testing.T) audit.Store) {
 		{"Prune", prune},
 		{"PruneInterrupted", pruneInterrupted},
 		{"Lease", lease},
+		{"LedgerClock", ledgerClock},
 		{"FaultyCommits", faultyCommits},
 		{"FaultyAlone", faultyAlone},
 		{"FaultyLedgersShareALog", faultyLedgersShareALog},

@@ -6,6 +6,8 @@ import (
 	"iter"
 	"sync"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/piinguin/piinguin/audit"
 )
 
@@ -14,6 +16,11 @@ const (
 	Commit = "Commit"
 	Last   = "Last"
 	Pages  = "Pages"
+	Entry  = "Entry"
+	List   = "List"
+	Logs   = "Logs"
+	Lines  = "Lines"
+	Tile   = "Tile"
 )
 
 // Fate is what becomes of the page of a Commit that fails.
@@ -42,9 +49,10 @@ type faulty struct {
 	late  []audit.Page
 }
 
-// NewFaulty returns a store whose Commit, Last and Pages fail as f says. f gets the operation
-// and which call of that operation it is, from 1; it runs for one call at a time, so
-// it may keep a state, but may not use the faulty store.
+// NewFaulty returns a store whose calls fail as f says: its commits, and whatever reads pages,
+// entries or tiles. f gets the operation and which call of that operation it is, from 1;
+// it runs for one call at a time, before the engine does anything, so it may keep a
+// state or end the caller's context, but may not use the faulty store.
 func NewFaulty(store audit.Store, f func(op string, n int) Fault) audit.Store {
 	return &faulty{Store: store, f: f, calls: map[string]int{}}
 }
@@ -97,12 +105,43 @@ func (s *faulty) land(ctx context.Context) {
 	}
 }
 
+// reading does a call that changes nothing, unless it is to fail.
+func reading[R any](ctx context.Context, s *faulty, op string, read func() (R, error)) (R, error) {
+	if f, failing := s.fault(op); failing {
+		var nothing R
+		return nothing, f.fail(ctx)
+	}
+	return read()
+}
+
 // Last implements audit.Log.
 func (s *faulty) Last(ctx context.Context, log string) (audit.Page, error) {
-	if f, failing := s.fault(Last); failing {
-		return audit.Page{}, f.fail(ctx)
-	}
-	return s.Store.Last(ctx, log)
+	return reading(ctx, s, Last, func() (audit.Page, error) { return s.Store.Last(ctx, log) })
+}
+
+// Entry implements audit.Index.
+func (s *faulty) Entry(ctx context.Context, log string, index int64) (audit.Entry, error) {
+	return reading(ctx, s, Entry, func() (audit.Entry, error) { return s.Store.Entry(ctx, log, index) })
+}
+
+// List implements audit.Index.
+func (s *faulty) List(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
+	return reading(ctx, s, List, func() ([]audit.Entry, error) { return s.Store.List(ctx, q) })
+}
+
+// Logs implements audit.Index.
+func (s *faulty) Logs(ctx context.Context) ([]string, error) {
+	return reading(ctx, s, Logs, func() ([]string, error) { return s.Store.Logs(ctx) })
+}
+
+// Lines implements audit.Tiles.
+func (s *faulty) Lines(ctx context.Context, log string, first, count int64) ([][]byte, error) {
+	return reading(ctx, s, Lines, func() ([][]byte, error) { return s.Store.Lines(ctx, log, first, count) })
+}
+
+// Tile implements audit.Tiles.
+func (s *faulty) Tile(ctx context.Context, log string, level int, number int64) ([]tlog.Hash, error) {
+	return reading(ctx, s, Tile, func() ([]tlog.Hash, error) { return s.Store.Tile(ctx, log, level, number) })
 }
 
 // Pages implements audit.Log.

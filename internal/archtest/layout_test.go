@@ -16,6 +16,7 @@ const (
 	gocmp   = "github.com/google/go-cmp/cmp/..."
 	errgrp  = "golang.org/x/sync/errgroup"
 	modsum  = "golang.org/x/mod/sumdb/..."
+	porcup  = "github.com/anishathalye/porcupine"
 	proto   = "google.golang.org/protobuf/..."
 	rapid   = "pgregory.net/rapid"
 	rpc     = "./rpc/piinguin/v1"
@@ -37,7 +38,7 @@ var layers = []archtest.Layer{
 	{"server/store", []string{"std"}},
 	{"server/sqlitestore", []string{"std", "./server/store", sqlite}},
 	{"server/dynamostore", []string{"std", "./server/store", errgrp, aws, smithy}},
-	{"server/store/storetest", []string{"std", "testing/...", "./server/store", gocmp, rapid, errgrp}},
+	{"server/store/storetest", []string{"std", "testing/...", "./server/store", gocmp, porcup, rapid, errgrp}},
 
 	{"server/identity", []string{"std", "./server/policy"}},
 	{"server/policy", []string{"std", "github.com/cedar-policy/cedar-go/..."}},

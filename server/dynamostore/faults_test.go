@@ -13,6 +13,7 @@ import (
 	"github.com/piinguin/piinguin/internal/dynamotest"
 	"github.com/piinguin/piinguin/server/dynamostore"
 	"github.com/piinguin/piinguin/server/store"
+	"github.com/piinguin/piinguin/server/store/storetest"
 )
 
 var (
@@ -202,5 +203,36 @@ func TestClientTimeoutIsNoContextError(t *testing.T) {
 	wantUnavailable(t, "Get", err, "GetItem")
 	if errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Get: %v, which is not the context's error", err)
+	}
+}
+
+// TestLinearizableWithLostReplies loses one request of eight, before the engine has it
+// or after. With the SDK's own retries a put may happen twice, so there are none here.
+func TestLinearizableWithLostReplies(t *testing.T) {
+	for seed := range uint64(3) {
+		var calls atomic.Int32
+		s := dynamostore.New(dynamotest.FaultyClient(t, func(string, int) dynamotest.Fault {
+			n := calls.Add(1)
+			if n%8 != 0 {
+				return dynamotest.Fault{}
+			}
+			return []dynamotest.Fault{lost, notSent, dynamotest.Throttled}[n/8%3]
+		}, dynamotest.Attempts(1)), newTestTable(t))
+		unknown, err := storetest.Linearizable(t.Context(), s, seed)
+		if err != nil || unknown == 0 {
+			t.Errorf("seed %d, %d failed: %v", seed, unknown, err)
+		}
+	}
+}
+
+// TestLinearizableThroughABadNetwork has requests arrive late as well, after a later one
+// of the same caller perhaps.
+func TestLinearizableThroughABadNetwork(t *testing.T) {
+	for seed := range uint64(2) {
+		client := dynamotest.ProxyClient(t, dynamotest.RandomTrouble(seed, 8), dynamotest.Attempts(1))
+		unknown, err := storetest.Linearizable(t.Context(), dynamostore.New(client, newTestTable(t)), seed)
+		if err != nil || unknown == 0 {
+			t.Errorf("seed %d, %d failed: %v", seed, unknown, err)
+		}
 	}
 }

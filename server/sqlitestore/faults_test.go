@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/piinguin/piinguin/server/store"
+	"github.com/piinguin/piinguin/server/store/storetest"
 )
 
 // checkUnavailable wants an error that is of the contract and does not hold a value.
@@ -76,4 +77,22 @@ func TestAfterClose(t *testing.T) {
 	checkUnavailable(t, "Get", s.Get(t.Context(), []string{"k"})[0].Err)
 	checkUnavailable(t, "Erase", s.Erase(t.Context(), []string{"k"}, time.Unix(1, 0))[0].Err)
 	checkUnavailable(t, "Ready", s.Ready(t.Context()))
+}
+
+// TestLinearizableWithLostReplies fails one call of eight, done or not.
+func TestLinearizableWithLostReplies(t *testing.T) {
+	for seed := range uint64(3) {
+		s := newTestStore(t, newTestFile(t))
+		calls := 0
+		unknown, err := storetest.Linearizable(t.Context(), storetest.NewFaulty(s, func(string, int) storetest.Fault {
+			if calls++; calls%8 == 0 {
+				return storetest.Fault{Err: store.ErrUnavailable, Apply: calls%16 == 0}
+			}
+			return storetest.Fault{}
+		}), seed)
+		closed(t, s)
+		if err != nil || unknown == 0 {
+			t.Errorf("seed %d, %d failed: %v", seed, unknown, err)
+		}
+	}
 }

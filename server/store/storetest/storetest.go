@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"concurrent erasures of a key": testConcurrentErasures,
 		"reads see finished writes":    testReadYourWrites,
 		"agrees with Mem":              testAgreesWithMem,
+		"linearizable":                 testLinearizable,
 	} {
 		t.Run(name, func(t *testing.T) { test(newFixture(t, open(t))) })
 	}

@@ -1,0 +1,166 @@
+package sqlitelog_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/audit/sqlitelog"
+)
+
+// pragma sets a pragma of the connection that commits.
+func pragma(t *testing.T, s *sqlitelog.Store, format string, args ...any) {
+	t.Helper()
+	if _, err := s.Writer().ExecContext(t.Context(), "PRAGMA "+fmt.Sprintf(format, args...)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// refusals is each way in which SQLite refuses every commit for a while.
+var refusals = map[string]struct {
+	begin func(t *testing.T, s *sqlitelog.Store, path string) (end func())
+	code  string
+}{
+	"disk full": {func(t *testing.T, s *sqlitelog.Store, _ string) func() {
+		var pages int
+		if err := s.Writer().QueryRowContext(t.Context(), "PRAGMA page_count").Scan(&pages); err != nil {
+			t.Fatal(err)
+		}
+		pragma(t, s, "max_page_count = %d", pages)
+		return func() { pragma(t, s, "max_page_count = 1000000") }
+	}, "SQLite error 13 "},
+	"read-only": {func(t *testing.T, s *sqlitelog.Store, _ string) func() {
+		pragma(t, s, "query_only = 1")
+		return func() { pragma(t, s, "query_only = 0") }
+	}, "SQLite error 8 "},
+	"locked by another": {func(t *testing.T, s *sqlitelog.Store, path string) func() {
+		pragma(t, s, "busy_timeout = 1")
+		db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tx, err := db.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func() {
+			if err := errors.Join(tx.Rollback(), db.Close()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}, "SQLite error 5 "},
+}
+
+// entry is one of a kilobyte and more, so that a few fill the room that pages have left.
+func entry(id string) audit.Entry {
+	return audit.Entry{
+		Operation: audit.Review, Outcome: audit.Granted, Caller: "auditor", RequestID: id,
+		Purpose: strings.Repeat("p", 512), Reference: strings.Repeat("r", 512), OnBehalfOf: strings.Repeat("o", 512),
+	}
+}
+
+// TestEngineRefusesCommits appends while SQLite refuses: nothing is confirmed that is not
+// durable, the error names SQLite's code, and the ledger goes on, whole, when it can.
+func TestEngineRefusesCommits(t *testing.T) {
+	for name, c := range refusals {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "ledger.db")
+			s := newStore(t, path)
+			var failed commitErrors
+			l := openLedger(t, &failed, s)
+			confirmed := map[string]audit.Receipt{}
+			appendUntil(t, l, "before", confirmed, func(err error) bool { return err == nil })
+			end := c.begin(t, s, path)
+			appendUntil(t, l, "meanwhile", confirmed, func(err error) bool { return err != nil })
+			if err := l.Ready(t.Context()); !errors.Is(err, audit.ErrUnavailable) {
+				t.Errorf("Ready meanwhile: %v, want ErrUnavailable", err)
+			}
+			wantConfirmed(t, s, confirmed)
+			if got := failed.texts(); !strings.Contains(got, c.code) || strings.Contains(got, "ppp") {
+				t.Errorf("Commit: %s, want one that names %s and nothing stored", got, c.code)
+			}
+			end()
+			appendUntil(t, l, "afterwards", confirmed, func(err error) bool { return err == nil })
+			wantConfirmed(t, s, confirmed)
+		})
+	}
+}
+
+// openLedger opens a ledger that ends with the test. Its appends give up early: the refusals
+// do not go away by waiting, and who fails for slowness is asked again.
+func openLedger(t *testing.T, failed *commitErrors, s audit.Store) *audit.Ledger {
+	t.Helper()
+	key, err := audit.GenerateKey(strings.NewReader(strings.Repeat("k", 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed.Store = s
+	l, err := audit.Open(t.Context(), audit.Config{Store: failed, Key: key, AppendTimeout: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close(context.WithoutCancel(t.Context())) })
+	return l
+}
+
+// appendUntil appends until an append ends as wanted.
+func appendUntil(t *testing.T, l *audit.Ledger, when string, confirmed map[string]audit.Receipt, wanted func(error) bool) {
+	t.Helper()
+	for i := 0; t.Context().Err() == nil; i++ {
+		id := fmt.Sprint(when, "-", i)
+		r, err := l.Append(t.Context(), entry(id))
+		if err == nil {
+			confirmed[id] = r
+		} else if !errors.Is(err, audit.ErrUnavailable) {
+			t.Fatalf("append %s: %v, want ErrUnavailable", when, err)
+		}
+		if wanted(err) {
+			return
+		}
+	}
+	t.Fatalf("no append %s ended as it should", when)
+}
+
+// wantConfirmed verifies the whole ledger and looks for what was confirmed.
+func wantConfirmed(t *testing.T, s audit.Store, confirmed map[string]audit.Receipt) {
+	t.Helper()
+	report, err := audit.Verify(t.Context(), s, audit.VerifyOptions{})
+	if err != nil || len(report.Findings) > 0 {
+		t.Fatalf("Verify: %v %v", report.Findings, err)
+	}
+	for id, r := range confirmed {
+		if e, err := s.Entry(t.Context(), r.Log, r.Index); err != nil || e.RequestID != id {
+			t.Errorf("entry %s/%d is %q, %v; want %s", r.Log, r.Index, e.RequestID, err, id)
+		}
+	}
+}
+
+// commitErrors keeps the texts of the commits that failed, each in a line.
+type commitErrors struct {
+	audit.Store
+	mu   sync.Mutex
+	text string
+}
+
+func (c *commitErrors) Commit(ctx context.Context, p audit.Page) error {
+	err := c.Store.Commit(ctx, p)
+	if err != nil {
+		c.mu.Lock()
+		c.text += err.Error() + "\n"
+		c.mu.Unlock()
+	}
+	return err
+}
+
+func (c *commitErrors) texts() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.text
+}

@@ -1,0 +1,329 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/audit/audittest"
+	"github.com/piinguin/piinguin/rpc/client"
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+	"github.com/piinguin/piinguin/server/store"
+	"github.com/piinguin/piinguin/server/store/storetest"
+)
+
+// rpcs is every method of the API as a call that succeeds, and may be repeated, where
+// "a" and "b" hold the canary.
+var rpcs = []struct {
+	method, role string
+	call         func(ctx context.Context, c *client.Client) reply
+}{
+	{"CreatePiiRecord", "writer", func(ctx context.Context, c *client.Client) reply {
+		return doCreate(ctx, c, canaryAt("c", time.Now()))
+	}},
+	{"CreatePiiRecords", "writer", func(ctx context.Context, c *client.Client) reply {
+		return doCreate(ctx, c, canaryAt("c", time.Now()), canaryAt("a", time.Now()))
+	}},
+	{"ReadPiiRecord", "reader", func(ctx context.Context, c *client.Client) reply { return doRead(ctx, c, "a") }},
+	{"ReadPiiRecords", "reader", func(ctx context.Context, c *client.Client) reply { return doRead(ctx, c, "a", "b", "a") }},
+	{"DeletePiiRecord", "eraser", func(ctx context.Context, c *client.Client) reply { return doDelete(ctx, c, "a") }},
+	{"DeletePiiRecords", "eraser", func(ctx context.Context, c *client.Client) reply { return doDelete(ctx, c, "a", "b") }},
+	{"ListEntries", "auditor", func(ctx context.Context, c *client.Client) reply {
+		return doReview(c.ListEntries(ctx, &piinguinv1.ListEntriesRequest{}))
+	}},
+	{"GetEntry", "auditor", func(ctx context.Context, c *client.Client) reply {
+		return doReview(c.GetEntry(ctx, &piinguinv1.GetEntryRequest{Log: "piinguin-1"}))
+	}},
+	{"GetCheckpoint", "auditor", func(ctx context.Context, c *client.Client) reply {
+		return doReview(c.GetCheckpoint(ctx, &piinguinv1.GetCheckpointRequest{}))
+	}},
+	{"ProveEntry", "auditor", func(ctx context.Context, c *client.Client) reply {
+		return doReview(c.ProveEntry(ctx, &piinguinv1.ProveEntryRequest{Log: "piinguin-1"}))
+	}},
+	{"ProveConsistency", "auditor", func(ctx context.Context, c *client.Client) reply {
+		return doReview(c.ProveConsistency(ctx, &piinguinv1.ProveConsistencyRequest{Log: "piinguin-1", OldSize: 1}))
+	}},
+}
+
+// point is a call that the server makes of its store or its ledger, or of the engine
+// below: the k-th of an operation since the request began.
+type point struct {
+	op string
+	k  int
+}
+
+// has reports whether a call is at the point, or one of those right after it.
+func (p point) has(op string, k, row int) bool { return op == p.op && k >= p.k && k < p.k+row }
+
+// probe counts those calls, and says when the one is there that a fault is for.
+type probe struct {
+	mu    sync.Mutex
+	on    bool
+	count map[string]int
+	at    point
+	row   int    // how many calls from there on; 0 is one
+	met   func() // nil: only count
+	times int
+}
+
+func (p *probe) watch(at point, met func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.on, p.count, p.at, p.met = true, map[string]int{}, at, met
+}
+
+func (p *probe) hit(op string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.on {
+		return false
+	}
+	p.count[op]++
+	if p.met == nil || !p.at.has(op, p.count[op], max(p.row, 1)) {
+		return false
+	}
+	p.times++
+	p.met()
+	return true
+}
+
+// hits is how often the fault was met.
+func (p *probe) hits() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.times
+}
+
+// points returns the calls that were counted.
+func (p *probe) points() []point {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []point
+	for _, op := range slices.Sorted(maps.Keys(p.count)) {
+		for k := range p.count[op] {
+			all = append(all, point{op, k + 1})
+		}
+	}
+	return all
+}
+
+// way is one of the ways in which the call at a point goes wrong.
+type way struct {
+	name   string
+	store  storetest.Fault
+	ledger audittest.Fault
+	leaves bool // the caller goes away at this very point
+}
+
+// ways returns the ways of an operation: {error, time-out, gone caller} by what can
+// become of its effect.
+func ways(op string) []way {
+	switch op {
+	case storetest.Put, storetest.Erase, storetest.Get:
+		return []way{
+			{name: "fails", store: storetest.Fault{Err: store.ErrUnavailable}},
+			{name: "fails, yet applied", store: storetest.Fault{Err: store.ErrUnavailable, Apply: true}},
+			{name: "too late", store: storetest.Fault{Err: context.DeadlineExceeded}},
+			{name: "too late, yet applied", store: storetest.Fault{Err: context.DeadlineExceeded, Apply: true}},
+			{name: "caller leaves before", store: storetest.Fault{Hang: true}, leaves: true},
+			{name: "caller leaves after", store: storetest.Fault{Hang: true, Apply: true}, leaves: true},
+			{name: "caller leaves meanwhile", leaves: true},
+		}
+	case audittest.Commit:
+		all := []way{{name: "caller leaves meanwhile", leaves: true}}
+		for name, fate := range map[string]audittest.Fate{"lost": audittest.Lost, "stored": audittest.Stored, "late": audittest.Late} {
+			all = append(all,
+				way{name: "fails, " + name, ledger: audittest.Fault{Err: errEngine, Fate: fate}},
+				way{name: "hangs, " + name, ledger: audittest.Fault{Hang: true, Fate: fate}},
+				way{name: "fails, caller leaves, " + name, ledger: audittest.Fault{Err: errEngine, Fate: fate}, leaves: true})
+		}
+		return all
+	}
+	return []way{
+		{name: "fails", ledger: audittest.Fault{Err: errEngine}},
+		{name: "too late", ledger: audittest.Fault{Err: context.DeadlineExceeded}},
+		{name: "caller leaves before", ledger: audittest.Fault{Hang: true}, leaves: true},
+		{name: "caller leaves meanwhile", leaves: true},
+	}
+}
+
+// site is a server over faulty stores in memory.
+type site struct {
+	front
+	records *store.Mem
+	ledger  *audit.Mem
+	probe   *probe
+}
+
+func newSite(t *testing.T, w way) *site {
+	t.Helper()
+	s := &site{records: store.NewMem(), ledger: audit.NewMem(), probe: &probe{}}
+	c := audit.Config{AppendTimeout: time.Minute}
+	if w.ledger.Hang {
+		c.AppendTimeout = 20 * time.Millisecond // no call has to meet it: those that miss it are repeated
+	}
+	c.Store = audittest.NewFaulty(s.ledger, func(op string, _ int) audittest.Fault {
+		if s.probe.hit(op) {
+			return w.ledger
+		}
+		return audittest.Fault{}
+	})
+	records := storetest.NewFaulty(s.records, func(op string, _ int) storetest.Fault {
+		if s.probe.hit(op) {
+			return w.store
+		}
+		return storetest.Fault{}
+	})
+	s.front, _ = newFront(t, records, c)
+	for _, key := range []string{"a", "b"} {
+		s.records.Put(t.Context(), []store.Record{{ModifiedValue: key, Original: store.NewOriginal(canary), ObservedAt: time.Unix(1, 0)}})
+	}
+	return s
+}
+
+// TestFaultTable has the server meet every fault at every call that it makes of its store
+// and its ledger, one at a time, for every method of the API.
+func TestFaultTable(t *testing.T) {
+	for _, rpc := range rpcs {
+		clean := newSite(t, way{})
+		clean.probe.watch(point{}, nil)
+		if r := rpc.call(t.Context(), clean.as(t, rpc.role)); len(r.errs) > 0 {
+			t.Fatalf("%s without a fault: %v", rpc.method, r.errs)
+		}
+		points := clean.probe.points()
+		if len(points) == 0 {
+			t.Errorf("%s makes no call that could fail", rpc.method)
+		}
+		for _, at := range points {
+			for _, w := range ways(at.op) {
+				t.Run(fmt.Sprintf("%s/%s %d %s", rpc.method, at.op, at.k, w.name), func(t *testing.T) {
+					faultyRPC(t, rpc.role, rpc.call, at, w)
+				})
+			}
+		}
+	}
+}
+
+// faultyRPC makes a call that meets a fault, and holds its answer, the stores and all that
+// can be seen against the promise; then the same call again, which has to succeed.
+func faultyRPC(t *testing.T, role string, call func(context.Context, *client.Client) reply, at point, w way) {
+	s := newSite(t, w)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	s.probe.watch(at, func() {
+		if w.leaves {
+			leave()
+		}
+	})
+	c := s.as(t, role)
+	r := call(ctx, c)
+	if n := s.probe.hits(); n != 1 {
+		t.Fatalf("the fault was met %d times", n)
+	}
+	r.wantProper(t, w.leaves)
+	if len(r.errs) == 0 && (w.store.Err != nil || w.leaves) {
+		t.Error("a call that failed has an answer")
+	}
+	s.wantChangesAudited(t, s.keepsPromise(t, s.ledger, r))
+	again := call(t.Context(), c)
+	for len(again.errs) > 0 && t.Context().Err() == nil {
+		again.wantProper(t, false)
+		again = call(t.Context(), c)
+	}
+	s.wantChangesAudited(t, s.keepsPromise(t, s.ledger, r, again))
+	for _, value := range slices.Concat(r.values, again.values) {
+		if value != canary {
+			t.Errorf("a wrong value: %q", value)
+		}
+	}
+}
+
+// wantChangesAudited wants no record to have changed without an entry.
+func (s *site) wantChangesAudited(t *testing.T, entries []audit.Entry) {
+	t.Helper()
+	asked := func(op audit.Operation, key string) bool {
+		return slices.ContainsFunc(entries, func(e audit.Entry) bool {
+			return e.Operation == op && e.Outcome == audit.Granted && e.ModifiedValue == key
+		})
+	}
+	got := s.records.Get(t.Context(), []string{"a", "b", "c"})
+	for i, key := range []string{"a", "b"} {
+		if errors.Is(got[i].Err, store.ErrNotFound) && !asked(audit.Delete, key) {
+			t.Errorf("%s was erased without an entry", key)
+		}
+	}
+	if created := got[2].Err == nil || got[0].Record.ObservedAt.After(time.Unix(1, 0)); created && !asked(audit.Create, "") {
+		t.Error("a record was stored without an entry")
+	}
+}
+
+// TestFaultsInARow keeps faults coming while callers of each kind go on, and lets
+// them pass then.
+func TestFaultsInARow(t *testing.T) {
+	var mu sync.Mutex
+	calls, failing := 0, false
+	next := func() (int, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		calls++
+		return calls, failing
+	}
+	fail := func(on bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		failing = on
+	}
+	records, ledger := store.NewMem(), audit.NewMem()
+	faultyLedger := audittest.NewFaulty(ledger, func(op string, _ int) audittest.Fault {
+		if n, on := next(); on && n%2 == 0 {
+			return audittest.Fault{Err: errEngine, Fate: audittest.Fate(n / 2 % 3), Hang: op == audittest.Commit && n%16 == 0}
+		}
+		return audittest.Fault{}
+	})
+	faultyRecords := storetest.NewFaulty(records, func(string, int) storetest.Fault {
+		if n, on := next(); on && n%3 == 0 {
+			return storetest.Fault{Err: store.ErrUnavailable, Apply: n%2 == 0}
+		}
+		return storetest.Fault{}
+	})
+	f, _ := newFront(t, faultyRecords, audit.Config{Store: faultyLedger, Logs: 2, AppendTimeout: 50 * time.Millisecond})
+	fail(true)
+	for _, key := range []string{"a", "b"} {
+		records.Put(t.Context(), []store.Record{{ModifiedValue: key, Original: store.NewOriginal(canary), ObservedAt: time.Unix(1, 0)}})
+	}
+	var replies []reply
+	var wg sync.WaitGroup
+	for _, rpc := range rpcs {
+		if strings.HasPrefix(rpc.method, "Delete") {
+			continue // there would soon be nothing to read
+		}
+		c := f.as(t, rpc.role)
+		wg.Go(func() {
+			for range 15 {
+				r := rpc.call(t.Context(), c)
+				r.wantProper(t, false)
+				mu.Lock()
+				replies = append(replies, r)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	fail(false)
+	f.keepsPromise(t, ledger, replies...)
+	for _, rpc := range rpcs {
+		r := rpc.call(t.Context(), f.as(t, rpc.role))
+		for len(r.errs) > 0 && t.Context().Err() == nil {
+			r = rpc.call(t.Context(), f.as(t, rpc.role))
+		}
+		replies = append(replies, r)
+	}
+	f.keepsPromise(t, ledger, replies...)
+}
