@@ -58,7 +58,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows = append(rows, ledger...)
+	rows = append(append(rows, identityRow()), ledger...)
 	rates := map[string][]float64{}
 	for round := range *rounds {
 		for _, r := range rows {
