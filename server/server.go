@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/twitchtv/twirp"
 
@@ -39,13 +40,15 @@ type Authenticator interface {
 	Authenticate(bearer string) (identity.Caller, error)
 }
 
-// Config says what a Server works with. All but Now and Log are required.
+// Config says what a Server works with. Ledger, Store and Callers are required.
 type Config struct {
 	Ledger  *audit.Ledger
 	Store   store.Store
 	Callers Authenticator
 	Log     zerolog.Logger   // access log; the zero Logger is silent
 	Now     func() time.Time // the clock; nil means time.Now
+	// Metrics are further ones for /metrics, of what runs beside the server.
+	Metrics []prometheus.Collector
 }
 
 // Server implements the services Piinguin and Audit.
@@ -77,9 +80,13 @@ func New(c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	m, err := newMetrics(c.Metrics)
+	if err != nil {
+		return nil, err
+	}
 	return &Server{
 		ledger: c.Ledger, store: c.Store, callers: c.Callers,
-		log: c.Log, now: c.Now, metrics: newMetrics(),
+		log: c.Log, now: c.Now, metrics: m,
 	}, nil
 }
 

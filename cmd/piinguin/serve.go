@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
@@ -41,6 +42,7 @@ type serveOptions struct {
 	auditKey       string
 	appendTimeout  time.Duration
 	allowPlaintext bool
+	anchor         anchorOptions
 }
 
 func serveCommand() *cobra.Command {
@@ -80,6 +82,7 @@ one for a caller named relay:
 		"how long an entry may take to be durable; a read fails past it")
 	flags.BoolVar(&o.allowPlaintext, "allow-plaintext", false,
 		"listen beyond this machine without TLS: only behind a proxy that has it")
+	o.anchor.addTo(flags)
 	return cmd
 }
 
@@ -136,6 +139,10 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 	if err := o.checkHost(); err != nil {
 		return err
 	}
+	witnesses, err := o.anchor.check()
+	if err != nil {
+		return err
+	}
 	if o.dev {
 		if err := os.MkdirAll(devFolder, 0o700); err != nil {
 			return fmt.Errorf("make %s: %w", devFolder, err)
@@ -157,12 +164,19 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 	if err != nil {
 		return err
 	}
+	failures := anchorFailures()
+	stopAnchors, err := o.anchor.start(ctx, ledger, witnesses, log, failures)
+	if err != nil {
+		return errors.Join(err, ledger.Close(ctx))
+	}
+	defer stopAnchors() // last, so that what the ledger wrote at its end is kept
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLedger)
 		defer cancel()
 		err = errors.Join(err, ledger.Close(ctx))
 	}()
-	s, err := server.New(server.Config{Ledger: ledger, Store: engine.records, Callers: callers, Log: log})
+	s, err := server.New(server.Config{Ledger: ledger, Store: engine.records, Callers: callers, Log: log,
+		Metrics: []prometheus.Collector{failures}})
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,8 @@ var layers = []archtest.Layer{
 	{"audit", []string{"std", modsum, torch, "github.com/gowebpki/jcs"}},
 	{"audit/sqlitelog", []string{"std", "./audit", modsum, sqlite}},
 	{"audit/dynamolog", []string{"std", "./audit", modsum, errgrp, aws, smithy}},
+	{"audit/anchor", []string{"std", "./audit", modsum, torch, errgrp}},
+	{"audit/s3anchor", []string{"std", "./audit/anchor", aws, smithy}},
 	{"audit/audittest", []string{"std", "testing/...", "./audit", modsum, torch, gocmp, rapid, errgrp}},
 
 	{"server/store", []string{"std"}},
@@ -57,9 +59,10 @@ var layers = []archtest.Layer{
 
 	{"cmd/internal/...", []string{"std", "./rpc/client", "github.com/spf13/pflag"}},
 	{"cmd/piinguin", []string{
-		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./server", "./server/store",
+		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./audit/anchor", "./audit/s3anchor", "./server", "./server/store",
 		"./server/identity", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
 		"./cmd/internal/...", twirp, proto, zerolog, aws, smithy,
+		"github.com/prometheus/client_golang/prometheus",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
 	{"cmd/piinguin-relay", []string{
@@ -78,8 +81,9 @@ var barriers = []archtest.Barrier{
 	{From: "./audit", Never: []string{"./server/...", "./rpc/...", "./relay/...", aws, sqlite, "net/http"}},
 	{From: "./server", Never: []string{
 		"./server/sqlitestore", "./server/dynamostore", "./audit/sqlitelog", "./audit/dynamolog",
-		aws, "modernc.org/...", "database/sql",
+		"./audit/anchor", "./audit/s3anchor", aws, "modernc.org/...", "database/sql",
 	}},
+	{From: "./audit/anchor", Never: []string{"./server/...", "./rpc/...", "./relay/...", aws, zerolog}},
 	{From: "./relay/...", Never: []string{"./server/...", "./audit/..."}},
 	{From: "./rpc/...", Never: []string{"./server/...", "./audit/...", "./relay/..."}},
 	{From: "./cmd/piinguin-relay", Never: []string{"./server/...", "./audit/..."}},
