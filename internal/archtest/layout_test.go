@@ -33,6 +33,7 @@ var layers = []archtest.Layer{
 	{"audit/sqlitelog", []string{"std", "./audit", modsum, sqlite}},
 	{"audit/dynamolog", []string{"std", "./audit", modsum, errgrp, aws, smithy}},
 	{"audit/anchor", []string{"std", "./audit", modsum, torch, errgrp}},
+	{"audit/anchor/anchortest", []string{"std", "testing/...", "./audit", "./audit/anchor", modsum, torch, gocmp}},
 	{"audit/s3anchor", []string{"std", "./audit/anchor", aws, smithy}},
 	{"audit/audittest", []string{"std", "testing/...", "./audit", modsum, torch, gocmp, rapid, errgrp}},
 
