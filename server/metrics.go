@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,7 +18,7 @@ type metrics struct {
 	unusual     prometheus.Counter
 }
 
-func newMetrics() *metrics {
+func newMetrics(further []prometheus.Collector) (*metrics, error) {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -39,7 +40,12 @@ func newMetrics() *metrics {
 		}),
 	}
 	m.registry.MustRegister(m.requests, m.seconds, m.auditFailed, m.limited, m.unusual)
-	return m
+	for _, c := range further {
+		if err := m.registry.Register(c); err != nil {
+			return nil, fmt.Errorf("server: Config.Metrics: %w", err)
+		}
+	}
+	return m, nil
 }
 
 func (m *metrics) handler() http.Handler {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/twitchtv/twirp"
 
@@ -55,6 +56,8 @@ type Config struct {
 	Limits Limits
 	Log    zerolog.Logger   // access log; the zero Logger is silent
 	Now    func() time.Time // the clock; nil means time.Now
+	// Metrics are further ones for /metrics, of what runs beside the server.
+	Metrics []prometheus.Collector
 }
 
 // Server implements the services Piinguin and Audit.
@@ -94,9 +97,13 @@ func New(c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	m, err := newMetrics(c.Metrics)
+	if err != nil {
+		return nil, err
+	}
 	return &Server{
 		ledger: c.Ledger, store: c.Store, callers: c.Callers, policy: c.Policy, limits: newLimiter(c.Limits),
-		log: c.Log, now: c.Now, metrics: newMetrics(), requirePurpose: c.RequirePurpose, requireReference: c.RequireReference,
+		log: c.Log, now: c.Now, metrics: m, requirePurpose: c.RequirePurpose, requireReference: c.RequireReference,
 	}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -170,18 +171,26 @@ func (w *where) review(ctx context.Context) (audit.Store, func() error, error) {
 // dynamoClient makes a client from the SDK's own settings: AWS_REGION,
 // AWS_ENDPOINT_URL_DYNAMODB, roles and profiles.
 func dynamoClient(ctx context.Context) (*dynamodb.Client, error) {
+	cfg, err := awsSettings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return dynamodb.NewFromConfig(cfg), nil
+}
+
+func awsSettings(ctx context.Context) (aws.Config, error) {
 	pool := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConns, t.MaxIdleConnsPerHost = connections, connections
 	})
 	// The SDK logs nothing: its warnings are not ours to word.
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(pool), config.WithLogger(logging.Nop{}))
 	if err != nil {
-		return nil, fmt.Errorf("AWS settings: %w", err)
+		return aws.Config{}, fmt.Errorf("AWS settings: %w", err)
 	}
 	if cfg.Region == "" {
-		return nil, errors.New("AWS settings: no region; set AWS_REGION")
+		return aws.Config{}, errors.New("AWS settings: no region; set AWS_REGION")
 	}
-	return dynamodb.NewFromConfig(cfg), nil
+	return cfg, nil
 }
 
 // awsFailure keeps of an SDK error what an operator needs: AWS's code and text for

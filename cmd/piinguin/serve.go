@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
@@ -46,6 +47,7 @@ type serveOptions struct {
 	limits         server.Limits
 	needPurpose    bool
 	needReference  bool
+	anchor         anchorOptions
 }
 
 func serveCommand() *cobra.Command {
@@ -90,6 +92,7 @@ one for a caller named relay:
 	flags.IntVar(&o.limits.RecordsPerMinute, "limit-records", 0, "`number` of records a minute that one caller may read; 0 is no limit")
 	flags.BoolVar(&o.allowPlaintext, "allow-plaintext", false,
 		"listen beyond this machine without TLS: only behind a proxy that has it")
+	o.anchor.addTo(flags)
 	return cmd
 }
 
@@ -156,6 +159,10 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 	if err := o.checkHost(); err != nil {
 		return err
 	}
+	witnesses, err := o.anchor.check()
+	if err != nil {
+		return err
+	}
 	if o.dev {
 		if err := os.MkdirAll(devFolder, 0o700); err != nil {
 			return fmt.Errorf("make %s: %w", devFolder, err)
@@ -177,6 +184,12 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 	if err != nil {
 		return err
 	}
+	failures := anchorFailures()
+	stopAnchors, err := o.anchor.start(ctx, ledger, witnesses, log, failures)
+	if err != nil {
+		return errors.Join(err, ledger.Close(ctx))
+	}
+	defer stopAnchors() // last, so that what the ledger wrote at its end is kept
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLedger)
 		defer cancel()
@@ -188,7 +201,7 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 	}
 	s, err := server.New(server.Config{
 		Ledger: ledger, Store: engine.records, Callers: callers, Policy: rules, Limits: o.limits,
-		RequirePurpose: o.needPurpose, RequireReference: o.needReference, Log: log,
+		RequirePurpose: o.needPurpose, RequireReference: o.needReference, Log: log, Metrics: []prometheus.Collector{failures},
 	})
 	if err != nil {
 		return err

@@ -33,6 +33,9 @@ var layers = []archtest.Layer{
 	{"audit", []string{"std", modsum, torch}},
 	{"audit/sqlitelog", []string{"std", "./audit", modsum, sqlite, "github.com/gofrs/flock"}},
 	{"audit/dynamolog", []string{"std", "./audit", modsum, errgrp, aws, smithy}},
+	{"audit/anchor", []string{"std", "./audit", modsum, torch, errgrp}},
+	{"audit/anchor/anchortest", []string{"std", "testing/...", "./audit", "./audit/anchor", modsum, torch, gocmp}},
+	{"audit/s3anchor", []string{"std", "./audit/anchor", aws, smithy}},
 	{"audit/audittest", []string{"std", "testing/...", "./audit", modsum, torch, gocmp, rapid, errgrp}},
 
 	{"server/store", []string{"std"}},
@@ -58,9 +61,9 @@ var layers = []archtest.Layer{
 
 	{"cmd/internal/...", []string{"std", "./rpc/client", "github.com/spf13/pflag"}},
 	{"cmd/piinguin", []string{
-		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./server", "./server/store",
+		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./audit/anchor", "./audit/s3anchor", "./server", "./server/store",
 		"./server/identity", "./server/policy", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
-		"./cmd/internal/...", twirp, proto, zerolog, aws, smithy,
+		"./cmd/internal/...", twirp, proto, zerolog, aws, smithy, "github.com/prometheus/client_golang/prometheus",
 		"github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
 	{"cmd/piinguin-relay", []string{
@@ -79,8 +82,9 @@ var barriers = []archtest.Barrier{
 	{From: "./audit", Never: []string{"./server/...", "./rpc/...", "./relay/...", aws, sqlite, "net/http"}},
 	{From: "./server", Never: []string{
 		"./server/sqlitestore", "./server/dynamostore", "./audit/sqlitelog", "./audit/dynamolog",
-		aws, "modernc.org/...", "database/sql",
+		"./audit/anchor", "./audit/s3anchor", aws, "modernc.org/...", "database/sql",
 	}},
+	{From: "./audit/anchor", Never: []string{"./server/...", "./rpc/...", "./relay/...", aws, zerolog}},
 	{From: "./relay/...", Never: []string{"./server/...", "./audit/..."}},
 	{From: "./rpc/...", Never: []string{"./server/...", "./audit/...", "./relay/..."}},
 	{From: "./cmd/piinguin-relay", Never: []string{"./server/...", "./audit/..."}},

@@ -1,0 +1,162 @@
+// Package s3anchor keeps checkpoints in S3 under Object Lock, in compliance mode:
+// until its date nobody deletes or replaces a kept version, the account's root user
+// included.
+//
+// The bucket must have Object Lock, which brings versioning. The server needs
+// s3:GetBucketObjectLockConfiguration, s3:PutObject, s3:PutObjectRetention, and,
+// to resolve what was kept already, s3:GetObject and s3:GetObjectRetention. It needs no right to
+// delete; a delete marker hides a kept version and removes nothing.
+package s3anchor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/piinguin/piinguin/audit/anchor"
+)
+
+// DefaultRetention is twelve months.
+const DefaultRetention = 365 * 24 * time.Hour
+
+// ErrNoLock says that the bucket has no Object Lock.
+var ErrNoLock = errors.New("s3anchor: the bucket has no Object Lock: whoever may write to it could remove what is kept")
+
+// Config says where to keep. Client and Bucket are required.
+type Config struct {
+	Client    *s3.Client
+	Bucket    string
+	Prefix    string           // of the keys, without slashes at its ends; may be empty
+	Retention time.Duration    // 0 means DefaultRetention
+	Now       func() time.Time // the clock; nil means time.Now
+}
+
+// Place is an anchor.Place in a bucket.
+type Place struct{ Config }
+
+// New returns the place of a bucket. It fails with ErrNoLock if the bucket has no
+// Object Lock.
+func New(ctx context.Context, c Config) (*Place, error) {
+	if c.Client == nil || c.Bucket == "" || c.Retention < 0 {
+		return nil, errors.New("s3anchor: Config.Client and Bucket are required, and Retention must not be negative")
+	}
+	if c.Retention == 0 {
+		c.Retention = DefaultRetention
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	lock, err := c.Client.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: &c.Bucket})
+	switch {
+	case codeOf(err) == "ObjectLockConfigurationNotFoundError":
+		return nil, ErrNoLock
+	case err != nil:
+		return nil, failure(ctx, "GetObjectLockConfiguration", err)
+	case lock.ObjectLockConfiguration == nil || lock.ObjectLockConfiguration.ObjectLockEnabled != types.ObjectLockEnabledEnabled:
+		return nil, ErrNoLock
+	}
+	return &Place{c}, nil
+}
+
+// ParseURL reads s3://BUCKET or s3://BUCKET/PREFIX.
+func ParseURL(text string) (bucket, prefix string, err error) {
+	rest, found := strings.CutPrefix(text, "s3://")
+	bucket, prefix, _ = strings.Cut(rest, "/")
+	if !found || bucket == "" {
+		return "", "", errors.New("want s3://BUCKET/PREFIX")
+	}
+	return bucket, strings.Trim(prefix, "/"), nil
+}
+
+// Keep implements anchor.Place.
+func (p *Place) Keep(ctx context.Context, name string, data []byte) error {
+	key := strings.TrimPrefix(p.Prefix+"/"+name, "/")
+	_, err := p.Client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &p.Bucket, Key: &key, Body: bytes.NewReader(data),
+		ContentType:               aws.String("text/plain; charset=utf-8"),
+		IfNoneMatch:               aws.String("*"),
+		ChecksumAlgorithm:         types.ChecksumAlgorithmSha256,
+		ObjectLockMode:            types.ObjectLockModeCompliance,
+		ObjectLockRetainUntilDate: aws.Time(p.Now().Add(p.Retention)),
+	})
+	switch codeOf(err) {
+	// The SDK's own retry after a lost reply ends here too.
+	case "PreconditionFailed", "ConditionalRequestConflict":
+		return p.compare(ctx, name, key, data)
+	}
+	if err != nil {
+		return failure(ctx, "PutObject", err)
+	}
+	return nil
+}
+
+func (p *Place) compare(ctx context.Context, name, key string, data []byte) error {
+	object, err := p.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &p.Bucket, Key: &key})
+	if err != nil {
+		return failure(ctx, "GetObject", err)
+	}
+	defer func() { _ = object.Body.Close() }()
+	kept, err := io.ReadAll(io.LimitReader(object.Body, anchor.MaxKept))
+	if err != nil {
+		return failure(ctx, "GetObject", err)
+	}
+	if err := p.lock(ctx, key, object); err != nil {
+		return err
+	}
+	if !bytes.Equal(kept, data) {
+		return &anchor.ConflictError{Name: name, Kept: kept}
+	}
+	return nil
+}
+
+// lock locks what was kept without a lock, by somebody else, or longer ago than its
+// retention: else whoever could remove it would be believed to have kept it.
+func (p *Place) lock(ctx context.Context, key string, object *s3.GetObjectOutput) error {
+	until := object.ObjectLockRetainUntilDate
+	if object.ObjectLockMode == types.ObjectLockModeCompliance && until != nil && until.After(p.Now()) {
+		return nil
+	}
+	_, err := p.Client.PutObjectRetention(ctx, &s3.PutObjectRetentionInput{
+		Bucket: &p.Bucket, Key: &key, VersionId: object.VersionId,
+		ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
+		Retention: &types.ObjectLockRetention{
+			Mode: types.ObjectLockRetentionModeCompliance, RetainUntilDate: aws.Time(p.Now().Add(p.Retention)),
+		},
+	})
+	if err != nil {
+		return failure(ctx, "PutObjectRetention", err)
+	}
+	return nil
+}
+
+func codeOf(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+var codePattern = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
+
+// failure keeps of an SDK error the operation and S3's code.
+func failure(ctx context.Context, operation string, err error) error {
+	code := codeOf(err)
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("s3anchor: %s: %w", operation, ctx.Err())
+	case codePattern.MatchString(code):
+		return fmt.Errorf("s3anchor: %s: %s", operation, code)
+	}
+	return fmt.Errorf("s3anchor: %s: S3 does not answer", operation)
+}
