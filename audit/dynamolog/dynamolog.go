@@ -47,16 +47,17 @@ type Store struct {
 	api   API
 	table string
 
-	mu    sync.Mutex
-	fresh map[string][]audit.Page // committed here and not yet derived
-	wake  chan struct{}
+	mu     sync.Mutex
+	fresh  map[string][]audit.Page // committed here and not yet derived
+	closed map[string]extent       // logs that do not change any more
+	wake   chan struct{}
 }
 
 var _ audit.Store = (*Store)(nil)
 
 // New returns the ledger in a table made by Schema.
 func New(api API, table string) *Store {
-	return &Store{api: api, table: table, fresh: map[string][]audit.Page{}, wake: make(chan struct{}, 1)}
+	return &Store{api: api, table: table, fresh: map[string][]audit.Page{}, closed: map[string]extent{}, wake: make(chan struct{}, 1)}
 }
 
 // Schema returns the table's keys, with on-demand billing.

@@ -21,36 +21,30 @@ func (s *Store) List(ctx context.Context, q audit.Query) ([]audit.Entry, error) 
 	}
 	indexed := q.ModifiedValue != "" || q.Caller != ""
 	marks := map[string]int64{}
-	var sources []iter.Seq2[audit.Page, error]
-	var span span
+	var sources []*source
+	var all span
 	for _, log := range logs {
-		// The watermark is read before the last page: what is below it is in the
-		// derived rows, and what comes after it is read here.
-		if indexed {
-			if marks[log], err = s.watermark(ctx, log); err != nil {
-				return nil, err
-			}
-		}
-		last, err := s.Last(ctx, log)
+		x, err := s.extentOf(ctx, log)
 		if errors.Is(err, audit.ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		if err := s.widen(ctx, &span, last); err != nil {
+		all.widen(x.span)
+		if !indexed && (x.newest.Before(q.From) || !latest(q).IsZero() && x.oldest.After(latest(q))) {
+			continue
+		}
+		bottom, top := int64(0), x.last.Number
+		if indexed {
+			bottom, marks[log] = x.mark, x.mark
+		} else if top, err = s.newestUpTo(ctx, x.last, latest(q)); err != nil {
 			return nil, err
 		}
-		top := last.Number
-		if !indexed {
-			if top, err = s.newestUpTo(ctx, last, latest(q)); err != nil {
-				return nil, err
-			}
-		}
-		sources = append(sources, s.back(ctx, log, top, marks[log], q.From))
+		sources = append(sources, &source{pages: s.back(ctx, log, top, bottom, q.From), at: x.newest})
 	}
 	if indexed {
-		sources = append(sources, s.named(ctx, q, marks, span))
+		sources = append(sources, &source{pages: s.named(ctx, q, marks, all), at: all.newest})
 	}
 	return collect(q, sources)
 }
@@ -63,32 +57,61 @@ func latest(q audit.Query) time.Time {
 	return q.To
 }
 
-// span is the time from the oldest page of any log to the newest.
+// span is the time from the oldest page to the newest.
 type span struct{ oldest, newest time.Time }
 
-func (s *Store) widen(ctx context.Context, sp *span, last audit.Page) error {
-	first := last
-	if last.Number != 0 {
-		var err error
-		if first, err = s.page(ctx, last.Log, 0); err != nil {
-			return err
+func (sp *span) widen(o span) {
+	if sp.oldest.IsZero() || o.oldest.Before(sp.oldest) {
+		sp.oldest = o.oldest
+	}
+	if o.newest.After(sp.newest) {
+		sp.newest = o.newest
+	}
+}
+
+// extent is how far a log reaches.
+type extent struct {
+	span
+	last audit.Page
+	mark int64 // the watermark
+}
+
+// extentOf returns the extent of a log. That of a log which is closed and derived to its
+// end is kept: after some years nearly all logs are such.
+func (s *Store) extentOf(ctx context.Context, log string) (extent, error) {
+	s.mu.Lock()
+	x, known := s.closed[log]
+	s.mu.Unlock()
+	if known {
+		return x, nil
+	}
+	var err error
+	// The watermark is read before the last page: what is below it is in the derived
+	// rows, and what comes after it is read from the pages.
+	if x.mark, err = s.watermark(ctx, log); err != nil {
+		return x, err
+	}
+	if x.last, err = s.Last(ctx, log); err != nil {
+		return x, err
+	}
+	first := x.last
+	if first.Number != 0 {
+		if first, err = s.page(ctx, log, 0); err != nil {
+			return x, err
 		}
 	}
-	oldest, err := timeOf(first)
-	if err != nil {
-		return err
+	if x.oldest, err = timeOf(first); err != nil {
+		return x, err
 	}
-	newest, err := timeOf(last)
-	if err != nil {
-		return err
+	if x.newest, err = timeOf(x.last); err != nil {
+		return x, err
 	}
-	if sp.oldest.IsZero() || oldest.Before(sp.oldest) {
-		sp.oldest = oldest
+	if end, err := x.last.Entry(x.last.Size() - 1); err == nil && end.Operation == audit.Closed && x.mark > x.last.Number {
+		s.mu.Lock()
+		s.closed[log] = x
+		s.mu.Unlock()
 	}
-	if newest.After(sp.newest) {
-		sp.newest = newest
-	}
-	return nil
+	return x, nil
 }
 
 // errPruned says that a page has lost the lines that would tell its time.
@@ -234,29 +257,24 @@ func partitions(q audit.Query, sp span) iter.Seq[string] {
 }
 
 // collect merges sources that each yield pages newest first.
-func collect(q audit.Query, sources []iter.Seq2[audit.Page, error]) ([]audit.Entry, error) {
-	heads := make([]*source, len(sources))
-	for i, seq := range sources {
-		next, stop := iter.Pull2(seq)
+func collect(q audit.Query, sources []*source) ([]audit.Entry, error) {
+	for _, s := range sources {
+		var stop func()
+		s.next, stop = iter.Pull2(s.pages)
 		defer stop()
-		heads[i] = &source{next: next}
-		if err := heads[i].advance(); err != nil {
-			return nil, err
-		}
 	}
 	var found []audit.Entry
-	for len(found) < q.Limit && len(heads) > 0 {
-		newest := slices.MaxFunc(heads, func(a, b *source) int { return a.at.Compare(b.at) })
-		if newest.entries == nil || newest.at.Before(q.From) {
+	for len(found) < q.Limit && len(sources) > 0 {
+		at := slices.MaxFunc(sources, func(a, b *source) int { return a.at.Compare(b.at) }).at
+		if at.IsZero() || at.Before(q.From) {
 			break
 		}
 		// Only times order the sources, so all of one time are sorted together.
-		at := newest.at
 		var group []audit.Entry
-		for _, h := range heads {
-			for h.entries != nil && h.at.Equal(at) {
-				group = append(group, h.entries...)
-				if err := h.advance(); err != nil {
+		for _, s := range sources {
+			for s.at.Equal(at) {
+				group = append(group, s.entries...)
+				if err := s.advance(); err != nil {
 					return nil, err
 				}
 			}
@@ -268,11 +286,13 @@ func collect(q audit.Query, sources []iter.Seq2[audit.Page, error]) ([]audit.Ent
 	return found[:min(q.Limit, len(found))], nil
 }
 
-// source is the next page of a sequence; entries is nil at its end.
+// source is a sequence of pages, and the next one of it. Before the first is read, at
+// is a time that none of them is after: a log of another time need not be read at all.
 type source struct {
+	pages   iter.Seq2[audit.Page, error]
 	next    func() (audit.Page, error, bool)
 	entries []audit.Entry
-	at      time.Time
+	at      time.Time // zero at the end
 }
 
 func (s *source) advance() error {
