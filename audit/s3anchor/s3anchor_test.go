@@ -1,0 +1,279 @@
+package s3anchor_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/piinguin/piinguin/audit/anchor"
+	"github.com/piinguin/piinguin/audit/anchor/anchortest"
+	"github.com/piinguin/piinguin/audit/s3anchor"
+)
+
+const motoVariable = "PIINGUIN_TEST_MOTO"
+
+func newClient(t *testing.T, transport http.RoundTripper) *s3.Client {
+	t.Helper()
+	url := os.Getenv(motoVariable)
+	if url == "" {
+		t.Fatal("run `make test`, which starts moto, or set " + motoVariable)
+	}
+	return s3.New(s3.Options{
+		Region: "eu-central-1", BaseEndpoint: &url, UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider("piinguin", "piinguin", ""),
+		HTTPClient:  &http.Client{Transport: transport},
+		Retryer:     retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond }),
+	})
+}
+
+// newBucket makes a bucket that no other test has. Those with Object Lock can't be
+// emptied: they go with moto.
+func newBucket(t *testing.T, client *s3.Client, lock bool) string {
+	t.Helper()
+	name := "anchors-" + strings.ToLower(rand.Text())
+	_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket: &name, ObjectLockEnabledForBucket: &lock,
+		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraintEuCentral1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func newPlace(t *testing.T, c s3anchor.Config) *s3anchor.Place {
+	t.Helper()
+	p, err := s3anchor.New(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func get(t *testing.T, client *s3.Client, bucket, key string) (*s3.GetObjectOutput, []byte) {
+	t.Helper()
+	object, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = object.Body.Close() }()
+	data, err := io.ReadAll(object.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return object, data
+}
+
+func TestPlaceKeepsTheContract(t *testing.T) {
+	client := newClient(t, nil)
+	for _, prefix := range []string{"", "a/prefix"} {
+		anchortest.Run(t, func(t *testing.T) anchortest.Opened {
+			bucket := newBucket(t, client, true)
+			p := newPlace(t, s3anchor.Config{Client: client, Bucket: bucket, Prefix: prefix})
+			return anchortest.Opened{Place: p, Read: func(t *testing.T, name string) []byte {
+				_, data := get(t, client, bucket, strings.TrimPrefix(prefix+"/"+name, "/"))
+				return data
+			}}
+		})
+	}
+}
+
+// wantCode fails unless S3 refused with a code.
+func wantCode(t *testing.T, what string, err error, code string) {
+	t.Helper()
+	var api smithy.APIError
+	if !errors.As(err, &api) || api.ErrorCode() != code {
+		t.Errorf("%s: %v, want %s", what, err, code)
+	}
+}
+
+func TestNobodyRemovesWhatIsKept(t *testing.T) {
+	client := newClient(t, nil)
+	bucket := newBucket(t, client, true)
+	p := newPlace(t, s3anchor.Config{Client: client, Bucket: bucket, Retention: 48 * time.Hour})
+	before := time.Now()
+	if err := p.Keep(t.Context(), "log/1", []byte("kept\n")); err != nil {
+		t.Fatal(err)
+	}
+	object, _ := get(t, client, bucket, "log/1")
+	until := aws.ToTime(object.ObjectLockRetainUntilDate)
+	if object.ObjectLockMode != types.ObjectLockModeCompliance ||
+		until.Before(before.Add(48*time.Hour-time.Second)) || until.After(time.Now().Add(48*time.Hour)) {
+		t.Errorf("locked as %s until %v", object.ObjectLockMode, until)
+	}
+	if kind := aws.ToString(object.ContentType); !strings.HasPrefix(kind, "text/plain") {
+		t.Errorf("its type is %s", kind)
+	}
+	_, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{
+		Bucket: &bucket, Key: aws.String("log/1"), VersionId: object.VersionId, BypassGovernanceRetention: aws.Bool(true),
+	})
+	wantCode(t, "delete of the version", err, "AccessDenied")
+
+	// A version on top of it, by somebody who does not ask first: the kept one stays.
+	put(t, client, bucket, "log/1", "other\n")
+	kept, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: aws.String("log/1"), VersionId: object.VersionId})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = kept.Body.Close() }()
+	if data, err := io.ReadAll(kept.Body); err != nil || string(data) != "kept\n" {
+		t.Errorf("the kept version holds %q: %v", data, err)
+	}
+	var conflict *anchor.ConflictError
+	if err := p.Keep(t.Context(), "log/1", []byte("kept\n")); !errors.As(err, &conflict) {
+		t.Errorf("Keep over a version of somebody else: %v, want a ConflictError", err)
+	}
+}
+
+func put(t *testing.T, client *s3.Client, bucket, key, data string) {
+	t.Helper()
+	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(data)}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What somebody else put there could be removed by them: it counts as kept once it is locked.
+func TestKeepLocksWhatWasThere(t *testing.T) {
+	client := newClient(t, nil)
+	for _, data := range []string{"same\n", "other\n"} {
+		bucket := newBucket(t, client, true)
+		p := newPlace(t, s3anchor.Config{Client: client, Bucket: bucket})
+		put(t, client, bucket, "log/1", data)
+		err := p.Keep(t.Context(), "log/1", []byte("same\n"))
+		var conflict *anchor.ConflictError
+		if same := data == "same\n"; same != (err == nil) || !same && !errors.As(err, &conflict) {
+			t.Errorf("Keep over %q: %v", data, err)
+		}
+		object, _ := get(t, client, bucket, "log/1")
+		if object.ObjectLockMode != types.ObjectLockModeCompliance || !aws.ToTime(object.ObjectLockRetainUntilDate).After(time.Now()) {
+			t.Errorf("%q is locked as %q until %v", data, object.ObjectLockMode, object.ObjectLockRetainUntilDate)
+		}
+	}
+}
+
+func TestKeepRenewsALockThatHasEnded(t *testing.T) {
+	client := newClient(t, nil)
+	bucket := newBucket(t, client, true)
+	now := time.Now()
+	c := s3anchor.Config{Client: client, Bucket: bucket, Retention: time.Hour, Now: func() time.Time { return now }}
+	p := newPlace(t, c)
+	for range 2 {
+		if err := p.Keep(t.Context(), "log/1", []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		object, _ := get(t, client, bucket, "log/1")
+		if left := aws.ToTime(object.ObjectLockRetainUntilDate).Sub(now); left < 59*time.Minute {
+			t.Errorf("locked for %v, want about an hour", left)
+		}
+		now = now.Add(2 * time.Hour)
+	}
+}
+
+func TestNewRefusesABucketWithoutLock(t *testing.T) {
+	client := newClient(t, nil)
+	_, err := s3anchor.New(t.Context(), s3anchor.Config{Client: client, Bucket: newBucket(t, client, false)})
+	if !errors.Is(err, s3anchor.ErrNoLock) {
+		t.Errorf("New: %v, want ErrNoLock", err)
+	}
+	_, err = s3anchor.New(t.Context(), s3anchor.Config{Client: client, Bucket: "no-such-bucket"})
+	if err == nil || err.Error() != "s3anchor: GetObjectLockConfiguration: NoSuchBucket" {
+		t.Errorf("New: %v, want NoSuchBucket and nothing else", err)
+	}
+	for _, c := range []s3anchor.Config{{Bucket: "b"}, {Client: client}, {Client: client, Bucket: "b", Retention: -1}} {
+		if _, err := s3anchor.New(t.Context(), c); err == nil {
+			t.Errorf("New takes %+v", c)
+		}
+	}
+}
+
+// lossy loses the replies of PUTs that were carried out.
+type lossy struct{ left atomic.Int64 }
+
+func (l *lossy) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil && r.Method == http.MethodPut && l.left.Add(-1) >= 0 {
+		_ = resp.Body.Close()
+		return nil, errors.New("SECRET: the reply is lost")
+	}
+	return resp, err
+}
+
+func TestKeepAfterALostReply(t *testing.T) {
+	client, lossy := newClient(t, nil), &lossy{}
+	bucket := newBucket(t, client, true)
+	p := newPlace(t, s3anchor.Config{Client: newClient(t, lossy), Bucket: bucket})
+
+	lossy.left.Store(1) // the SDK tries again, and finds its own object
+	if err := p.Keep(t.Context(), "log/1", []byte("x")); err != nil {
+		t.Errorf("Keep: %v", err)
+	}
+	lossy.left.Store(1000)
+	err := p.Keep(t.Context(), "log/2", []byte("x"))
+	if err == nil || strings.Contains(err.Error(), "SECRET") {
+		t.Errorf("Keep: %v, want a fixed text", err)
+	}
+	lossy.left.Store(0)
+	if err := p.Keep(t.Context(), "log/2", []byte("x")); err != nil {
+		t.Errorf("Keep again: %v", err)
+	}
+	_, data := get(t, client, bucket, "log/2")
+	if !bytes.Equal(data, []byte("x")) {
+		t.Errorf("it holds %q", data)
+	}
+}
+
+func TestKeepEndsWithItsContext(t *testing.T) {
+	client := newClient(t, nil)
+	bucket := newBucket(t, client, true)
+	ctx, cancel := context.WithCancel(t.Context())
+	hanging := transport(func(r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodPut {
+			cancel()
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		return http.DefaultTransport.RoundTrip(r)
+	})
+	p := newPlace(t, s3anchor.Config{Client: newClient(t, hanging), Bucket: bucket})
+	if err := p.Keep(ctx, "log/1", []byte("x")); !errors.Is(err, context.Canceled) {
+		t.Errorf("Keep: %v, want context.Canceled", err)
+	}
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestParseURL(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"s3://b":         {"b", ""},
+		"s3://b/":        {"b", ""},
+		"s3://b/p":       {"b", "p"},
+		"s3://b/p/q/":    {"b", "p/q"},
+		"s3://":          {},
+		"s3:///p":        {},
+		"https://b/p":    {},
+		"/some/where":    {},
+		"gs://bucket/of": {},
+	} {
+		bucket, prefix, err := s3anchor.ParseURL(text)
+		if [2]string{bucket, prefix} != want || (err == nil) != (want[0] != "") {
+			t.Errorf("ParseURL(%s): %q, %q, %v", text, bucket, prefix, err)
+		}
+	}
+}
