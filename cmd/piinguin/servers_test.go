@@ -101,9 +101,6 @@ func (l *load) more(t *testing.T) {
 	waitFor(t, fmt.Sprintf("%d answers", n), func() bool { return l.answers() >= from+n })
 }
 
-// patience is how long something may take that has to happen, on the slowest machine.
-const patience = 2 * time.Minute
-
 func waitFor(t *testing.T, what string, happened func() bool) {
 	t.Helper()
 	end := time.Now().Add(patience)
