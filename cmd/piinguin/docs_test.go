@@ -24,6 +24,7 @@ func TestDocs(t *testing.T) {
 			"curiosity", "dev-reader", "leaf_hash", "The ledger is whole.", "piinguin-1+",
 		}},
 		{"docs/api.md", []string{`"original_value":"john@acme.com"`, `"erased":true`, `"not_found"`, `"reference":"INV-2026-1"`, "checkpoint", "tlog-proof@v1", "— piinguin-1 "}},
+		{"docs/verify/README.md", []string{"whole: 1 entries of piinguin-1"}},
 		{"docs/policy.md", []string{"deny (basis_not_allowed), by policy marketing-by-consent", "exit code 1"}},
 	} {
 		t.Run(c.page, func(t *testing.T) {

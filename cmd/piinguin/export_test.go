@@ -350,19 +350,3 @@ func TestFormatExample(t *testing.T) {
 	in.verifyPy(t, 0, "export", "lines", "checkpoint", key)
 	in.verifyPy(t, 0, "proof", "proof", key, "line")
 }
-
-// The commands of the verifier's own page.
-func TestVerifyPage(t *testing.T) {
-	in := &install{dir: t.TempDir(), env: os.Environ(), store: "sqlite:piinguin-dev/piinguin.db"}
-	docs, err := filepath.Abs("../../docs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(docs, filepath.Join(in.dir, "docs")); err != nil {
-		t.Fatal(err)
-	}
-	out := runPage(t, in, in.start(t), "docs/verify/README.md")
-	if !strings.Contains(out, "whole: 1 entries of piinguin-1") {
-		t.Errorf("the page's commands print\n%s", out)
-	}
-}

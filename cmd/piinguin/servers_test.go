@@ -98,18 +98,7 @@ func (l *load) more(t *testing.T) {
 	t.Helper()
 	const n = 300
 	from := l.answers()
-	waitFor(t, fmt.Sprintf("%d answers", n), func() bool { return l.answers() >= from+n })
-}
-
-func waitFor(t *testing.T, what string, happened func() bool) {
-	t.Helper()
-	end := time.Now().Add(patience)
-	for !happened() {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	eventually(t, fmt.Sprintf("%d answers", n), func() bool { return l.answers() >= from+n })
 }
 
 // mustBeInTheLedger checks that the ledger holds each answer and refusal once, as it
@@ -169,7 +158,7 @@ func TestServers(t *testing.T) {
 		l.more(t)
 
 		first.signal(t, syscall.SIGSTOP)
-		waitFor(t, "the paused server's lease to end", func() bool { return in.leaseEnded(t, "piinguin-1") })
+		eventually(t, "the end of the paused server's lease", func() bool { return in.leaseEnded(t, "piinguin-1") })
 		third := in.start(t)
 		l.readFrom(t, third, 8)
 		l.more(t)
