@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -190,7 +191,22 @@ func awsSettings(ctx context.Context) (aws.Config, error) {
 	if cfg.Region == "" {
 		return aws.Config{}, errors.New("AWS settings: no region; set AWS_REGION")
 	}
+	cfg.HTTPClient = plainBodies{cfg.HTTPClient}
 	return cfg, nil
+}
+
+// plainBodies hides from net/http that the SDK's bodies can write themselves. Such a body
+// answers io.EOF when it was closed, which happens as soon as the reply is there, and
+// net/http, which looks for a rest of the body, breaks the connection for it: once in
+// some thousand requests a reply is lost.
+type plainBodies struct{ next aws.HTTPClient }
+
+// Do implements aws.HTTPClient.
+func (p plainBodies) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return p.next.Do(r)
 }
 
 // awsFailure keeps of an SDK error what an operator needs: AWS's code and text for
