@@ -20,15 +20,17 @@ func (r *rig) start(t *testing.T) (stop func() time.Duration) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := r.config()
 	c.Timeout = 0
-	done := make(chan error, 1)
-	go func() { done <- anchor.Run(ctx, c) }()
+	a, err := anchor.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { a.Run(ctx); close(done) }()
 	synctest.Wait()
 	return func() time.Duration {
 		began := time.Now()
 		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Run: %v", err)
-		}
+		<-done
 		return time.Since(began)
 	}
 }
