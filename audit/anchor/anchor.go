@@ -143,11 +143,7 @@ func New(c Config) (*Anchors, error) {
 
 // Run keeps what moved, at once and then in every period. When ctx is done it
 // keeps a last time, within LastTimeout, and returns.
-func Run(ctx context.Context, c Config) error {
-	a, err := New(c)
-	if err != nil {
-		return err
-	}
+func (a *Anchors) Run(ctx context.Context) {
 	defer a.http.close()
 	tick := time.NewTicker(a.Every)
 	defer tick.Stop()
@@ -159,7 +155,7 @@ func Run(ctx context.Context, c Config) error {
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), LastTimeout)
 			defer cancel()
 			a.Once(last)
-			return nil
+			return
 		}
 	}
 }

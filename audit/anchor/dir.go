@@ -14,8 +14,8 @@ import (
 )
 
 // Dir is a Place in a folder, such as one that is mounted from another machine.
-// Files have mode 0644 and are never overwritten; whoever owns the folder can
-// still remove them.
+// Files have mode 0644, less the umask, and are never overwritten; whoever owns the
+// folder can still remove them.
 type Dir struct{ root *os.Root }
 
 // OpenDir returns the place of a folder, which it makes if it is not there.
@@ -87,7 +87,7 @@ func (d *Dir) write(name string, data []byte) error {
 		return err
 	}
 	_, err = f.Write(data)
-	return errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()) // whatever the umask
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 func (d *Dir) compare(name string, data []byte) error {

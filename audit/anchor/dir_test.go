@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/piinguin/piinguin/audit/anchor"
@@ -43,6 +44,8 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 }
 
 func TestDirLeavesNothingElse(t *testing.T) {
+	umask := syscall.Umask(0o022)
+	defer syscall.Umask(umask)
 	folder := t.TempDir()
 	d := newDir(t, folder)
 	name := anchor.Name(log1, 7)

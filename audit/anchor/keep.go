@@ -126,7 +126,7 @@ func cosignedLater(kept, signed []byte) bool {
 // made from tiles because the log goes on: each witness has seen another size, and
 // all of them are to cosign this one. Every hash is checked against the tree's root.
 func (a *Anchors) prove(ctx context.Context, log string, old int64, tree tlog.Tree) ([]tlog.Hash, error) {
-	if old == 0 || old == tree.N {
+	if old == 0 { // which needs none, and ProveTree wants a tree
 		return nil, nil
 	}
 	tiles := torchwood.TileHashReaderWithContext(ctx, tree, &tileReader{a.Ledger, log})

@@ -14,21 +14,23 @@ import (
 )
 
 // start runs the anchors in a bubble until stop is called, which returns how long
-// the end took.
-func (r *rig) start(t *testing.T) (stop func() time.Duration) {
+// the end took. A timeout of 0 is the default.
+func (r *rig) start(t *testing.T, timeout time.Duration) (stop func() time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	c := r.config()
-	c.Timeout = 0
-	done := make(chan error, 1)
-	go func() { done <- anchor.Run(ctx, c) }()
+	c.Timeout = timeout
+	a, err := anchor.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { a.Run(ctx); close(done) }()
 	synctest.Wait()
 	return func() time.Duration {
 		began := time.Now()
 		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Run: %v", err)
-		}
+		<-done
 		return time.Since(began)
 	}
 }
@@ -36,7 +38,7 @@ func (r *rig) start(t *testing.T) (stop func() time.Duration) {
 func TestRunKeepsWhatMovedInEachPeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 2, 0)
-		stop := r.start(t)
+		stop := r.start(t, 0)
 		r.mustBeKept(t, log1, 1)
 		r.mustBeKept(t, "piinguin-2", 1)
 
@@ -79,7 +81,7 @@ func TestRunGoesOnAfterAFailure(t *testing.T) {
 					}
 					return anchortest.Fault{}
 				}
-				stop := r.start(t)
+				stop := r.start(t, 0)
 				r.grow(t, 1) // an append waits for no anchor
 				time.Sleep(2*anchor.DefaultEvery + anchor.DefaultTimeout + time.Second)
 				if r.place.Calls() != 3 {
@@ -100,7 +102,7 @@ func TestRunEndsThoughThePlaceHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 2, 0)
 		r.place.Fault = func(int) anchortest.Fault { return anchortest.Fault{Hang: true} }
-		stop := r.start(t)
+		stop := r.start(t, 10*anchor.LastTimeout)
 		if took := stop(); took > anchor.LastTimeout {
 			t.Errorf("it took %v to end, want at most %v", took, anchor.LastTimeout)
 		}

@@ -37,8 +37,18 @@ func (o *anchorOptions) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.witnesses, "witnesses", "", "`file` of the witnesses (C2SP tlog-policy) that are asked to cosign\nwhat --anchor keeps")
 }
 
-// check finds what is wrong with the flags before anything is opened.
-func (o *anchorOptions) check() ([]anchor.Witness, error) {
+// anchors is what the flags ask for, opened. Without --anchor it has no place.
+type anchors struct {
+	place     anchor.Place
+	kind      string // what log lines call the place
+	witnesses []anchor.Witness
+	every     time.Duration
+	failures  *prometheus.CounterVec
+	close     func() error
+}
+
+// open opens the place, so that a server which could keep nothing does not start.
+func (o *anchorOptions) open(ctx context.Context) (*anchors, error) {
 	switch {
 	case o.witnesses != "" && o.place == "":
 		return nil, errors.New("--witnesses needs --anchor, which says where cosigned checkpoints are kept")
@@ -46,7 +56,31 @@ func (o *anchorOptions) check() ([]anchor.Witness, error) {
 		return nil, errors.New("--anchor-every must be more than 0")
 	case o.retention <= 0:
 		return nil, errors.New("--anchor-retention must be more than 0")
-	case o.witnesses == "":
+	}
+	a := &anchors{every: o.every, failures: newAnchorFailures(), close: func() error { return nil }}
+	if o.place == "" {
+		return a, nil
+	}
+	var err error
+	if a.witnesses, err = o.readWitnesses(); err != nil {
+		return nil, err
+	}
+	if strings.Contains(o.place, "://") {
+		a.kind = "s3"
+		a.place, err = o.openS3(ctx)
+	} else if dir, openErr := anchor.OpenDir(o.place); openErr != nil {
+		err = openErr
+	} else {
+		a.kind, a.place, a.close = "directory", dir, dir.Close
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--anchor: %w", err)
+	}
+	return a, nil
+}
+
+func (o *anchorOptions) readWitnesses() ([]anchor.Witness, error) {
+	if o.witnesses == "" {
 		return nil, nil
 	}
 	text, err := os.ReadFile(o.witnesses)
@@ -60,70 +94,54 @@ func (o *anchorOptions) check() ([]anchor.Witness, error) {
 	return witnesses, nil
 }
 
-// open opens the place; kind is what log lines call it.
-func (o *anchorOptions) open(ctx context.Context) (place anchor.Place, kind string, err error) {
-	if !strings.Contains(o.place, "://") {
-		place, err := anchor.OpenDir(o.place)
-		if err != nil {
-			return nil, "", fmt.Errorf("--anchor: %w", err)
-		}
-		return place, "directory", nil
-	}
+func (o *anchorOptions) openS3(ctx context.Context) (anchor.Place, error) {
 	bucket, prefix, err := s3anchor.ParseURL(o.place)
 	if err != nil {
-		return nil, "", fmt.Errorf("--anchor: %w", err)
+		return nil, err
 	}
 	cfg, err := awsSettings(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
 		// An endpoint of one's own has no name for each bucket.
 		o.UsePathStyle = o.BaseEndpoint != nil
 	})
-	place, err = s3anchor.New(ctx, s3anchor.Config{Client: client, Bucket: bucket, Prefix: prefix, Retention: o.retention})
-	if err != nil {
-		return nil, "", fmt.Errorf("--anchor: %w", err)
-	}
-	return place, "s3", nil
+	return s3anchor.New(ctx, s3anchor.Config{Client: client, Bucket: bucket, Prefix: prefix, Retention: o.retention})
 }
 
-// start keeps checkpoints until stop is called, which keeps the last ones. Without
-// --anchor it does nothing.
-func (o *anchorOptions) start(
-	ctx context.Context, ledger *audit.Ledger, witnesses []anchor.Witness, log zerolog.Logger, failures *prometheus.CounterVec,
-) (stop func(), err error) {
-	if o.place == "" {
+// start keeps the ledger's checkpoints until stop is called, which keeps the last ones.
+func (a *anchors) start(ctx context.Context, ledger *audit.Ledger, log zerolog.Logger) (stop func(), err error) {
+	if a.place == nil {
 		return func() {}, nil
 	}
-	place, kind, err := o.open(ctx)
+	keeper, err := anchor.New(anchor.Config{
+		Ledger: ledger, Place: a.place, Witnesses: a.witnesses, Every: a.every,
+		Report: func(f anchor.Failure) {
+			a.failures.WithLabelValues(string(f.Reason)).Inc()
+			log.Error().Str("place", a.kind).Str("reason", string(f.Reason)).Str("log", f.Log).Str("witness", f.Witness).
+				Str("error", f.Err.Error()).Msg("a checkpoint was not anchored as it should be")
+		},
+	})
 	if err != nil {
 		return nil, err
 	}
-	config := anchor.Config{
-		Ledger: ledger, Place: place, Witnesses: witnesses, Every: o.every,
-		Report: func(f anchor.Failure) {
-			failures.WithLabelValues(string(f.Reason)).Inc()
-			log.Error().Str("place", kind).Str("reason", string(f.Reason)).Str("log", f.Log).Str("witness", f.Witness).
-				Str("error", f.Err.Error()).Msg("a checkpoint was not anchored as it should be")
-		},
-	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan error, 1)
-	go func() { done <- anchor.Run(running, config) }()
+	done := make(chan struct{})
+	go func() { keeper.Run(running); close(done) }()
 	return func() {
 		cancel()
 		select {
 		case <-done:
 		case <-time.After(anchorPatience):
-			log.Error().Str("place", kind).Msg("the place did not answer: the last checkpoints may not be kept")
+			log.Error().Str("place", a.kind).Msg("the place did not answer: the last checkpoints may not be kept")
 		}
 	}, nil
 }
 
-// anchorFailures is the metric of what --anchor could not keep. Every reason is there
+// newAnchorFailures is the metric of what --anchor could not keep. Every reason is there
 // from the start, so that an alert sees the first one rise.
-func anchorFailures() *prometheus.CounterVec {
+func newAnchorFailures() *prometheus.CounterVec {
 	failures := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "piinguin_anchor_failures_total",
 		Help: "Checkpoints that were not kept outside the table, or not with each witness's cosignature, by reason.",

@@ -159,10 +159,11 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 	if err := o.checkHost(); err != nil {
 		return err
 	}
-	witnesses, err := o.anchor.check()
+	anchors, err := o.anchor.open(ctx)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, anchors.close()) }()
 	if o.dev {
 		if err := os.MkdirAll(devFolder, 0o700); err != nil {
 			return fmt.Errorf("make %s: %w", devFolder, err)
@@ -184,12 +185,11 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 	if err != nil {
 		return err
 	}
-	failures := anchorFailures()
-	stopAnchors, err := o.anchor.start(ctx, ledger, witnesses, log, failures)
+	stopAnchors, err := anchors.start(ctx, ledger, log)
 	if err != nil {
 		return errors.Join(err, ledger.Close(ctx))
 	}
-	defer stopAnchors() // last, so that what the ledger wrote at its end is kept
+	defer stopAnchors() // after the ledger's end, so that its last entries are covered
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLedger)
 		defer cancel()
@@ -201,7 +201,7 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 	}
 	s, err := server.New(server.Config{
 		Ledger: ledger, Store: engine.records, Callers: callers, Policy: rules, Limits: o.limits,
-		RequirePurpose: o.needPurpose, RequireReference: o.needReference, Log: log, Metrics: []prometheus.Collector{failures},
+		RequirePurpose: o.needPurpose, RequireReference: o.needReference, Log: log, Metrics: []prometheus.Collector{anchors.failures},
 	})
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -113,7 +114,8 @@ func readCheckpoints(flag, path string) ([]audit.KeptCheckpoint, error) {
 	}
 	var kept []audit.KeptCheckpoint
 	err := filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || name != path && filepath.Ext(name) != checkpointSuffix {
+		isKept := filepath.Ext(name) == checkpointSuffix && !strings.HasPrefix(filepath.Base(name), ".")
+		if err != nil || d.IsDir() || name != path && !isKept {
 			return err
 		}
 		raw, err := os.ReadFile(name) //nolint:gosec // the reviewer names the files
