@@ -39,7 +39,9 @@ var layers = []archtest.Layer{
 	{"server/dynamostore", []string{"std", "./server/store", errgrp, aws, smithy}},
 	{"server/store/storetest", []string{"std", "testing/...", "./server/store", gocmp, rapid, errgrp}},
 
-	{"server/identity", []string{"std", "./server/policy"}},
+	{"server/identity", []string{
+		"std", "./server/policy", "github.com/coreos/go-oidc/v3/oidc", "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
+	}},
 	{"server/policy", []string{"std"}},
 	{"server", []string{
 		"std", "./audit", "./server/store", "./server/identity", "./server/policy", rpc,
