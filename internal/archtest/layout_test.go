@@ -50,6 +50,7 @@ var layers = []archtest.Layer{
 
 	{"rpc/piinguin/v1", []string{"std", twirp, proto}},
 	{"rpc/client", []string{"std", rpc, twirp, proto}},
+	{"rpc/client/iam", []string{"std", "./rpc/client", aws, smithy}},
 
 	{"relay", []string{
 		"std", rpc, "./rpc/client", twirp, proto, zerolog,
@@ -84,6 +85,7 @@ var barriers = []archtest.Barrier{
 	}},
 	{From: "./relay/...", Never: []string{"./server/...", "./audit/..."}},
 	{From: "./rpc/...", Never: []string{"./server/...", "./audit/...", "./relay/..."}},
+	{From: "./rpc/client", Never: []string{aws, smithy}},
 	{From: "./cmd/piinguin-relay", Never: []string{"./server/...", "./audit/..."}},
 }
 
