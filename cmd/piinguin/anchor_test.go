@@ -118,6 +118,7 @@ func TestServeAnchors(t *testing.T) {
 		if !strings.Contains(in.log(), `"witness":"gone"`) || strings.Contains(in.log(), `"witness":"watch"`) {
 			t.Errorf("the log does not tell which witness failed:\n%s", in.log())
 		}
+		in.mustRun(t, 0, "piinguin", "audit", "verify", "--store", in.store, "--checkpoint", "anchors")
 		in.mustRun(t, 0, "piinguin", "audit", "export", "--store", in.store, "--out", "export")
 		for _, key := range keys {
 			in.verifyAnchors(t, key, w)

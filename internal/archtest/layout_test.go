@@ -43,7 +43,9 @@ var layers = []archtest.Layer{
 	{"server/dynamostore", []string{"std", "./server/store", errgrp, aws, smithy}},
 	{"server/store/storetest", []string{"std", "testing/...", "./server/store", gocmp, porcup, rapid, errgrp}},
 
-	{"server/identity", []string{"std", "./server/policy"}},
+	{"server/identity", []string{
+		"std", "./server/policy", "github.com/coreos/go-oidc/v3/oidc", "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
+	}},
 	{"server/policy", []string{"std", "github.com/cedar-policy/cedar-go/..."}},
 	{"server", []string{
 		"std", "./audit", "./server/store", "./server/identity", "./server/policy", rpc, "golang.org/x/time/rate",
@@ -52,6 +54,7 @@ var layers = []archtest.Layer{
 
 	{"rpc/piinguin/v1", []string{"std", twirp, proto}},
 	{"rpc/client", []string{"std", rpc, twirp, proto}},
+	{"rpc/client/iam", []string{"std", "./rpc/client", aws, smithy}},
 
 	{"relay", []string{
 		"std", rpc, "./rpc/client", twirp, proto, zerolog,
@@ -87,6 +90,7 @@ var barriers = []archtest.Barrier{
 	{From: "./audit/anchor", Never: []string{"./server/...", "./rpc/...", "./relay/...", aws, zerolog}},
 	{From: "./relay/...", Never: []string{"./server/...", "./audit/..."}},
 	{From: "./rpc/...", Never: []string{"./server/...", "./audit/...", "./relay/..."}},
+	{From: "./rpc/client", Never: []string{aws, smithy}},
 	{From: "./cmd/piinguin-relay", Never: []string{"./server/...", "./audit/..."}},
 }
 

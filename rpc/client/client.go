@@ -27,6 +27,8 @@
 package client
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -80,7 +82,10 @@ func (c Config) httpClient() *http.Client {
 		h.Transport = newTransport()
 	}
 	if c.Token != "" {
-		h.Transport = &bearer{token: c.Token, next: h.Transport}
+		h.Transport = &bearer{token: func(context.Context) (Token, error) { return c.Token, nil }, next: h.Transport}
+	}
+	if c.TokenSource != nil {
+		h.Transport = &bearer{token: c.TokenSource, next: h.Transport}
 	}
 	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	h.Timeout = c.timeout()
@@ -98,15 +103,31 @@ func newTransport() http.RoundTripper {
 	return t
 }
 
+var errNoToken = errors.New("client: TokenSource returned an empty token")
+
 // bearer adds the token to each request.
 type bearer struct {
-	token Token
+	token func(context.Context) (Token, error)
 	next  http.RoundTripper
 }
 
-// RoundTrip implements http.RoundTripper, which forbids changing the request.
+// RoundTrip implements http.RoundTripper, which forbids changing the request and
+// wants its body closed whatever happens.
 func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	token, err := b.token(r.Context())
+	if err == nil && token == "" {
+		err = errNoToken
+	}
+	if err == nil {
+		err = token.validate()
+	}
+	if err != nil {
+		if r.Body != nil {
+			_ = r.Body.Close()
+		}
+		return nil, err
+	}
 	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+string(b.token))
+	r.Header.Set("Authorization", "Bearer "+string(token))
 	return b.next.RoundTrip(r)
 }

@@ -57,6 +57,39 @@ func TestNoTokenNoHeader(t *testing.T) {
 	}
 }
 
+func TestTokenSourceIsAskedForEachRequest(t *testing.T) {
+	var seen []string
+	srv := newTestServer(t, func(_ http.ResponseWriter, r *http.Request) { seen = append(seen, r.Header.Get("Authorization")) })
+	tokens := []client.Token{"one", "two", "", "canary\n"}
+	failure := errors.New("no token today")
+	c := newTestClient(t, client.Config{Host: srv.URL, TokenSource: func(context.Context) (client.Token, error) {
+		if len(tokens) == 0 {
+			return "", failure
+		}
+		next := tokens[0]
+		tokens = tokens[1:]
+		return next, nil
+	}})
+	for range 2 {
+		if _, err := c.ReadPiiRecord(t.Context(), &piinguinv1.ReadPiiRecordRequest{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	for range 3 { // an empty token, one that is none, and a failure
+		_, err = c.ReadPiiRecord(t.Context(), &piinguinv1.ReadPiiRecordRequest{})
+		if err == nil || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%v", err)
+		}
+	}
+	if !errors.Is(err, failure) {
+		t.Errorf("%v does not wrap the source's error", err)
+	}
+	if diff := cmp.Diff([]string{"Bearer one", "Bearer two"}, seen); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
 func TestHTTPClientIsUsedAndNotChanged(t *testing.T) {
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(srv.Close)
@@ -183,6 +216,7 @@ func TestValidateRefuses(t *testing.T) {
 		"timeout":       {Timeout: -1},
 		"token newline": {Token: "canary-token\n"},
 		"token space":   {Token: "Bearer canary-token"},
+		"token twice":   {Token: token, TokenSource: func(context.Context) (client.Token, error) { return token, nil }},
 		"host and port": {Host: "canary:9000"},
 		"path":          {Host: "canary/path"},
 		"user":          {Host: "me@canary"},

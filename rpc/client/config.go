@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -31,6 +32,10 @@ type Config struct {
 	// Token is the bearer token of the caller. Without one no Authorization header
 	// is sent. Over plain HTTP anyone on the way can read it.
 	Token Token
+	// TokenSource, in place of Token, returns the token of each request, as package
+	// iam's does. It is called by many callers at once, and before every request: it
+	// keeps a token as long as that is good. Its errors are the request's.
+	TokenSource func(ctx context.Context) (Token, error)
 	// Timeout bounds one call from connecting to the last byte of the answer.
 	// DefaultTimeout if 0. A context that ends earlier ends the call.
 	Timeout time.Duration
@@ -52,6 +57,13 @@ func (Token) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 // MarshalText implements encoding.TextMarshaler, and so serves JSON and loggers.
 func (Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
+func (t Token) validate() error {
+	if strings.ContainsFunc(string(t), func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errors.New("client: Token holds a space, a line end or another character that no token has")
+	}
+	return nil
+}
+
 // Validate says what is wrong with a Config, by the name of the field and never
 // by its value: a URL may hold a password.
 func (c Config) Validate() error {
@@ -64,8 +76,11 @@ func (c Config) base() (string, error) {
 	if c.Timeout < 0 {
 		return "", errors.New("client: Timeout is negative")
 	}
-	if strings.ContainsFunc(string(c.Token), func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", errors.New("client: Token holds a space, a line end or another character that no token has")
+	if c.Token != "" && c.TokenSource != nil {
+		return "", errors.New("client: Token and TokenSource are both set")
+	}
+	if err := c.Token.validate(); err != nil {
+		return "", err
 	}
 	if strings.Contains(c.Host, "://") {
 		return baseOfURL(c.Host)

@@ -1,0 +1,67 @@
+package identity
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/piinguin/piinguin/server/policy"
+)
+
+// maxName is how many bytes of a caller's name an entry of the ledger holds.
+const maxName = 256
+
+// caller reads the caller from a verified token's claims.
+func (o *OIDC) caller(claims map[string]json.RawMessage) (Caller, error) {
+	var name string
+	if json.Unmarshal(claims[o.cfg.CallerClaim], &name) != nil || !validName(name) {
+		return Caller{}, ErrUnknown
+	}
+	roles, known := o.roles(name, claims)
+	if !known {
+		return Caller{}, ErrUnknown
+	}
+	return Caller{Name: name, Authentication: "oidc", Roles: roles}, nil
+}
+
+// validName reports whether the ledger can record a name as it is.
+func validName(name string) bool {
+	return name != "" && len(name) <= maxName && utf8.ValidString(name) &&
+		!strings.ContainsRune(name, utf8.RuneError) && // what was no text is not told apart
+		!strings.ContainsFunc(name, unicode.IsControl)
+}
+
+func (o *OIDC) roles(name string, claims map[string]json.RawMessage) ([]policy.Role, bool) {
+	if o.cfg.RolesClaim == "" {
+		return o.cfg.Roles(name)
+	}
+	names, ok := words(claims[o.cfg.RolesClaim])
+	if !ok {
+		return nil, false
+	}
+	slices.Sort(names)
+	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool {
+		_, err := policy.ParseRoles([]string{name})
+		return err != nil // of other services: an issuer's list is for all of them
+	})
+	// What is left may still be too much for one caller: it then has nothing at all,
+	// since which role to take away is not ours to choose.
+	roles, err := policy.ParseRoles(names)
+	return roles, err == nil
+}
+
+// words reads a list of strings, or a string with spaces between words as scope
+// is (RFC 8693 section 4.2).
+func words(claim json.RawMessage) ([]string, bool) {
+	var list []string
+	if json.Unmarshal(claim, &list) == nil {
+		return list, true
+	}
+	var text string
+	if json.Unmarshal(claim, &text) != nil {
+		return nil, false
+	}
+	return strings.Fields(text), true
+}

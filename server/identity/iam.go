@@ -1,0 +1,148 @@
+package identity
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/piinguin/piinguin/server/policy"
+)
+
+const (
+	stsTimeout = 5 * time.Second
+	stsBody    = 64 << 10 // bytes of one answer
+	stsCalls   = 32       // at once
+	keptTokens = 4096     // of known callers, and as many again of others
+	// keptRefusals is how long STS is not asked again about a token that it did not
+	// confirm, so that one token sent over and over is one question.
+	keptRefusals = 5 * time.Second
+)
+
+// IAMConfig says which AWS callers an IAM takes.
+type IAMConfig struct {
+	// Audience is this server's name, which callers sign into their tokens: 1 to 256
+	// printable ASCII characters without spaces.
+	Audience string
+	// Endpoint is the https URL of a private endpoint of STS. If it is set, tokens for
+	// any other are unknown; else AWS's public endpoints are taken.
+	Endpoint string
+	// Roles returns what a caller may do, by its ARN. Required.
+	Roles func(name string) ([]policy.Role, bool)
+	// HTTPClient's transport reaches STS; nil means http.DefaultTransport.
+	HTTPClient *http.Client
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// IAM knows AWS roles and users by a presigned GetCallerIdentity of AWS STS: the
+// caller signs it, the server sends it, and STS says who signed. The token is
+//
+//	piinguin-aws-v1.<the URL in base64url without padding>
+//
+// of a GET for https, with X-Amz-Expires of at most 900 and with the headers host
+// and x-piinguin-audience signed. Whoever reads a token can use it at this server
+// until the URL ends.
+//
+// The name of a role is arn:aws:iam::<account>:role/<role>, whatever the role's
+// path: AWS does not tell it. A user's name is its ARN.
+type IAM struct {
+	cfg            IAMConfig
+	allowed        func(host string) bool
+	client         *http.Client
+	asking         chan struct{}
+	flights        singleflight.Group
+	known, refused answers
+}
+
+// NewIAM returns an IAM. It asks nobody before a token comes.
+//
+// Errors: of a Config that could never work.
+func NewIAM(cfg IAMConfig) (*IAM, error) {
+	if !regexp.MustCompile(`^[!-~]{1,256}$`).MatchString(cfg.Audience) {
+		return nil, errors.New("identity: the IAM audience is not 1 to 256 printable characters without spaces")
+	}
+	if cfg.Roles == nil {
+		return nil, errors.New("identity: nothing gives roles to IAM callers")
+	}
+	allowed := stsHosts.MatchString
+	if cfg.Endpoint != "" {
+		u, err := url.Parse(cfg.Endpoint)
+		if err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" ||
+			u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return nil, errors.New("identity: the STS endpoint is not an https URL of a host alone")
+		}
+		allowed = func(host string) bool { return host == u.Host }
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	client := newOutbound(cfg.HTTPClient, stsBody, stsTimeout)
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &IAM{cfg: cfg, allowed: allowed, client: client, asking: make(chan struct{}, stsCalls)}, nil
+}
+
+// Authenticate implements Authenticator.
+func (i *IAM) Authenticate(r *http.Request) (Caller, error) {
+	encoded, ok := strings.CutPrefix(bearer(r), iamPrefix)
+	if !ok {
+		return Caller{}, ErrUnknown
+	}
+	asked, ok := parsePresigned(encoded, i.allowed, i.cfg.Now())
+	if !ok {
+		return Caller{}, ErrUnknown
+	}
+	name := i.name(r.Context(), sha256.Sum256([]byte(encoded)), asked)
+	if name == "" {
+		return Caller{}, ErrUnknown
+	}
+	// Only the name is kept: roles may be changed while a token is valid.
+	roles, known := i.cfg.Roles(name)
+	if !known {
+		return Caller{}, ErrUnknown
+	}
+	return Caller{Name: name, Authentication: "iam", Roles: roles}, nil
+}
+
+// name returns who signed, or "". Requests with one token share one question, which
+// goes on if one of them goes away.
+func (i *IAM) name(ctx context.Context, token [sha256.Size]byte, asked presigned) string {
+	now := i.cfg.Now()
+	if name, found := i.known.get(token, now); found {
+		return name
+	}
+	if _, found := i.refused.get(token, now); found {
+		return ""
+	}
+	flight := i.flights.DoChan(string(token[:]), func() (any, error) {
+		return i.ask(context.WithoutCancel(ctx), token, asked), nil
+	})
+	select {
+	case <-ctx.Done():
+		return ""
+	case answer := <-flight:
+		name, _ := answer.Val.(string) // "" of none
+		return name
+	}
+}
+
+// ask asks STS and keeps the answer. Every AWS account can sign tokens that STS
+// confirms, so only names with roles take the place that callers need.
+func (i *IAM) ask(ctx context.Context, token [sha256.Size]byte, asked presigned) string {
+	name, err := i.askSTS(ctx, asked.url)
+	now := i.cfg.Now()
+	if err == nil {
+		if _, known := i.cfg.Roles(name); known {
+			i.known.put(token, name, asked.until, now)
+			return name
+		}
+	}
+	i.refused.put(token, "", now.Add(keptRefusals), now)
+	return ""
+}

@@ -1,0 +1,205 @@
+package identity
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
+
+	"github.com/piinguin/piinguin/server/policy"
+)
+
+const (
+	issuerTimeout = 5 * time.Second // of one call to the issuer
+	issuerAnswer  = 1 << 20         // bytes of one answer
+	// A key that is not known makes go-oidc ask the issuer, and anybody can name one:
+	// in a row keyFetches may, then one a keyFetchEvery.
+	keyFetches    = 5
+	keyFetchEvery = 2 * time.Second
+	// While the issuer cannot be found it is asked again after firstWait, twice that
+	// and so on, at most lastWait.
+	firstWait = time.Second
+	lastWait  = time.Minute
+)
+
+// signatures are the algorithms that a token may be signed by, whatever the issuer
+// lists: those of two keys. With a shared key, as for HS256, whoever verifies could sign.
+var signatures = []string{
+	oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512,
+	oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
+}
+
+// OIDCConfig says whose tokens an OIDC takes, and what it reads from them.
+type OIDCConfig struct {
+	// Issuer is an https URL, exactly as the tokens' iss says it.
+	Issuer string
+	// Audience is one that aud must hold: the name of this server at the issuer.
+	Audience string
+	// CallerClaim names the claim that is the caller's name, a string of 1 to 256
+	// bytes without control characters. Empty means sub.
+	CallerClaim string
+	// RolesClaim names the claim that gives roles: a list of names, or one string
+	// with spaces between them. Other names than those of roles are passed over.
+	// If it is set, Roles is not asked.
+	RolesClaim string
+	// Roles returns what a caller may do. Required without RolesClaim.
+	Roles func(name string) ([]policy.Role, bool)
+	// HTTPClient's transport reaches the issuer; nil means http.DefaultTransport.
+	HTTPClient *http.Client
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// OIDC knows the JWTs of one OpenID Connect issuer (RFC 7519, OpenID Connect
+// Core 1.0 section 3.1.3.7) by their signature, iss, aud, exp and nbf; nbf may be
+// five minutes ahead.
+type OIDC struct {
+	cfg         OIDCConfig
+	client      *http.Client // for the discovery document
+	keys        *http.Client // for the keys
+	discovering singleflight.Group
+
+	mu       sync.Mutex
+	verifier *oidc.IDTokenVerifier // nil until the issuer was found
+	next     time.Time             // when to look for the issuer again
+	wait     time.Duration
+}
+
+// NewOIDC returns an OIDC, which looks for the issuer's keys at once and, while
+// the issuer cannot be reached, again later when tokens come. Until then all tokens
+// are unknown.
+//
+// Errors: of a Config that could never work.
+func NewOIDC(ctx context.Context, cfg OIDCConfig) (*OIDC, error) {
+	u, err := url.Parse(cfg.Issuer)
+	switch {
+	case err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("identity: the OIDC issuer is not an https URL without user, query and fragment")
+	case cfg.Audience == "":
+		return nil, errors.New("identity: the OIDC audience is missing: a token for any other service would do")
+	case cfg.RolesClaim == "" && cfg.Roles == nil:
+		return nil, errors.New("identity: nothing gives roles to OIDC callers: neither a claim nor a file of callers")
+	}
+	if cfg.CallerClaim == "" {
+		cfg.CallerClaim = "sub"
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	o := &OIDC{cfg: cfg, client: newOutbound(cfg.HTTPClient, issuerAnswer, issuerTimeout), wait: firstWait}
+	o.keys = newOutbound(cfg.HTTPClient, issuerAnswer, issuerTimeout)
+	o.keys.Transport = &seldom{
+		next: o.keys.Transport, limit: rate.NewLimiter(rate.Every(keyFetchEvery), keyFetches), now: cfg.Now,
+	}
+	_ = o.found(ctx)
+	return o, nil
+}
+
+// Found reports whether the issuer was found, so that its tokens can be verified.
+func (o *OIDC) Found() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.verifier != nil
+}
+
+// Authenticate implements Authenticator.
+func (o *OIDC) Authenticate(r *http.Request) (Caller, error) {
+	token := bearer(r)
+	if !isJWT(token) {
+		return Caller{}, ErrUnknown
+	}
+	verifier := o.found(r.Context())
+	if verifier == nil {
+		return Caller{}, ErrUnknown
+	}
+	// Errors of go-oidc and of its libraries quote tokens and answers: none goes on.
+	verified, err := verifier.Verify(r.Context(), token)
+	if err != nil {
+		return Caller{}, ErrUnknown
+	}
+	var claims map[string]json.RawMessage
+	if err := verified.Claims(&claims); err != nil {
+		return Caller{}, ErrUnknown
+	}
+	return o.caller(claims)
+}
+
+// isJWT reports whether a token has the form of a JWT in compact serialisation
+// (RFC 7515 section 3.1): three parts in base64url.
+func isJWT(token string) bool {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return false
+	}
+	for _, part := range parts {
+		if decoded, err := base64.RawURLEncoding.Strict().DecodeString(part); err != nil || len(decoded) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// found returns what verifies tokens, or nil while the issuer cannot be found.
+func (o *OIDC) found(ctx context.Context) *oidc.IDTokenVerifier {
+	o.mu.Lock()
+	verifier, early := o.verifier, o.cfg.Now().Before(o.next)
+	o.mu.Unlock()
+	if verifier != nil || early {
+		return verifier
+	}
+	// All who wait share one attempt, which goes on if one of them goes away.
+	found := o.discovering.DoChan("", func() (any, error) {
+		o.discover(context.WithoutCancel(ctx))
+		return nil, nil
+	})
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-found:
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return o.verifier
+	}
+}
+
+// discover reads the issuer's discovery document (OpenID Connect Discovery 1.0
+// section 4), and says when to do so again if that fails.
+func (o *OIDC) discover(ctx context.Context) {
+	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, o.client), o.cfg.Issuer)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err != nil {
+		o.next = o.cfg.Now().Add(o.wait)
+		o.wait = min(2*o.wait, lastWait)
+		return
+	}
+	o.verifier = provider.VerifierContext(oidc.ClientContext(ctx, o.keys), &oidc.Config{
+		ClientID: o.cfg.Audience, SupportedSigningAlgs: signatures, Now: o.cfg.Now,
+	})
+}
+
+// seldom lets no more requests through than limit allows.
+type seldom struct {
+	next  http.RoundTripper
+	limit *rate.Limiter
+	now   func() time.Time
+}
+
+var errSeldom = errors.New("identity: the issuer was asked too often")
+
+// RoundTrip implements http.RoundTripper.
+func (s *seldom) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !s.limit.AllowN(s.now(), 1) {
+		return nil, errSeldom
+	}
+	return s.next.RoundTrip(r)
+}

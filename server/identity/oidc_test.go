@@ -1,0 +1,385 @@
+package identity_test
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/piinguin/piinguin/server/identity"
+	"github.com/piinguin/piinguin/server/policy"
+)
+
+var alice = identity.Caller{Name: "alice@example.com", Authentication: "oidc", Roles: []policy.Role{policy.Reader}}
+
+func wantCaller(t *testing.T, a identity.Authenticator, token string, want identity.Caller) {
+	t.Helper()
+	have, err := a.Authenticate(withToken(token))
+	if diff := cmp.Diff(want, have); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
+// wantUnknown holds that the error is ErrUnknown itself: one that wraps it could
+// say what was sent.
+func wantUnknown(t *testing.T, a identity.Authenticator, token string) {
+	t.Helper()
+	have, err := a.Authenticate(withToken(token))
+	if diff := cmp.Diff(identity.Caller{}, have); err != identity.ErrUnknown || diff != "" { //nolint:errorlint // the very error
+		t.Errorf("%v, want ErrUnknown itself %s", err, diff)
+	}
+}
+
+func TestOIDCKnowsGoodTokens(t *testing.T) {
+	rsa, ecdsa, c := newRSA(t, "r1"), newECDSA(t, "e1"), newTestClock()
+	i := newTestIssuer(t, rsa, ecdsa)
+	o := newTestOIDC(t, i, c, nil)
+	if !o.Found() {
+		t.Fatal("the issuer was not found")
+	}
+	wantCaller(t, o, rsa.sign(t, i.claims(c, nil)), alice)
+	wantCaller(t, o, ecdsa.sign(t, i.claims(c, nil)), alice)
+	wantCaller(t, o, rsa.sign(t, i.claims(c, map[string]any{"aud": []string{"other", "piinguin"}})), alice)
+	wantCaller(t, o, rsa.sign(t, i.claims(c, map[string]any{"nbf": nil, "iat": nil})), alice)
+}
+
+func TestOIDCRefusesTokens(t *testing.T) {
+	rsa, c := newRSA(t, "r1"), newTestClock()
+	other := newRSA(t, "r1")
+	i := newTestIssuer(t, rsa)
+	o := newTestOIDC(t, i, c, nil)
+	for name, changes := range map[string]map[string]any{
+		"expired":          {"exp": c.Now().Add(-time.Second).Unix()},
+		"no expiry":        {"exp": nil},
+		"expiry is text":   {"exp": "tomorrow"},
+		"not yet":          {"nbf": c.Now().Add(6 * time.Minute).Unix()},
+		"other audience":   {"aud": "other"},
+		"no audience":      {"aud": nil},
+		"other issuer":     {"iss": "https://issuer.example"},
+		"issuer with path": {"iss": i.URL + "/"},
+		"no issuer":        {"iss": nil},
+		"no sub":           {"sub": nil},
+		"sub is a number":  {"sub": 7},
+		"sub is a list":    {"sub": []string{"alice@example.com"}},
+		"sub is an object": {"sub": map[string]any{"name": "alice@example.com"}},
+		"sub is empty":     {"sub": ""},
+		"unknown caller":   {"sub": "mallory@example.com"},
+	} {
+		t.Run(name, func(t *testing.T) { wantUnknown(t, o, rsa.sign(t, i.claims(c, changes))) })
+	}
+	good := rsa.sign(t, i.claims(c, nil))
+	header, payload, signature := split(good)
+	for name, token := range map[string]string{
+		"wrong key":         other.sign(t, i.claims(c, nil)),
+		"truncated":         good[:len(good)-4],
+		"no signature":      header + "." + payload + ".",
+		"without signature": header + "." + payload,
+		"none":              encode(`{"alg":"none"}`) + "." + payload + ".",
+		"none, signed":      encode(`{"alg":"none","kid":"r1"}`) + "." + payload + "." + signature,
+		"other payload":     header + "." + encode(`{"sub":"bob"}`) + "." + signature,
+		"five parts":        good + ".." + signature,
+		"padded":            header + "." + payload + "." + signature + "==",
+		"JSON":              `{"payload":"` + payload + `","protected":"` + header + `","signature":"` + signature + `"}`,
+		"empty":             "",
+		"no JWT":            "dev-reader",
+	} {
+		t.Run(name, func(t *testing.T) { wantUnknown(t, o, token) })
+	}
+}
+
+// TestOIDCRefusesSharedKeys: the public key is known to all, and so would be a
+// signature that it makes as a secret.
+func TestOIDCRefusesSharedKeys(t *testing.T) {
+	rsa, c := newRSA(t, "r1"), newTestClock()
+	i := newTestIssuer(t, rsa)
+	o := newTestOIDC(t, i, c, nil)
+	der, err := x509.MarshalPKIXPublicKey(rsa.key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := json.Marshal(jose.JSONWebKey{Key: rsa.key.Public()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range [][]byte{der, jwk, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})} {
+		for _, alg := range []jose.SignatureAlgorithm{jose.HS256, jose.HS384, jose.HS512} {
+			token := signWith(t, jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: secret, KeyID: "r1"}}, i.claims(c, nil))
+			wantUnknown(t, o, token)
+		}
+	}
+	// Not even if the issuer lists HS256 and publishes the secret among its keys.
+	i.set(func() {
+		i.keys = append(i.keys, jose.JSONWebKey{Key: []byte("a secret for everybody, 32 bytes"), KeyID: "s1"})
+	})
+	wantUnknown(t, o, signWith(t, jose.SigningKey{
+		Algorithm: jose.HS256, Key: jose.JSONWebKey{Key: []byte("a secret for everybody, 32 bytes"), KeyID: "s1"},
+	}, i.claims(c, nil)))
+}
+
+func TestOIDCCallerClaim(t *testing.T) {
+	rsa, c := newRSA(t, "r1"), newTestClock()
+	i := newTestIssuer(t, rsa)
+	o := newTestOIDC(t, i, c, func(cfg *identity.OIDCConfig) {
+		cfg.CallerClaim = "email"
+		cfg.Roles = func(string) ([]policy.Role, bool) { return []policy.Role{policy.Reader}, true }
+	})
+	long := strings.Repeat("x", 256)
+	for _, name := range []string{"alice@example.com", "Žofie Nováková", long} {
+		wantCaller(t, o, rsa.sign(t, i.claims(c, map[string]any{"email": name})),
+			identity.Caller{Name: name, Authentication: "oidc", Roles: []policy.Role{policy.Reader}})
+	}
+	for _, name := range []string{"", long + "x", "a\nb", "a\x00", "a\u0085", "a\ufffd"} {
+		wantUnknown(t, o, rsa.sign(t, i.claims(c, map[string]any{"email": name})))
+	}
+	wantUnknown(t, o, rsa.sign(t, i.claims(c, map[string]any{"Email": "alice@example.com"})))
+	wantUnknown(t, o, rsa.sign(t, i.claims(c, nil)))
+}
+
+func TestOIDCRolesClaim(t *testing.T) {
+	rsa, c := newRSA(t, "r1"), newTestClock()
+	i := newTestIssuer(t, rsa)
+	o := newTestOIDC(t, i, c, func(cfg *identity.OIDCConfig) {
+		cfg.RolesClaim = "roles"
+		cfg.Roles = func(string) ([]policy.Role, bool) {
+			t.Error("Roles is asked although a claim gives them")
+			return nil, false
+		}
+	})
+	for _, test := range []struct {
+		claim any
+		want  []policy.Role // none is unknown
+	}{
+		{[]string{"reader"}, []policy.Role{policy.Reader}},
+		{"reader", []policy.Role{policy.Reader}},
+		{" writer  eraser ", []policy.Role{policy.Eraser, policy.Writer}},
+		{[]string{"openid", "writer", "admin", "writer"}, []policy.Role{policy.Writer}},
+		{[]string{"writer", "auditor"}, []policy.Role{policy.Auditor, policy.Writer}},
+		{[]string{"reader", "auditor"}, nil},
+		{"auditor openid reader", nil},
+		{[]string{"admin", "READER", "reader "}, nil},
+		{[]string{}, nil},
+		{"", nil},
+		{nil, nil},
+		{7, nil},
+		{true, nil},
+		{[]any{"reader", 7}, nil},
+		{map[string]any{"reader": true}, nil},
+	} {
+		token := rsa.sign(t, i.claims(c, map[string]any{"roles": test.claim}))
+		if test.want == nil {
+			wantUnknown(t, o, token)
+			continue
+		}
+		wantCaller(t, o, token, identity.Caller{Name: "alice@example.com", Authentication: "oidc", Roles: test.want})
+	}
+}
+
+func TestOIDCKeysRotate(t *testing.T) {
+	first, second, c := newRSA(t, "r1"), newECDSA(t, "e2"), newTestClock()
+	i := newTestIssuer(t, first)
+	o := newTestOIDC(t, i, c, nil)
+	wantCaller(t, o, first.sign(t, i.claims(c, nil)), alice)
+	wantUnknown(t, o, second.sign(t, i.claims(c, nil)))
+	i.publish(first, second)
+	readKeys(t, o, i, second.sign(t, i.claims(c, nil)))
+	wantCaller(t, o, second.sign(t, i.claims(c, nil)), alice)
+	wantCaller(t, o, first.sign(t, i.claims(c, nil)), alice)
+	i.publish(second)
+	c.add(10 * time.Second)
+	readKeys(t, o, i, newRSA(t, "r3").sign(t, i.claims(c, nil)))
+	revoked := first.sign(t, i.claims(c, nil))
+	for range 10_000 { // go-oidc answers a moment before it keeps the keys
+		if _, err := o.Authenticate(withToken(revoked)); err != nil {
+			break
+		}
+		runtime.Gosched()
+	}
+	wantUnknown(t, o, revoked)
+	wantCaller(t, o, second.sign(t, i.claims(c, nil)), alice)
+}
+
+// readKeys sends a token with a new key until the issuer's keys were read: what
+// comes at once after a reading still takes part in that one (go-oidc, jwks.go).
+func readKeys(t *testing.T, o *identity.OIDC, i *issuer, token string) {
+	t.Helper()
+	_, before := i.asked()
+	for range 10_000 {
+		_, _ = o.Authenticate(withToken(token))
+		if _, now := i.asked(); now > before {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Fatal("the issuer's keys were not read")
+}
+
+// TestOIDCAsksTheIssuerSeldom: anybody can make up a key's name.
+func TestOIDCAsksTheIssuerSeldom(t *testing.T) {
+	rsa, stranger, c := newRSA(t, "r1"), newECDSA(t, "e9"), newTestClock()
+	i := newTestIssuer(t, rsa)
+	o := newTestOIDC(t, i, c, nil)
+	unknown := stranger.sign(t, i.claims(c, nil))
+	for range 5 {
+		readKeys(t, o, i, unknown)
+	}
+	for range 100 {
+		wantUnknown(t, o, unknown)
+	}
+	if _, fetched := i.asked(); fetched != 5 {
+		t.Errorf("the issuer's keys were read %d times, want 5", fetched)
+	}
+	wantCaller(t, o, rsa.sign(t, i.claims(c, nil)), alice)
+	i.publish(rsa, stranger)
+	c.add(2 * time.Second)
+	readKeys(t, o, i, unknown)
+	wantCaller(t, o, unknown, alice)
+}
+
+func TestOIDCIssuerDownAtStart(t *testing.T) {
+	rsa, c := newRSA(t, "r1"), newTestClock()
+	i := newTestIssuer(t, rsa)
+	i.set(func() { i.down = true })
+	o := newTestOIDC(t, i, c, nil)
+	if o.Found() {
+		t.Fatal("it was found")
+	}
+	token := rsa.sign(t, i.claims(c, nil))
+	wantUnknown(t, o, token) // too early to ask again
+	if asked, _ := i.asked(); asked != 1 {
+		t.Errorf("asked %d times before its time", asked)
+	}
+	c.add(time.Second)
+	wantUnknown(t, o, token)
+	c.add(time.Second)
+	wantUnknown(t, o, token) // the second wait is twice as long
+	if asked, _ := i.asked(); asked != 2 {
+		t.Errorf("asked %d times after two waits, want 2", asked)
+	}
+	i.set(func() { i.down = false })
+	c.add(time.Second)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() { wantCaller(t, o, token, alice) })
+	}
+	all.Wait()
+	if asked, _ := i.asked(); asked != 3 || !o.Found() {
+		t.Errorf("8 callers: asked %d times in all, want 3", asked)
+	}
+}
+
+func TestOIDCHTTPSOnly(t *testing.T) {
+	rsa, c := newRSA(t, "r1"), newTestClock()
+	i := newTestIssuer(t, rsa)
+	plain := httptest.NewServer(i.Config.Handler)
+	defer plain.Close()
+	redirect := httptest.NewTLSServer(http.RedirectHandler(plain.URL+"/keys", http.StatusFound))
+	defer redirect.Close()
+	client := i.Client() // takes the certificate of all servers of httptest
+	for _, keys := range []string{plain.URL + "/keys", redirect.URL} {
+		i.set(func() { i.jwksURI = keys })
+		o := newTestOIDC(t, i, c, func(cfg *identity.OIDCConfig) { cfg.HTTPClient = client })
+		wantUnknown(t, o, rsa.sign(t, i.claims(c, nil)))
+	}
+	if _, fetched := i.asked(); fetched != 0 {
+		t.Error("keys were read over plain HTTP")
+	}
+}
+
+// TestOIDCHugeAnswer: an answer is read to its limit, not to its end.
+func TestOIDCHugeAnswer(t *testing.T) {
+	rsa, c := newRSA(t, "r1"), newTestClock()
+	i := newTestIssuer(t, rsa)
+	i.set(func() { i.jwksURI += "#" + strings.Repeat("x", 1<<20) })
+	if newTestOIDC(t, i, c, nil).Found() {
+		t.Error("a discovery document of more than 1 MiB was read")
+	}
+}
+
+func TestOIDCCallerGoesAway(t *testing.T) {
+	rsa, c := newRSA(t, "r1"), newTestClock()
+	i := newTestIssuer(t, rsa)
+	o := newTestOIDC(t, i, c, nil)
+	i.hold = make(chan struct{})
+	defer close(i.hold)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-i.hold // the keys are being read, and the caller goes
+		cancel()
+	}()
+	r := withToken(rsa.sign(t, i.claims(c, nil))).WithContext(ctx)
+	if _, err := o.Authenticate(r); !errors.Is(err, identity.ErrUnknown) {
+		t.Errorf("%v, want ErrUnknown", err)
+	}
+}
+
+func TestNewOIDCRefuses(t *testing.T) {
+	for name, cfg := range map[string]identity.OIDCConfig{
+		"plain HTTP":     {Issuer: "http://issuer.example", Audience: "a", RolesClaim: "roles"},
+		"no issuer":      {Audience: "a", RolesClaim: "roles"},
+		"a password":     {Issuer: "https://u:CANARY@issuer.example", Audience: "a", RolesClaim: "roles"},
+		"a query":        {Issuer: "https://issuer.example?CANARY", Audience: "a", RolesClaim: "roles"},
+		"no URL":         {Issuer: "https://CANARY%zz", Audience: "a", RolesClaim: "roles"},
+		"no audience":    {Issuer: "https://issuer.example", RolesClaim: "roles"},
+		"no roles":       {Issuer: "https://issuer.example", Audience: "a"},
+		"only the claim": {Issuer: "https://issuer.example", Audience: "a", CallerClaim: "email"},
+	} {
+		if _, err := identity.NewOIDC(t.Context(), cfg); err == nil || strings.Contains(err.Error(), "CANARY") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// FuzzOIDC: whatever header and payload a token has, without the issuer's
+// signature it is unknown and nothing panics; signed by it, a caller has a name
+// that the ledger takes and roles.
+func FuzzOIDC(f *testing.F) {
+	rsa, c := newRSA(f, "r1"), newTestClock()
+	i := newTestIssuer(f, rsa)
+	o := newTestOIDC(f, i, c, func(cfg *identity.OIDCConfig) { cfg.RolesClaim = "roles" })
+	good, err := json.Marshal(i.claims(c, map[string]any{"roles": "reader"}))
+	if err != nil {
+		f.Fatal(err)
+	}
+	_, _, signature := split(rsa.sign(f, i.claims(c, nil)))
+	f.Add(`{"alg":"RS256","kid":"r1"}`, string(good))
+	f.Add(`{"alg":"none"}`, `{"iss":"x","_claim_names":{"sub":"x"},"_claim_sources":{"x":{"endpoint":"https://x"}}}`)
+	f.Add(`{"alg":"HS256","crit":["b64"],"b64":false,"jwk":{"kty":"oct","k":"AA"}}`, `{"aud":[[]],"exp":1e400}`)
+	f.Fuzz(func(t *testing.T, header, payload string) {
+		wantUnknown(t, o, encode(header)+"."+encode(payload)+"."+signature)
+		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: rsa.key, KeyID: "r1"}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed, err := signer.Sign([]byte(payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := signed.CompactSerialize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		have, err := o.Authenticate(withToken(token))
+		if err == nil && (have.Name == "" || len(have.Name) > 256 || len(have.Roles) == 0) {
+			t.Errorf("%+v", have)
+		}
+	})
+}
+
+func encode(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+
+func split(token string) (header, payload, signature string) {
+	parts := strings.Split(token, ".")
+	return parts[0], parts[1], parts[2]
+}

@@ -1,0 +1,103 @@
+package identity
+
+import (
+	"encoding/base64"
+	"net/url"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+const (
+	// iamPrefix begins every token that holds a presigned URL.
+	iamPrefix = "piinguin-aws-v1."
+	// audienceHeader is signed together with the URL, so that a URL which was made for
+	// one server is of no use to another.
+	audienceHeader = "X-Piinguin-Audience"
+
+	maxExpires = 15 * time.Minute // of a URL, from when it was signed
+	maxAhead   = 5 * time.Minute  // of the signer's clock
+)
+
+// stsHosts are AWS's own (AWS General Reference, Security Token Service endpoints).
+// Whoever could choose another host could answer with any name.
+var stsHosts = regexp.MustCompile(`^sts\.([a-z]{2}(-[a-z]+){1,2}-[0-9]{1,2}\.)?amazonaws\.com$|` +
+	`^sts\.cn(-[a-z]+){1,2}-[0-9]{1,2}\.amazonaws\.com\.cn$`)
+
+// presignedParameters are all that a presigned GetCallerIdentity consists of (IAM
+// User Guide, Signature Version 4, query parameters). Only the security token may be
+// left out, by users' long-lived keys. No header beyond the two may be signed: the
+// server would have to send what it does not know.
+var presignedParameters = map[string]*regexp.Regexp{
+	"Action":               regexp.MustCompile(`^GetCallerIdentity$`),
+	"Version":              regexp.MustCompile(`^2011-06-15$`),
+	"X-Amz-Algorithm":      regexp.MustCompile(`^AWS4-HMAC-SHA256$`),
+	"X-Amz-Credential":     regexp.MustCompile(`^[A-Za-z0-9_]{16,128}/[0-9]{8}/[a-z0-9-]{1,32}/sts/aws4_request$`),
+	"X-Amz-Date":           regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z$`),
+	"X-Amz-Expires":        regexp.MustCompile(`^[1-9][0-9]{0,2}$`),
+	"X-Amz-Security-Token": regexp.MustCompile(`^[A-Za-z0-9+/=_-]+$`),
+	"X-Amz-SignedHeaders":  regexp.MustCompile(`^host;x-piinguin-audience$`),
+	"X-Amz-Signature":      regexp.MustCompile(`^[0-9a-f]{64}$`),
+}
+
+// presigned is a presigned GetCallerIdentity that may be asked.
+type presigned struct {
+	url   string // put together anew: nothing is in it that was not checked
+	until time.Time
+}
+
+// parsePresigned reads what follows iamPrefix. It reports false for all that is not
+// exactly a presigned GetCallerIdentity for one of the hosts, valid at now.
+func parsePresigned(encoded string, allowed func(host string) bool, now time.Time) (presigned, bool) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	if err != nil {
+		return presigned{}, false
+	}
+	u, err := url.Parse(string(raw))
+	if err != nil || u.Scheme != "https" || u.User != nil || u.EscapedPath() != "/" || u.Fragment != "" || !allowed(u.Host) {
+		return presigned{}, false
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil || !exact(query) {
+		return presigned{}, false
+	}
+	until, ok := validity(query.Get("X-Amz-Date"), query.Get("X-Amz-Expires"), now)
+	if !ok {
+		return presigned{}, false
+	}
+	return presigned{"https://" + u.Host + "/?" + query.Encode(), until}, true
+}
+
+// exact reports whether a query has each of presignedParameters once and no other.
+func exact(query url.Values) bool {
+	for name := range query {
+		if presignedParameters[name] == nil {
+			return false
+		}
+	}
+	for name, pattern := range presignedParameters {
+		values := query[name]
+		if len(values) == 0 && name == "X-Amz-Security-Token" {
+			continue
+		}
+		if len(values) != 1 || !pattern.MatchString(values[0]) {
+			return false
+		}
+	}
+	return true
+}
+
+// validity returns when a URL ends, and whether it is valid at now.
+func validity(date, expires string, now time.Time) (time.Time, bool) {
+	from, err := time.Parse("20060102T150405Z", date)
+	if err != nil {
+		return time.Time{}, false
+	}
+	seconds, err := strconv.Atoi(expires)
+	lasts := time.Duration(seconds) * time.Second
+	if err != nil || lasts > maxExpires || from.After(now.Add(maxAhead)) {
+		return time.Time{}, false
+	}
+	until := from.Add(lasts)
+	return until, now.Before(until)
+}
