@@ -39,7 +39,9 @@ var layers = []archtest.Layer{
 	{"server/dynamostore", []string{"std", "./server/store", errgrp, aws, smithy}},
 	{"server/store/storetest", []string{"std", "testing/...", "./server/store", gocmp, rapid, errgrp}},
 
-	{"server/identity", []string{"std", "./server/policy"}},
+	{"server/identity", []string{"std", "./server/policy", "./server/reload"}},
+	{"server/tlsfiles", []string{"std", "./server/reload"}},
+	{"server/reload", []string{"std"}},
 	{"server/policy", []string{"std"}},
 	{"server", []string{
 		"std", "./audit", "./server/store", "./server/identity", "./server/policy", rpc,
@@ -58,7 +60,7 @@ var layers = []archtest.Layer{
 	{"cmd/internal/...", []string{"std", "./rpc/client", "github.com/spf13/pflag"}},
 	{"cmd/piinguin", []string{
 		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./server", "./server/store",
-		"./server/identity", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
+		"./server/identity", "./server/tlsfiles", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
 		"./cmd/internal/...", twirp, proto, zerolog, aws, smithy,
 		"github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
