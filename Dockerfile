@@ -1,11 +1,13 @@
 # The server's image: one static binary, no shell, an unprivileged user.
 #
 #   docker build -t piinguin .
-#   docker run -p 8080:8080 -v piinguin:/data -v "$PWD/tokens.txt:/tokens.txt:ro" \
-#     -e PIINGUIN_TOKENS=/tokens.txt -e PIINGUIN_HOST=0.0.0.0 -e PIINGUIN_ALLOW_PLAINTEXT=true piinguin
+#   docker run -p 8080:8080 -v piinguin:/data -v "$PWD/callers:/callers:ro" \
+#     -e PIINGUIN_TOKENS=/callers/tokens.txt -e PIINGUIN_HOST=0.0.0.0 -e PIINGUIN_ALLOW_PLAINTEXT=true piinguin
 #
-# The server speaks plain HTTP and refuses to listen beyond loopback unless it is
-# told, as above, that a proxy with TLS stands before it.
+# Without a certificate (PIINGUIN_TLS_CERT, PIINGUIN_TLS_KEY) the server refuses to
+# listen beyond loopback unless it is told, as above, that a proxy with TLS stands
+# before it. It reads changed files again: mount their folder, for a file that is
+# mounted alone is not seen when it is replaced.
 FROM golang:1.26.8-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./

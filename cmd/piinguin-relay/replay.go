@@ -32,7 +32,8 @@ holds, and the rest goes on. Replaying again is safe: the server keeps the value
 that was observed last, so a second run changes nothing.
 
 Every flag can be set by an environment variable: PIINGUIN_ and the flag's name,
-such as PIINGUIN_HOST, PIINGUIN_PORT, PIINGUIN_TOKEN, PIINGUIN_TIMEOUT_SEC.
+such as PIINGUIN_HOST, PIINGUIN_PORT, PIINGUIN_TOKEN, PIINGUIN_TIMEOUT_SEC. With
+PIINGUIN_TLS_CERT and PIINGUIN_TLS_KEY a certificate takes the token's place.
 
 Exit codes: 0 all is stored; 1 a line was quarantined; 2 wrong usage, or it could
 not be finished: a file is missing, the server cannot be reached or does not
@@ -41,6 +42,7 @@ accept the token, or it was interrupted. The summary says how far it came.`
 const replayExamples = `  export PIINGUIN_TOKEN=dev-writer   # the token of piinguin serve --dev
   piinguin-relay replay enriched.tsv
   piinguin-relay replay --host https://vault.internal archive/*.gz
+  piinguin-relay replay --host vault.internal --tls-ca ca.pem --tls-cert me.pem --tls-key me.key enriched.tsv
   aws s3 cp s3://bucket/run.gz - | piinguin-relay replay --json -`
 
 // program is one run of the command.
@@ -132,7 +134,7 @@ func (p *program) relay(ctx context.Context, c *client.Client, sources []*source
 func explain(f *relay.Failure, address string) error {
 	switch f.Code {
 	case twirp.Unauthenticated, twirp.PermissionDenied:
-		return fmt.Errorf("%w; server %s, token of %s or --token", f, address, settings.EnvName("token"))
+		return fmt.Errorf("%w; server %s, see %s or --token, or --tls-cert", f, address, settings.EnvName("token"))
 	case twirp.Unavailable, twirp.BadRoute:
 		return fmt.Errorf("%w; server %s, see --host and --port", f, address)
 	default:

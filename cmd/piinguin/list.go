@@ -40,8 +40,8 @@ type ledger interface {
 
 func (r *reviewed) open(ctx context.Context) (ledger, func() error, error) {
 	if r.where.store == "" {
-		if r.server.Token == "" {
-			return nil, nil, fmt.Errorf("say who asks, with an auditor's --token (%s), or read the tables with --store", settings.EnvName("token"))
+		if !r.server.HasCredential() {
+			return nil, nil, fmt.Errorf("say who asks, with an auditor's --token (%s) or --tls-cert, or read the tables with --store", settings.EnvName("token"))
 		}
 		c, err := r.server.Open()
 		return remote{c}, func() error { return nil }, err

@@ -59,6 +59,7 @@ lawful basis (GDPR Art. 6(1)), and a justification record is durable in a
 tamper-evident ledger before the value is released.
 
 Start a server to try it:            piinguin serve --dev
+Make a caller's token:               piinguin token create
 Store, read and erase a value:       piinguin create | read | delete
 Review and verify the ledger:        piinguin audit list | show | verify | export
 
@@ -72,6 +73,6 @@ PIINGUIN_AUDIT_TABLE_NAME. Exit codes: 0 done, 1 a finding of audit verify,
 		},
 	}
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.AddCommand(serveCommand(), createCommand(), readCommand(), deleteCommand(), tablesCommand(), policyCommand(), auditCommand())
+	cmd.AddCommand(serveCommand(), createCommand(), readCommand(), deleteCommand(), tablesCommand(), tokenCommand(), policyCommand(), auditCommand())
 	return cmd
 }

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	stdlog "log"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,8 +20,6 @@ import (
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/server"
-	"github.com/piinguin/piinguin/server/identity"
-	"github.com/piinguin/piinguin/server/policy"
 )
 
 const (
@@ -35,19 +33,13 @@ const (
 
 // serveOptions are the flags of serve.
 type serveOptions struct {
-	where          where
-	dev            bool
-	host           string
-	port           int
-	tokens         string
-	auditKey       string
-	appendTimeout  time.Duration
-	allowPlaintext bool
-	policy         string
-	limits         server.Limits
-	needPurpose    bool
-	needReference  bool
-	anchor         anchorOptions
+	where         where
+	access        access
+	rules         rules
+	anchor        anchorOptions
+	port          int
+	auditKey      string
+	appendTimeout time.Duration
 }
 
 func serveCommand() *cobra.Command {
@@ -59,16 +51,20 @@ func serveCommand() *cobra.Command {
 /readyz and /metrics.
 
 To try it:       piinguin serve --dev
-On one machine:  piinguin serve --tokens tokens.txt
+On one machine:  piinguin token create --name relay --role writer --tokens tokens.txt
+                 piinguin serve --tokens tokens.txt
 On AWS:          piinguin tables create && piinguin serve --store dynamodb --tokens tokens.txt
+With TLS:        piinguin serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem --tokens tokens.txt
 
 --dev keeps its data in ./` + devFolder + `, answers on this machine only and knows four
 tokens, one a role: dev-writer, dev-reader, dev-eraser and dev-auditor.
 
-A token file has a line for each token: name, roles, SHA-256 of the token. Make
-one for a caller named relay:
-  token=$(openssl rand -hex 32)
-  echo "relay writer $(printf %s "$token" | sha256sum | cut -d' ' -f1)" >> tokens.txt`,
+With --client-ca a caller may prove by a certificate of those authorities who it is,
+in place of a token: by its one URI (SPIFFE ID), else DNS name, else e-mail address.
+What it may do is a line of --callers, such as: mtls spiffe://acme.com/relay writer
+
+Tokens, callers, certificates and authorities are read again within a second when
+their files change; a file that is broken then changes nothing, and the log says so.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.applyDev(cmd.Flags().Changed)
@@ -76,29 +72,21 @@ one for a caller named relay:
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&o.dev, "dev", false, "try it out: four known tokens, this machine only")
+	o.access.addTo(flags)
 	flags.StringVar(&o.where.store, "store", defaultStore, "where records and ledger are kept: sqlite:`PATH` or dynamodb")
 	o.where.addTables(flags)
-	flags.StringVar(&o.host, "host", "127.0.0.1", "`address` to listen on")
 	flags.IntVar(&o.port, "port", 8080, "port to listen on; 0 takes a free one")
-	flags.StringVar(&o.tokens, "tokens", "", "token `file`: a line for each token with name, roles and SHA-256 hash")
 	addAuditKey(flags, &o.auditKey)
 	flags.DurationVar(&o.appendTimeout, "append-timeout", audit.DefaultAppendTimeout,
 		"how long an entry may take to be durable; a read fails past it")
-	flags.StringVar(&o.policy, "policy", "", policyUsage+`; read again when it changes`)
-	flags.BoolVar(&o.needPurpose, "require-purpose", false, "refuse reads that state no purpose")
-	flags.BoolVar(&o.needReference, "require-reference", false, "refuse reads that state no reference")
-	flags.Float64Var(&o.limits.RequestsPerSecond, "limit-requests", 0, "`number` of requests a second that one caller may make; 0 is no limit")
-	flags.IntVar(&o.limits.RecordsPerMinute, "limit-records", 0, "`number` of records a minute that one caller may read; 0 is no limit")
-	flags.BoolVar(&o.allowPlaintext, "allow-plaintext", false,
-		"listen beyond this machine without TLS: only behind a proxy that has it")
+	o.rules.addTo(flags)
 	o.anchor.addTo(flags)
 	return cmd
 }
 
 // applyDev sets what --dev means where nothing else was said.
 func (o *serveOptions) applyDev(given func(string) bool) {
-	if !o.dev {
+	if !o.access.dev {
 		return
 	}
 	if !given("store") {
@@ -109,54 +97,17 @@ func (o *serveOptions) applyDev(given func(string) bool) {
 	}
 }
 
-func (o *serveOptions) callers() (*identity.Tokens, error) {
-	switch {
-	case o.dev && o.tokens != "":
-		return nil, errors.New("--dev has its own tokens; leave --tokens out")
-	case o.dev:
-		return identity.DevTokens(), nil
-	case o.tokens == "":
-		return nil, errors.New("--tokens is required: there is no default credential; or try --dev")
-	}
-	f, err := os.Open(o.tokens)
-	if err != nil {
-		return nil, fmt.Errorf("--tokens: %w", err)
-	}
-	defer func() { _ = f.Close() }()
-	return identity.ParseTokens(f)
-}
-
-// rules returns the policy. One that is broken later is reported, and not used.
-func (o *serveOptions) rules(log zerolog.Logger) (server.Policy, error) {
-	if o.policy == "" {
-		return policy.NewBuiltin(), nil
-	}
-	return policy.Open(o.policy, time.Now, func(err error) {
-		log.Error().Err(err).Msg("the policy file is broken: THE POLICY BEFORE IT STAYS IN FORCE")
-	})
-}
-
-// checkHost refuses an open port without TLS.
-func (o *serveOptions) checkHost() error {
-	addr, err := netip.ParseAddr(o.host)
-	loopback := o.host == "localhost" || err == nil && addr.IsLoopback()
-	switch {
-	case loopback:
-		return nil
-	case o.dev:
-		return errors.New("--dev listens on this machine only: --host must be a loopback address")
-	case !o.allowPlaintext:
-		return errors.New("--host is open to other machines, and the server speaks plain HTTP: put a proxy with TLS before it and say --allow-plaintext")
-	}
-	return nil
-}
-
 func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err error) {
-	callers, err := o.callers()
+	if err := o.access.check(); err != nil {
+		return err
+	}
+	log := zerolog.New(stderr).With().Timestamp().Logger()
+	callers, conf, err := o.access.open(log)
 	if err != nil {
 		return err
 	}
-	if err := o.checkHost(); err != nil {
+	rules, err := o.rules.open(log)
+	if err != nil {
 		return err
 	}
 	anchors, err := o.anchor.open(ctx)
@@ -164,12 +115,11 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, anchors.close()) }()
-	if o.dev {
+	if o.access.dev {
 		if err := os.MkdirAll(devFolder, 0o700); err != nil {
 			return fmt.Errorf("make %s: %w", devFolder, err)
 		}
 	}
-	log := zerolog.New(stderr).With().Timestamp().Logger()
 	engine, err := o.where.open(ctx)
 	if err != nil {
 		return err
@@ -195,22 +145,22 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 		defer cancel()
 		err = errors.Join(err, ledger.Close(ctx))
 	}()
-	rules, err := o.rules(log)
-	if err != nil {
-		return err
-	}
 	s, err := server.New(server.Config{
-		Ledger: ledger, Store: engine.records, Callers: callers, Policy: rules, Limits: o.limits,
-		RequirePurpose: o.needPurpose, RequireReference: o.needReference, Log: log, Metrics: []prometheus.Collector{anchors.failures},
+		Ledger: ledger, Store: engine.records, Callers: callers, Policy: rules, Limits: o.rules.limits,
+		RequirePurpose: o.rules.purpose, RequireReference: o.rules.reference, Log: log, Metrics: []prometheus.Collector{anchors.failures},
 	})
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(o.host, strconv.Itoa(o.port)))
+	listener, err := net.Listen("tcp", net.JoinHostPort(o.access.host, strconv.Itoa(o.port)))
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	o.greet(stdout, listener.Addr().String())
+	scheme := "http"
+	if conf != nil {
+		scheme, listener = "https", tls.NewListener(listener, conf)
+	}
+	o.greet(stdout, scheme+"://"+listener.Addr().String())
 	return listen(ctx, listener, s.Handler(), log)
 }
 
@@ -253,22 +203,22 @@ func (s silent) Write(p []byte) (int, error) {
 
 // greet says where the server is, and for --dev how to call it.
 func (o *serveOptions) greet(w io.Writer, address string) {
-	_, _ = fmt.Fprintf(w, "piinguin listens on http://%s and keeps its data in %s\n", address, o.where.store)
-	if !o.dev {
+	_, _ = fmt.Fprintf(w, "piinguin listens on %s and keeps its data in %s\n", address, o.where.store)
+	if !o.access.dev {
 		return
 	}
 	_, _ = fmt.Fprintf(w, `
 Try it in another terminal. Store a value:
   curl -s -H 'Authorization: Bearer dev-writer' -H 'Content-Type: application/json' \
     -d '{"pii_record":{"modified_value":"123","original_value":"456"}}' \
-    http://%[1]s/twirp/piinguin.v1.Piinguin/CreatePiiRecord
+    %[1]s/twirp/piinguin.v1.Piinguin/CreatePiiRecord
 Read it, with a lawful basis:
   curl -s -H 'Authorization: Bearer dev-reader' -H 'Content-Type: application/json' \
     -d '{"modified_value":"123","processing_basis":"CONSENT","purpose":"support"}' \
-    http://%[1]s/twirp/piinguin.v1.Piinguin/ReadPiiRecord
+    %[1]s/twirp/piinguin.v1.Piinguin/ReadPiiRecord
 See who read what, and verify that nothing was changed:
   curl -s -H 'Authorization: Bearer dev-auditor' -H 'Content-Type: application/json' \
-    -d '{}' http://%[1]s/twirp/piinguin.v1.Audit/ListEntries
+    -d '{}' %[1]s/twirp/piinguin.v1.Audit/ListEntries
   go run ./cmd/piinguin audit verify --store %[2]s
 
 Stop it with Ctrl-C.

@@ -44,9 +44,11 @@ var layers = []archtest.Layer{
 	{"server/store/storetest", []string{"std", "testing/...", "./server/store", gocmp, porcup, rapid, errgrp}},
 
 	{"server/identity", []string{
-		"std", "./server/policy", "github.com/coreos/go-oidc/v3/oidc", "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
+		"std", "./server/policy", "./server/reload", "github.com/coreos/go-oidc/v3/oidc", "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
 	}},
-	{"server/policy", []string{"std", "github.com/cedar-policy/cedar-go/..."}},
+	{"server/policy", []string{"std", "./server/reload", "github.com/cedar-policy/cedar-go/..."}},
+	{"server/tlsfiles", []string{"std", "./server/reload"}},
+	{"server/reload", []string{"std"}},
 	{"server", []string{
 		"std", "./audit", "./server/store", "./server/identity", "./server/policy", rpc, "golang.org/x/time/rate",
 		twirp, proto, zerolog, errgrp, "github.com/prometheus/client_golang/...",
@@ -65,7 +67,7 @@ var layers = []archtest.Layer{
 	{"cmd/internal/...", []string{"std", "./rpc/client", "github.com/spf13/pflag"}},
 	{"cmd/piinguin", []string{
 		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./audit/anchor", "./audit/s3anchor", "./server", "./server/store",
-		"./server/identity", "./server/policy", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
+		"./server/identity", "./server/policy", "./server/tlsfiles", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
 		"./cmd/internal/...", twirp, proto, zerolog, aws, smithy, "github.com/prometheus/client_golang/prometheus",
 		"github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},

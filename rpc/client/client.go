@@ -1,7 +1,7 @@
 // Package client calls a Piinguin server from Go.
 //
 // A Client is the two services of the contract (see package piinguinv1) with
-// the caller's token on every request:
+// the caller's token on every request, or with a certificate in its place:
 //
 //	c, err := client.New(client.Config{
 //		Host:  "https://vault.internal",
@@ -28,6 +28,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -49,13 +50,17 @@ type Client struct {
 
 // New makes a client. It does not connect: the first call does.
 //
-// Errors: what Config.Validate refuses.
+// Errors: what Config.Validate refuses, and files that cannot be used.
 func New(cfg Config) (*Client, error) {
 	base, err := cfg.base()
 	if err != nil {
 		return nil, err
 	}
-	h := cfg.httpClient()
+	conf, err := cfg.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	h := cfg.httpClient(conf)
 	return &Client{
 		Piinguin: piinguinv1.NewPiinguinProtobufClient(base, h),
 		Audit:    piinguinv1.NewAuditProtobufClient(base, h),
@@ -73,13 +78,13 @@ func (c Client) Format(f fmt.State, _ rune) {
 
 // httpClient is a copy of the configured client that sends the token and follows
 // no redirect.
-func (c Config) httpClient() *http.Client {
+func (c Config) httpClient(conf *tls.Config) *http.Client {
 	h := http.Client{}
 	if c.HTTPClient != nil {
 		h = *c.HTTPClient
 	}
 	if h.Transport == nil {
-		h.Transport = newTransport()
+		h.Transport = newTransport(conf)
 	}
 	if c.Token != "" {
 		h.Transport = &bearer{token: func(context.Context) (Token, error) { return c.Token, nil }, next: h.Transport}
@@ -90,17 +95,6 @@ func (c Config) httpClient() *http.Client {
 	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	h.Timeout = c.timeout()
 	return &h
-}
-
-func newTransport() http.RoundTripper {
-	t, ok := http.DefaultTransport.(*http.Transport)
-	if !ok { // a program may have replaced it, for example to trace; that is its wish
-		return http.DefaultTransport
-	}
-	t = t.Clone()
-	t.MaxIdleConns = 0 // there is one host: the limit per host is enough
-	t.MaxIdleConnsPerHost = idlePerHost
-	return t
 }
 
 var errNoToken = errors.New("client: TokenSource returned an empty token")

@@ -23,9 +23,10 @@ const (
 // Config says which server to call, and as whom. The zero Config is a server on
 // this machine that is called without a token.
 type Config struct {
-	// Host is a name or an IP address, which is called by plain HTTP on Port, or a
-	// whole URL such as https://vault.internal, which then says everything and
-	// Port is not used. A URL may carry a path before /twirp. DefaultHost if empty.
+	// Host is a name or an IP address, which is called on Port by plain HTTP, or by
+	// HTTPS if CAFile or CertFile is set; or a whole URL such as https://vault.internal,
+	// which then says everything and Port is not used. A URL may carry a path before
+	// /twirp. DefaultHost if empty.
 	Host string
 	// Port is 1 to 65535. DefaultPort if 0.
 	Port int
@@ -39,8 +40,15 @@ type Config struct {
 	// Timeout bounds one call from connecting to the last byte of the answer.
 	// DefaultTimeout if 0. A context that ends earlier ends the call.
 	Timeout time.Duration
-	// HTTPClient is a client to derive from, for a private certificate authority,
-	// a client certificate or tracing. Its Timeout and CheckRedirect are not used.
+	// CAFile holds the certificates in PEM of those who may vouch for the server, in
+	// place of the system's; it is read once. Optional.
+	CAFile string
+	// CertFile is the caller's certificate in PEM with those that vouch for it behind
+	// it, KeyFile its private key: whom a server takes by mutual TLS needs no Token, and
+	// one that is sent counts alone. They are read again for each new connection. Optional.
+	CertFile, KeyFile string
+	// HTTPClient is a client to derive from, for TLS that files do not say or for
+	// tracing; CAFile and CertFile are empty then. Its Timeout and CheckRedirect are not used.
 	// Optional; the default keeps enough connections for many callers at once.
 	HTTPClient *http.Client
 }
@@ -65,7 +73,7 @@ func (t Token) validate() error {
 }
 
 // Validate says what is wrong with a Config, by the name of the field and never
-// by its value: a URL may hold a password.
+// by its value: a URL may hold a password. It reads no file.
 func (c Config) Validate() error {
 	_, err := c.base()
 	return err
@@ -82,10 +90,21 @@ func (c Config) base() (string, error) {
 	if err := c.Token.validate(); err != nil {
 		return "", err
 	}
-	if strings.Contains(c.Host, "://") {
-		return baseOfURL(c.Host)
+	if err := c.checkTLS(); err != nil {
+		return "", err
 	}
-	return baseOfName(c.Host, c.Port)
+	if strings.Contains(c.Host, "://") {
+		base, err := baseOfURL(c.Host)
+		if err == nil && c.withTLS() && !strings.HasPrefix(base, "https:") {
+			return "", errors.New("client: Host is a URL of plain HTTP; CAFile and CertFile need https")
+		}
+		return base, err
+	}
+	scheme := "http"
+	if c.withTLS() {
+		scheme = "https"
+	}
+	return baseOfName(scheme, c.Host, c.Port)
 }
 
 func baseOfURL(host string) (string, error) {
@@ -105,7 +124,7 @@ func baseOfURL(host string) (string, error) {
 	return strings.TrimRight(u.String(), "/"), nil
 }
 
-func baseOfName(host string, port int) (string, error) {
+func baseOfName(scheme, host string, port int) (string, error) {
 	if host == "" {
 		host = DefaultHost
 	}
@@ -118,7 +137,7 @@ func baseOfName(host string, port int) (string, error) {
 	if _, err := netip.ParseAddr(host); err != nil && strings.Contains(host, ":") {
 		return "", errors.New("client: Host is neither a name nor an IP address; a port goes into Port")
 	}
-	base := (&url.URL{Scheme: "http", Host: net.JoinHostPort(host, strconv.Itoa(port))}).String()
+	base := (&url.URL{Scheme: scheme, Host: net.JoinHostPort(host, strconv.Itoa(port))}).String()
 	if u, err := url.Parse(base); err != nil || u.Hostname() != host {
 		return "", errors.New("client: Host is neither a name, an IP address nor a URL")
 	}

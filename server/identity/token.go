@@ -1,80 +1,118 @@
 package identity
 
 import (
-	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/piinguin/piinguin/server/policy"
+	"github.com/piinguin/piinguin/server/reload"
 )
 
 // Tokens knows bearer tokens (RFC 6750) by their SHA-256 hashes. The zero Tokens knows none.
-type Tokens struct{ known []token }
+type Tokens struct {
+	fixed []token
+	file  *reload.Files[[]token] // in place of fixed, if not nil
+	now   func() time.Time       // nil means time.Now
+}
 
 type token struct {
-	hash   [sha256.Size]byte
-	caller Caller
+	hash    [sha256.Size]byte
+	caller  Caller
+	expires time.Time // the first moment at which it is unknown; zero is never
 }
 
 // ParseTokens reads a token file. Each line that is neither empty nor begins with
 // # is
 //
-//	<name> <role>[,<role>...] <SHA-256 of the token, 64 hexadecimal digits>
+//	<name> <role>[,<role>...] <SHA-256 of the token, 64 hexadecimal digits> [expires=<time>]
 //
 // with roles of writer, reader, eraser and auditor. A name is 1 to 128 letters,
 // digits and @ . _ : / -, and may stand in several lines, so that a token can be
-// changed without a pause. Errors name the line, never what it holds.
+// changed without a pause. The time is of RFC 3339 in UTC, as 2027-01-31T12:00:00Z,
+// or a day, as 2027-01-31, that is its first moment in UTC: from then on the token is
+// unknown. Errors name the line, never what it holds.
 func ParseTokens(r io.Reader) (*Tokens, error) {
-	t := &Tokens{}
-	lines := bufio.NewScanner(r)
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		if err := t.parse(line); err != nil {
-			return nil, fmt.Errorf("identity: token file line %d: %w", n, err)
-		}
+	known, err := parseTokens(r)
+	if err != nil {
+		return nil, err
 	}
-	if lines.Err() != nil {
-		return nil, errors.New("identity: token file: cannot be read")
-	}
-	return t, nil
+	return &Tokens{fixed: known}, nil
 }
 
-func (t *Tokens) parse(line string) error {
-	fields := strings.Fields(line)
-	if len(fields) != 3 {
-		return errors.New("not three fields: name, roles, SHA-256 hash")
+// OpenTokens reads a token file, and reads it again when it was changed: at most
+// once a second, when somebody calls. A removed line ends the use of its token. A file
+// that cannot be read or parsed leaves the tokens as they were, and tells report why;
+// report gets nil for a change that was taken. Texts are fixed, with a line's number
+// and never its content. No argument is optional; now is the clock.
+func OpenTokens(path string, now func() time.Time, report func(error)) (*Tokens, error) {
+	file, err := reload.Open(reload.Source[[]token]{
+		Paths: []string{path}, Now: now, Report: report,
+		Parse: func(contents [][]byte) ([]token, error) { return parseTokens(bytes.NewReader(contents[0])) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Tokens{file: file, now: now}, nil
+}
+
+func parseTokens(r io.Reader) ([]token, error) {
+	var known []token
+	lines := map[[sha256.Size]byte]bool{}
+	err := eachLine(r, "token file", func(fields []string) error {
+		t, err := parseToken(fields)
+		if err != nil {
+			return err
+		}
+		if lines[t.hash] {
+			return errors.New("the same token stands in an earlier line")
+		}
+		lines[t.hash] = true
+		known = append(known, t)
+		return nil
+	})
+	return known, err
+}
+
+func parseToken(fields []string) (token, error) {
+	if len(fields) != 3 && len(fields) != 4 {
+		return token{}, errors.New("not three or four fields: name, roles, SHA-256 hash, expires=")
 	}
 	if !namePattern.MatchString(fields[0]) {
-		return errors.New("the name has other characters than letters, digits and @ . _ : / -")
+		return token{}, errName
 	}
 	roles, err := policy.ParseRoles(strings.Split(fields[1], ","))
 	if err != nil {
-		return err
+		return token{}, err
 	}
 	hash, err := hex.DecodeString(fields[2])
 	if err != nil || len(hash) != sha256.Size {
-		return errors.New("the hash is not 64 hexadecimal digits")
+		return token{}, errors.New("the hash is not 64 hexadecimal digits")
 	}
-	return t.add(token{[sha256.Size]byte(hash), Caller{fields[0], "token", roles}})
+	t := token{hash: [sha256.Size]byte(hash), caller: Caller{fields[0], "token", roles}}
+	if len(fields) == 4 {
+		t.expires, err = parseExpiry(fields[3])
+	}
+	return t, err
 }
 
-func (t *Tokens) add(added token) error {
-	for _, k := range t.known {
-		if k.hash == added.hash {
-			return errors.New("the same token stands in an earlier line")
+// expiryLayout is RFC 3339 in UTC, to the second.
+const expiryLayout = "2006-01-02T15:04:05Z"
+
+func parseExpiry(field string) (time.Time, error) {
+	text, ok := strings.CutPrefix(field, "expires=")
+	for _, layout := range []string{time.DateOnly, expiryLayout} {
+		if t, err := time.Parse(layout, text); ok && err == nil && !t.IsZero() {
+			return t, nil
 		}
 	}
-	t.known = append(t.known, added)
-	return nil
+	return time.Time{}, errors.New("the fourth field is not expires=2027-01-31 or expires=2027-01-31T12:00:00Z")
 }
 
 // DevTokens returns the four tokens of a server started with --dev, one a role:
@@ -83,7 +121,9 @@ func DevTokens() *Tokens {
 	t := &Tokens{}
 	for _, role := range []policy.Role{policy.Writer, policy.Reader, policy.Eraser, policy.Auditor} {
 		name := "dev-" + string(role)
-		t.known = append(t.known, token{sha256.Sum256([]byte(name)), Caller{name, "token", []policy.Role{role}}})
+		t.fixed = append(t.fixed, token{
+			hash: sha256.Sum256([]byte(name)), caller: Caller{name, "token", []policy.Role{role}},
+		})
 	}
 	return t
 }
@@ -91,19 +131,38 @@ func DevTokens() *Tokens {
 // Authenticate implements Authenticator. The time that it takes says nothing of the
 // tokens.
 func (t *Tokens) Authenticate(r *http.Request) (Caller, error) {
-	token := bearer(r)
-	if token == "" {
+	sent := bearer(r)
+	if sent == "" {
 		return Caller{}, ErrUnknown // whatever the file says of the empty text
 	}
-	hash := sha256.Sum256([]byte(token))
+	known := t.known()
+	hash := sha256.Sum256([]byte(sent))
 	found := -1
-	for i := range t.known {
-		if subtle.ConstantTimeCompare(hash[:], t.known[i].hash[:]) == 1 {
+	for i := range known {
+		if subtle.ConstantTimeCompare(hash[:], known[i].hash[:]) == 1 {
 			found = i
 		}
 	}
-	if found < 0 {
+	if found < 0 || t.expired(known[found]) {
 		return Caller{}, ErrUnknown
 	}
-	return t.known[found].caller, nil
+	return known[found].caller, nil
+}
+
+func (t *Tokens) known() []token {
+	if t.file == nil {
+		return t.fixed
+	}
+	return t.file.Current()
+}
+
+func (t *Tokens) expired(k token) bool {
+	if k.expires.IsZero() {
+		return false
+	}
+	now := time.Now
+	if t.now != nil {
+		now = t.now
+	}
+	return !now().Before(k.expires)
 }

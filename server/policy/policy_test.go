@@ -121,7 +121,11 @@ func TestFile(t *testing.T) {
 	write(everything)
 	now := time.Date(2026, time.February, 3, 12, 0, 0, 0, time.UTC)
 	var failures []string
-	f, err := policy.Open(path, func() time.Time { return now }, func(err error) { failures = append(failures, err.Error()) })
+	f, err := policy.Open(path, func() time.Time { return now }, func(err error) {
+		if err != nil {
+			failures = append(failures, err.Error())
+		}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,6 +47,9 @@ type Client struct {
 	Host       string
 	Port       int
 	Token      string
+	TLSCA      string
+	TLSCert    string
+	TLSKey     string
 	TimeoutSec int
 }
 
@@ -56,6 +59,9 @@ func (c *Client) AddTo(flags *pflag.FlagSet) {
 	flags.IntVar(&c.Port, "port", client.DefaultPort, "server's port; not used if --host is a URL")
 	flags.StringVar(&c.Token, "token", "", "bearer token; better set "+EnvName("token")+
 		":\na flag shows in the process list and in the shell's history")
+	flags.StringVar(&c.TLSCA, "tls-ca", "", "`file` of PEM certificates that may vouch for the server, in place of the system's;\nwith it or --tls-cert a name as --host is called by https")
+	flags.StringVar(&c.TLSCert, "tls-cert", "", "PEM `file` of your certificate, to prove by mutual TLS who you are; no token then")
+	flags.StringVar(&c.TLSKey, "tls-key", "", "PEM `file` of its private key")
 	flags.IntVar(&c.TimeoutSec, "timeout-sec", int(client.DefaultTimeout/time.Second), "how many `seconds` one call to the server may take")
 }
 
@@ -66,5 +72,9 @@ func (c *Client) Open() (*client.Client, error) {
 	}
 	return client.New(client.Config{
 		Host: c.Host, Port: c.Port, Token: client.Token(c.Token), Timeout: time.Duration(c.TimeoutSec) * time.Second,
+		CAFile: c.TLSCA, CertFile: c.TLSCert, KeyFile: c.TLSKey,
 	})
 }
+
+// HasCredential reports whether the flags say who calls.
+func (c *Client) HasCredential() bool { return c.Token != "" || c.TLSCert != "" }

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/pflag"
+
+	"github.com/piinguin/piinguin/server/identity"
+	"github.com/piinguin/piinguin/server/tlsfiles"
+)
+
+// access is how callers reach a server and prove who they are: the flags of serve
+// that name files, all of which are read again when they change.
+type access struct {
+	dev              bool
+	host             string
+	allowPlaintext   bool
+	tokens           string
+	tlsCert, tlsKey  string
+	clientCA, caller string
+}
+
+func (a *access) addTo(flags *pflag.FlagSet) {
+	flags.BoolVar(&a.dev, "dev", false, "try it out: four known tokens, this machine only")
+	flags.StringVar(&a.host, "host", "127.0.0.1", "`address` to listen on")
+	flags.StringVar(&a.tokens, "tokens", "", "token `file`, see piinguin token create")
+	flags.StringVar(&a.tlsCert, "tls-cert", "", "PEM `file` of the server's certificate: the server speaks TLS")
+	flags.StringVar(&a.tlsKey, "tls-key", "", "PEM `file` of its private key")
+	flags.StringVar(&a.clientCA, "client-ca", "", "PEM `file` of who may vouch for callers' certificates (mutual TLS)")
+	flags.StringVar(&a.caller, "callers", "", "callers `file`: a line with mtls, name and roles for each caller with a certificate")
+	flags.BoolVar(&a.allowPlaintext, "allow-plaintext", false,
+		"listen beyond this machine without TLS: only behind a proxy that has it")
+}
+
+// check refuses flags that do not stand together, and an open port without TLS.
+func (a *access) check() error {
+	switch {
+	case a.dev && a.tokens != "":
+		return errors.New("--dev has its own tokens; leave --tokens out")
+	case a.dev && (a.tlsCert != "" || a.tlsKey != "" || a.clientCA != "" || a.caller != ""):
+		return errors.New("--dev speaks plain HTTP and knows its own tokens only; leave certificates and callers out")
+	case (a.tlsCert == "") != (a.tlsKey == ""):
+		return errors.New("--tls-cert and --tls-key go together")
+	case (a.clientCA == "") != (a.caller == ""):
+		return errors.New("--client-ca and --callers go together: who vouches for certificates, and what their owners may do")
+	case a.clientCA != "" && a.tlsCert == "":
+		return errors.New("--client-ca is for TLS, which needs --tls-cert and --tls-key")
+	case !a.dev && a.tokens == "" && a.clientCA == "":
+		return errors.New("--tokens is required, or --client-ca: there is no default credential; or try --dev")
+	}
+	return a.checkHost()
+}
+
+func (a *access) checkHost() error {
+	addr, err := netip.ParseAddr(a.host)
+	loopback := a.host == "localhost" || err == nil && addr.IsLoopback()
+	switch {
+	case loopback || a.tlsCert != "":
+		return nil
+	case a.dev:
+		return errors.New("--dev listens on this machine only: --host must be a loopback address")
+	case !a.allowPlaintext:
+		return errors.New("--host is open to other machines, and the server speaks plain HTTP: give it --tls-cert and --tls-key, or put a proxy with TLS before it and say --allow-plaintext")
+	}
+	return nil
+}
+
+// open reads the files. The configuration is nil without TLS.
+func (a *access) open(log zerolog.Logger) (identity.Authenticator, *tls.Config, error) {
+	if a.dev {
+		return identity.DevTokens(), nil, nil
+	}
+	var callers []identity.Authenticator
+	if a.tokens != "" {
+		tokens, err := identity.OpenTokens(a.tokens, time.Now, renewed(log, "token file"))
+		if err != nil {
+			return nil, nil, fmt.Errorf("--tokens: %w", err)
+		}
+		callers = append(callers, tokens)
+	}
+	if a.tlsCert == "" {
+		return identity.First(callers...), nil, nil
+	}
+	config := tlsfiles.Config{CertFile: a.tlsCert, KeyFile: a.tlsKey, Now: time.Now, Report: renewed(log, "certificate")}
+	if a.clientCA != "" {
+		authorities, mtls, err := a.openClients(log)
+		if err != nil {
+			return nil, nil, err
+		}
+		config.ClientCAs, callers = authorities.Pool, append(callers, mtls)
+	}
+	conf, err := tlsfiles.New(config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+	}
+	return identity.First(callers...), conf, nil
+}
+
+func (a *access) openClients(log zerolog.Logger) (*identity.Authorities, *identity.MTLS, error) {
+	authorities, err := identity.OpenAuthorities(a.clientCA, time.Now, renewed(log, "client CA file"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("--client-ca: %w", err)
+	}
+	directory, err := identity.OpenDirectory(a.caller, time.Now, renewed(log, "callers file"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("--callers: %w", err)
+	}
+	return authorities, identity.NewMTLS(authorities, directory, time.Now), nil
+}
+
+// renewed logs what became of a changed file. The errors that it gets have fixed texts.
+func renewed(log zerolog.Logger, file string) func(error) {
+	return func(err error) {
+		if err != nil {
+			log.Error().Str("file", file).Str("failure", err.Error()).Msg("a changed file cannot be used: what was read before stays in force")
+			return
+		}
+		log.Info().Str("file", file).Msg("a changed file was read")
+	}
+}

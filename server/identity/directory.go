@@ -1,0 +1,98 @@
+package identity
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/piinguin/piinguin/server/policy"
+	"github.com/piinguin/piinguin/server/reload"
+)
+
+// Directory says which roles a caller has whose name is proven elsewhere: by a
+// certificate, an issuer or AWS. Who does not stand in it is nobody, whatever was
+// proven. The zero Directory knows nobody.
+type Directory struct {
+	fixed roles
+	file  *reload.Files[roles] // in place of fixed, if not nil
+}
+
+type roles map[proven][]policy.Role
+
+// proven is a name and how it is proven: a name of one kind says nothing of the same
+// name of another kind.
+type proven struct{ method, name string }
+
+// methods are the values of Caller.Authentication that take roles from a Directory.
+var methods = []string{"mtls", "iam", "oidc"}
+
+// ParseDirectory reads a callers file. Each line that is neither empty nor begins
+// with # is
+//
+//	<method> <name> <role>[,<role>...]
+//
+// with a method of mtls, iam and oidc, a name as in a token file and exactly as the
+// credential has it, and roles as in a token file. A caller has one line. Errors name
+// the line, never what it holds.
+func ParseDirectory(r io.Reader) (*Directory, error) {
+	fixed, err := parseDirectory(r)
+	if err != nil {
+		return nil, err
+	}
+	return &Directory{fixed: fixed}, nil
+}
+
+// OpenDirectory reads a callers file, and reads it again when it was changed, as
+// OpenTokens does.
+func OpenDirectory(path string, now func() time.Time, report func(error)) (*Directory, error) {
+	file, err := reload.Open(reload.Source[roles]{
+		Paths: []string{path}, Now: now, Report: report,
+		Parse: func(contents [][]byte) (roles, error) { return parseDirectory(bytes.NewReader(contents[0])) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Directory{file: file}, nil
+}
+
+func parseDirectory(r io.Reader) (roles, error) {
+	known := roles{}
+	err := eachLine(r, "callers file", known.parse)
+	return known, err
+}
+
+func (known roles) parse(fields []string) error {
+	if len(fields) != 3 {
+		return errors.New("not three fields: method, name, roles")
+	}
+	if !slices.Contains(methods, fields[0]) {
+		return errors.New("the method is not one of mtls, iam, oidc")
+	}
+	if !namePattern.MatchString(fields[1]) {
+		return errName
+	}
+	given, err := policy.ParseRoles(strings.Split(fields[2], ","))
+	if err != nil {
+		return err
+	}
+	caller := proven{fields[0], fields[1]}
+	if known[caller] != nil {
+		return errors.New("the same caller stands in an earlier line")
+	}
+	known[caller] = given
+	return nil
+}
+
+// Roles returns the roles of a caller whose name was proven by a method, and whether
+// the caller is known at all. They are not to be changed.
+func (d *Directory) Roles(method, name string) ([]policy.Role, bool) {
+	known := d.fixed
+	if d.file != nil {
+		known = d.file.Current()
+	}
+	found, ok := known[proven{method, name}]
+	return found, ok
+}
