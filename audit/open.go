@@ -50,7 +50,7 @@ func (w *writer) newest(ctx context.Context) (log string, known bool, err error)
 	}
 	log = w.series
 	for _, l := range logs {
-		if seriesOf(l) == w.series {
+		if SeriesOf(l) == w.series {
 			log, known = max(log, l), true
 		}
 	}

@@ -258,7 +258,7 @@ func (h head) allow(e Entry, before head) error {
 		return &RowError{row, "a log's first entry is not OPEN"}
 	case e.Index == 0 && before.opens != "" && e.Checkpoint != before.opens:
 		return &RowError{row, "it does not commit to the log that was closed before it"}
-	case e.Operation == Closed && (seriesOf(e.Reference) != seriesOf(e.Log) || e.Reference <= e.Log):
+	case e.Operation == Closed && (SeriesOf(e.Reference) != SeriesOf(e.Log) || e.Reference <= e.Log):
 		return &RowError{row, "it names no later log of its series"}
 	}
 	return nil

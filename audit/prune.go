@@ -58,7 +58,7 @@ func (l *Ledger) closeIdle(ctx context.Context) error {
 		return fmt.Errorf("audit: read the registered logs: %w", err)
 	}
 	for _, log := range logs {
-		if log != seriesOf(log) || l.writes(log) {
+		if log != SeriesOf(log) || l.writes(log) {
 			continue
 		}
 		if _, err := openWriter(ctx, l.config, log); err != nil {

@@ -18,8 +18,9 @@ import (
 
 var monthPattern = regexp.MustCompile(`-\d{4}-\d{2}$`)
 
-// seriesOf returns the series that a log belongs to: the name of its first log.
-func seriesOf(log string) string {
+// SeriesOf returns the series that a log belongs to: the name of its first log. Of the
+// registered logs of a series all but the last by name are closed.
+func SeriesOf(log string) string {
 	return strings.TrimSuffix(log, monthPattern.FindString(log))
 }
 

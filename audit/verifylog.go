@@ -284,12 +284,12 @@ func (v *verification) checkOpen(e Entry, logs []string) {
 	row := EntryRow(e.Log, 0)
 	before := ""
 	for _, log := range logs {
-		if seriesOf(log) == seriesOf(e.Log) && log < e.Log {
+		if SeriesOf(log) == SeriesOf(e.Log) && log < e.Log {
 			before = max(before, log)
 		}
 	}
 	switch c, err := parseCommitment(e.Checkpoint); {
-	case err != nil && e.Log == seriesOf(e.Log):
+	case err != nil && e.Log == SeriesOf(e.Log):
 	case err != nil:
 		v.found(row, "it commits to no log before its own")
 	case !slices.Contains(logs, c.log):

@@ -128,9 +128,10 @@ type Anchors struct {
 // progress is how far a log is anchored. At a start nothing is known: what was
 // kept earlier is found by keeping it again.
 type progress struct {
-	kept []byte // the checkpoint as the ledger gave it
-	size int64
-	seen []int64 // by each witness, as far as is known
+	kept  []byte // the checkpoint as the ledger gave it
+	size  int64
+	seen  []int64 // by each witness, as far as is known
+	final bool    // kept, and does not move any more
 }
 
 // New returns the anchors of a ledger.

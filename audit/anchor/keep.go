@@ -11,6 +11,8 @@ import (
 	"filippo.io/torchwood"
 	"golang.org/x/mod/sumdb/tlog"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/piinguin/piinguin/audit"
 )
 
 // sideBySide is how many logs are looked at at a time.
@@ -28,18 +30,24 @@ func (a *Anchors) Once(ctx context.Context) {
 	}
 	var g errgroup.Group
 	g.SetLimit(sideBySide)
-	for _, log := range logs {
+	for i, log := range logs { // sorted, so that a series stands together
 		p := a.logs[log]
 		if p == nil {
 			p = &progress{seen: make([]int64, len(a.Witnesses))}
 			a.logs[log] = p
 		}
+		if p.final {
+			continue
+		}
+		closed := i+1 < len(logs) && audit.SeriesOf(logs[i+1]) == audit.SeriesOf(log)
 		g.Go(func() error {
-			if f := a.keep(ctx, log, p); f.Err != nil {
+			f := a.keep(ctx, log, p)
+			if f.Err != nil {
 				f.Log = log
 				a.report(ctx, f)
 			}
-			return nil // one log's failure is none of the others'
+			p.final = closed && f.Err == nil // it does not move any more
+			return nil                       // one log's failure is none of the others'
 		})
 	}
 	_ = g.Wait()

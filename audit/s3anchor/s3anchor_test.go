@@ -3,19 +3,15 @@ package s3anchor_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
@@ -23,38 +19,8 @@ import (
 	"github.com/piinguin/piinguin/audit/anchor"
 	"github.com/piinguin/piinguin/audit/anchor/anchortest"
 	"github.com/piinguin/piinguin/audit/s3anchor"
+	"github.com/piinguin/piinguin/internal/mototest"
 )
-
-const motoVariable = "PIINGUIN_TEST_MOTO"
-
-func newClient(t *testing.T, transport http.RoundTripper) *s3.Client {
-	t.Helper()
-	url := os.Getenv(motoVariable)
-	if url == "" {
-		t.Fatal("run `make test`, which starts moto, or set " + motoVariable)
-	}
-	return s3.New(s3.Options{
-		Region: "eu-central-1", BaseEndpoint: &url, UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider("piinguin", "piinguin", ""),
-		HTTPClient:  &http.Client{Transport: transport},
-		Retryer:     retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond }),
-	})
-}
-
-// newBucket makes a bucket that no other test has. Those with Object Lock can't be
-// emptied: they go with moto.
-func newBucket(t *testing.T, client *s3.Client, lock bool) string {
-	t.Helper()
-	name := "anchors-" + strings.ToLower(rand.Text())
-	_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{
-		Bucket: &name, ObjectLockEnabledForBucket: &lock,
-		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraintEuCentral1},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
 
 func newPlace(t *testing.T, c s3anchor.Config) *s3anchor.Place {
 	t.Helper()
@@ -80,10 +46,10 @@ func get(t *testing.T, client *s3.Client, bucket, key string) (*s3.GetObjectOutp
 }
 
 func TestPlaceKeepsTheContract(t *testing.T) {
-	client := newClient(t, nil)
+	client := mototest.S3(t, nil)
 	for _, prefix := range []string{"", "a/prefix"} {
 		anchortest.Run(t, func(t *testing.T) anchortest.Opened {
-			bucket := newBucket(t, client, true)
+			bucket := mototest.Bucket(t, client, true)
 			p := newPlace(t, s3anchor.Config{Client: client, Bucket: bucket, Prefix: prefix})
 			return anchortest.Opened{Place: p, Read: func(t *testing.T, name string) []byte {
 				_, data := get(t, client, bucket, strings.TrimPrefix(prefix+"/"+name, "/"))
@@ -103,8 +69,8 @@ func wantCode(t *testing.T, what string, err error, code string) {
 }
 
 func TestNobodyRemovesWhatIsKept(t *testing.T) {
-	client := newClient(t, nil)
-	bucket := newBucket(t, client, true)
+	client := mototest.S3(t, nil)
+	bucket := mototest.Bucket(t, client, true)
 	p := newPlace(t, s3anchor.Config{Client: client, Bucket: bucket, Retention: 48 * time.Hour})
 	before := time.Now()
 	if err := p.Keep(t.Context(), "log/1", []byte("kept\n")); err != nil {
@@ -149,9 +115,9 @@ func put(t *testing.T, client *s3.Client, bucket, key, data string) {
 
 // What somebody else put there could be removed by them: it counts as kept once it is locked.
 func TestKeepLocksWhatWasThere(t *testing.T) {
-	client := newClient(t, nil)
+	client := mototest.S3(t, nil)
 	for _, data := range []string{"same\n", "other\n"} {
-		bucket := newBucket(t, client, true)
+		bucket := mototest.Bucket(t, client, true)
 		p := newPlace(t, s3anchor.Config{Client: client, Bucket: bucket})
 		put(t, client, bucket, "log/1", data)
 		err := p.Keep(t.Context(), "log/1", []byte("same\n"))
@@ -167,8 +133,8 @@ func TestKeepLocksWhatWasThere(t *testing.T) {
 }
 
 func TestKeepRenewsALockThatHasEnded(t *testing.T) {
-	client := newClient(t, nil)
-	bucket := newBucket(t, client, true)
+	client := mototest.S3(t, nil)
+	bucket := mototest.Bucket(t, client, true)
 	now := time.Now()
 	c := s3anchor.Config{Client: client, Bucket: bucket, Retention: time.Hour, Now: func() time.Time { return now }}
 	p := newPlace(t, c)
@@ -185,8 +151,8 @@ func TestKeepRenewsALockThatHasEnded(t *testing.T) {
 }
 
 func TestNewRefusesABucketWithoutLock(t *testing.T) {
-	client := newClient(t, nil)
-	_, err := s3anchor.New(t.Context(), s3anchor.Config{Client: client, Bucket: newBucket(t, client, false)})
+	client := mototest.S3(t, nil)
+	_, err := s3anchor.New(t.Context(), s3anchor.Config{Client: client, Bucket: mototest.Bucket(t, client, false)})
 	if !errors.Is(err, s3anchor.ErrNoLock) {
 		t.Errorf("New: %v, want ErrNoLock", err)
 	}
@@ -214,9 +180,9 @@ func (l *lossy) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestKeepAfterALostReply(t *testing.T) {
-	client, lossy := newClient(t, nil), &lossy{}
-	bucket := newBucket(t, client, true)
-	p := newPlace(t, s3anchor.Config{Client: newClient(t, lossy), Bucket: bucket})
+	client, lossy := mototest.S3(t, nil), &lossy{}
+	bucket := mototest.Bucket(t, client, true)
+	p := newPlace(t, s3anchor.Config{Client: mototest.S3(t, lossy), Bucket: bucket})
 
 	lossy.left.Store(1) // the SDK tries again, and finds its own object
 	if err := p.Keep(t.Context(), "log/1", []byte("x")); err != nil {
@@ -238,8 +204,8 @@ func TestKeepAfterALostReply(t *testing.T) {
 }
 
 func TestKeepEndsWithItsContext(t *testing.T) {
-	client := newClient(t, nil)
-	bucket := newBucket(t, client, true)
+	client := mototest.S3(t, nil)
+	bucket := mototest.Bucket(t, client, true)
 	ctx, cancel := context.WithCancel(t.Context())
 	hanging := transport(func(r *http.Request) (*http.Response, error) {
 		if r.Method == http.MethodPut {
@@ -249,7 +215,7 @@ func TestKeepEndsWithItsContext(t *testing.T) {
 		}
 		return http.DefaultTransport.RoundTrip(r)
 	})
-	p := newPlace(t, s3anchor.Config{Client: newClient(t, hanging), Bucket: bucket})
+	p := newPlace(t, s3anchor.Config{Client: mototest.S3(t, hanging), Bucket: bucket})
 	if err := p.Keep(ctx, "log/1", []byte("x")); !errors.Is(err, context.Canceled) {
 		t.Errorf("Keep: %v, want context.Canceled", err)
 	}

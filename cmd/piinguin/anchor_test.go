@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"bytes"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,13 +13,12 @@ import (
 	"time"
 
 	"filippo.io/torchwood"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/audit/anchor"
 	"github.com/piinguin/piinguin/audit/anchor/anchortest"
+	"github.com/piinguin/piinguin/internal/mototest"
 )
 
 // verifierKeys runs the installation for a moment, which makes its key, and returns
@@ -173,30 +171,13 @@ func (in *install) verifyAnchors(t *testing.T, key string, w *anchortest.Witness
 }
 
 func TestServeAnchorsInS3(t *testing.T) {
-	endpoint := os.Getenv("PIINGUIN_TEST_MOTO")
-	if endpoint == "" {
-		t.Fatal("run `make test`, which starts moto, or set PIINGUIN_TEST_MOTO")
-	}
 	in := &install{dir: t.TempDir(), store: "sqlite:piinguin-dev/piinguin.db", env: append(os.Environ(),
-		"AWS_ENDPOINT_URL_S3="+endpoint, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=piinguin", "AWS_SECRET_ACCESS_KEY=piinguin")}
-	client := s3.New(s3.Options{
-		Region: "eu-central-1", BaseEndpoint: &endpoint, UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider("piinguin", "piinguin", ""),
-	})
-	bucket := func(lock bool) string {
-		name := "serve-" + strings.ToLower(rand.Text())
-		if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{
-			Bucket: &name, ObjectLockEnabledForBucket: &lock,
-			CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraintEuCentral1},
-		}); err != nil {
-			t.Fatal(err)
-		}
-		return name
-	}
-	if _, _, stderr := in.run(t, "piinguin", "serve", "--dev", "--port", "0", "--anchor", "s3://"+bucket(false)); !strings.Contains(stderr, "no Object Lock") {
+		"AWS_ENDPOINT_URL_S3="+mototest.Endpoint(t), "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=piinguin", "AWS_SECRET_ACCESS_KEY=piinguin")}
+	client := mototest.S3(t, nil)
+	if _, _, stderr := in.run(t, "piinguin", "serve", "--dev", "--port", "0", "--anchor", "s3://"+mototest.Bucket(t, client, false)); !strings.Contains(stderr, "no Object Lock") {
 		t.Errorf("a bucket without Object Lock: %q", stderr)
 	}
-	locked := bucket(true)
+	locked := mototest.Bucket(t, client, true)
 	in.env = append(in.env, "PIINGUIN_ANCHOR=s3://"+locked+"/vault")
 	in.start(t).stop(t)
 	objects, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &locked})

@@ -1,0 +1,57 @@
+// Package mototest connects tests to moto's server, a local stand-in for AWS's APIs.
+package mototest
+
+import (
+	"crypto/rand"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+const endpointVariable = "PIINGUIN_TEST_MOTO"
+
+// Endpoint returns the URL of moto. Without one the test fails: a test that skips
+// itself would let the driver go untested.
+func Endpoint(t testing.TB) string {
+	t.Helper()
+	url := os.Getenv(endpointVariable)
+	if url == "" {
+		t.Fatal("run `make test`, which starts moto, or set " + endpointVariable)
+	}
+	return url
+}
+
+// S3 returns a client of moto's S3; a nil transport is net/http's.
+func S3(t testing.TB, transport http.RoundTripper) *s3.Client {
+	t.Helper()
+	url := Endpoint(t)
+	return s3.New(s3.Options{
+		Region: "eu-central-1", BaseEndpoint: &url, UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider("piinguin", "piinguin", ""),
+		HTTPClient:  &http.Client{Transport: transport},
+		// The SDK's own attempts, without its waits of many seconds.
+		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond }),
+	})
+}
+
+// Bucket makes a bucket that no other test has. What is under Object Lock can't be
+// removed: it goes with moto.
+func Bucket(t testing.TB, client *s3.Client, lock bool) string {
+	t.Helper()
+	name := "test-" + strings.ToLower(rand.Text())
+	_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket: &name, ObjectLockEnabledForBucket: &lock,
+		CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraintEuCentral1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
