@@ -18,6 +18,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -157,10 +158,22 @@ func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("sqlitelog: open: %w", err)
 	}
 	s := &Store{}
-	if err := s.openReaders(ctx, path, "mode=ro"); err != nil {
+	err := s.openReaders(ctx, path, "mode=ro")
+	if err != nil && closed(path) {
+		// SQLite makes files beside one that is written ahead, to read as well. Of a copy in a
+		// folder that is not to be written, nobody else writes the file either.
+		err = errors.Join(s.Close(), s.openReaders(ctx, path, "immutable=1"))
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// closed reports whether nothing of the file stands in a log beside it.
+func closed(path string) bool {
+	_, err := os.Stat(path + "-wal")
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func (s *Store) openReaders(ctx context.Context, path, option string) (err error) {
