@@ -32,7 +32,8 @@ holds, and the rest goes on. Replaying again is safe: the server keeps the value
 that was observed last, so a second run changes nothing.
 
 Every flag can be set by an environment variable: PIINGUIN_ and the flag's name,
-such as PIINGUIN_HOST, PIINGUIN_PORT, PIINGUIN_TOKEN, PIINGUIN_TIMEOUT_SEC.
+such as PIINGUIN_HOST, PIINGUIN_PORT, PIINGUIN_TOKEN, PIINGUIN_TIMEOUT_SEC. With
+PIINGUIN_AUTH=iam the AWS role that it runs in takes the token's place.
 
 Exit codes: 0 all is stored; 1 a line was quarantined; 2 wrong usage, or it could
 not be finished: a file is missing, the server cannot be reached or does not
@@ -89,7 +90,7 @@ func (p *program) command() *cobra.Command {
 
 // replay relays the named inputs and prints the summary, whatever happened.
 func (p *program) replay(ctx context.Context, names []string) error {
-	c, err := p.server.Open()
+	c, err := p.server.Open(ctx)
 	if err != nil {
 		return err
 	}
@@ -132,7 +133,7 @@ func (p *program) relay(ctx context.Context, c *client.Client, sources []*source
 func explain(f *relay.Failure, address string) error {
 	switch f.Code {
 	case twirp.Unauthenticated, twirp.PermissionDenied:
-		return fmt.Errorf("%w; server %s, token of %s or --token", f, address, settings.EnvName("token"))
+		return fmt.Errorf("%w; server %s, token of %s or --token, or --auth iam", f, address, settings.EnvName("token"))
 	case twirp.Unavailable, twirp.BadRoute:
 		return fmt.Errorf("%w; server %s, see --host and --port", f, address)
 	default:

@@ -3,6 +3,7 @@
 package settings
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -47,6 +48,8 @@ type Client struct {
 	Host       string
 	Port       int
 	Token      string
+	Auth       string
+	Audience   string
 	TimeoutSec int
 }
 
@@ -56,15 +59,24 @@ func (c *Client) AddTo(flags *pflag.FlagSet) {
 	flags.IntVar(&c.Port, "port", client.DefaultPort, "server's port; not used if --host is a URL")
 	flags.StringVar(&c.Token, "token", "", "bearer token; better set "+EnvName("token")+
 		":\na flag shows in the process list and in the shell's history")
+	c.addAuth(flags)
 	flags.IntVar(&c.TimeoutSec, "timeout-sec", int(client.DefaultTimeout/time.Second), "how many `seconds` one call to the server may take")
 }
 
 // Open returns the client of that server.
-func (c *Client) Open() (*client.Client, error) {
+func (c *Client) Open(ctx context.Context) (*client.Client, error) {
 	if c.TimeoutSec < 1 {
 		return nil, errors.New("--timeout-sec is less than 1")
 	}
-	return client.New(client.Config{
+	cfg := client.Config{
 		Host: c.Host, Port: c.Port, Token: client.Token(c.Token), Timeout: time.Duration(c.TimeoutSec) * time.Second,
-	})
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	var err error
+	if cfg.TokenSource, err = c.source(ctx); err != nil {
+		return nil, err
+	}
+	return client.New(cfg)
 }
