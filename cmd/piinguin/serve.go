@@ -34,6 +34,7 @@ const (
 // serveOptions are the flags of serve.
 type serveOptions struct {
 	where          where
+	vouchers       vouchers
 	dev            bool
 	host           string
 	port           int
@@ -75,6 +76,7 @@ one for a caller named relay:
 	flags.StringVar(&o.host, "host", "127.0.0.1", "`address` to listen on")
 	flags.IntVar(&o.port, "port", 8080, "port to listen on; 0 takes a free one")
 	flags.StringVar(&o.tokens, "tokens", "", "token `file`: a line for each token with name, roles and SHA-256 hash")
+	o.vouchers.addTo(flags)
 	addAuditKey(flags, &o.auditKey)
 	flags.DurationVar(&o.appendTimeout, "append-timeout", audit.DefaultAppendTimeout,
 		"how long an entry may take to be durable; a read fails past it")
@@ -96,15 +98,35 @@ func (o *serveOptions) applyDev(given func(string) bool) {
 	}
 }
 
-func (o *serveOptions) callers() (*identity.Tokens, error) {
+// callers returns who knows callers.
+func (o *serveOptions) callers(ctx context.Context, log zerolog.Logger) (identity.Authenticator, error) {
+	if err := o.vouchers.check(); err != nil {
+		return nil, err
+	}
 	switch {
-	case o.dev && o.tokens != "":
-		return nil, errors.New("--dev has its own tokens; leave --tokens out")
+	case o.dev && (o.tokens != "" || o.vouchers.any()):
+		return nil, errors.New("--dev has its own tokens; leave --tokens, --oidc-issuer and --iam-audience out")
 	case o.dev:
 		return identity.DevTokens(), nil
-	case o.tokens == "":
-		return nil, errors.New("--tokens is required: there is no default credential; or try --dev")
+	case o.tokens == "" && !o.vouchers.any():
+		return nil, errors.New("--tokens is required, or --oidc-issuer, or --iam-audience: there is no default credential; or try --dev")
 	}
+	var callers []identity.Authenticator
+	if o.tokens != "" {
+		tokens, err := o.readTokens()
+		if err != nil {
+			return nil, err
+		}
+		callers = append(callers, tokens)
+	}
+	vouched, err := o.vouchers.open(ctx, log)
+	if err != nil {
+		return nil, err
+	}
+	return limited(append(callers, vouched...), o.allowPlaintext), nil
+}
+
+func (o *serveOptions) readTokens() (*identity.Tokens, error) {
 	f, err := os.Open(o.tokens)
 	if err != nil {
 		return nil, fmt.Errorf("--tokens: %w", err)
@@ -129,11 +151,12 @@ func (o *serveOptions) checkHost() error {
 }
 
 func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err error) {
-	callers, err := o.callers()
-	if err != nil {
+	if err := o.checkHost(); err != nil {
 		return err
 	}
-	if err := o.checkHost(); err != nil {
+	log := zerolog.New(stderr).With().Timestamp().Logger()
+	callers, err := o.callers(ctx, log)
+	if err != nil {
 		return err
 	}
 	if o.dev {
@@ -141,7 +164,6 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 			return fmt.Errorf("make %s: %w", devFolder, err)
 		}
 	}
-	log := zerolog.New(stderr).With().Timestamp().Logger()
 	engine, err := o.where.open(ctx)
 	if err != nil {
 		return err

@@ -61,7 +61,7 @@ var layers = []archtest.Layer{
 	{"cmd/internal/...", []string{"std", "./rpc/client", "./rpc/client/iam", aws, smithy, "github.com/spf13/pflag"}},
 	{"cmd/piinguin", []string{
 		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./server", "./server/store",
-		"./server/identity", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
+		"./server/identity", "./server/policy", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
 		"./cmd/internal/...", twirp, proto, zerolog, aws, smithy,
 		"github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
