@@ -18,7 +18,7 @@ import (
 // stdout, where CloudWatch takes it from.
 func serveLambda(ctx context.Context, env func(string) string, stdout io.Writer) int {
 	log := zerolog.New(stdout).With().Timestamp().Logger()
-	c, err := lambdaClient(env)
+	c, err := lambdaClient(ctx, env)
 	if err != nil {
 		log.Error().Str("failure", err.Error()).Msg("wrong settings")
 		return exitFailure
@@ -30,12 +30,12 @@ func serveLambda(ctx context.Context, env func(string) string, stdout io.Writer)
 	return exitDone
 }
 
-func lambdaClient(env func(string) string) (*client.Client, error) {
+func lambdaClient(ctx context.Context, env func(string) string) (*client.Client, error) {
 	var s settings.Client
 	flags := pflag.NewFlagSet("lambda", pflag.ContinueOnError)
 	s.AddTo(flags)
 	if err := settings.FromEnvironment(flags, env); err != nil {
 		return nil, err
 	}
-	return s.Open()
+	return s.Open(ctx)
 }

@@ -33,7 +33,8 @@ that was observed last, so a second run changes nothing.
 
 Every flag can be set by an environment variable: PIINGUIN_ and the flag's name,
 such as PIINGUIN_HOST, PIINGUIN_PORT, PIINGUIN_TOKEN, PIINGUIN_TIMEOUT_SEC. With
-PIINGUIN_TLS_CERT and PIINGUIN_TLS_KEY a certificate takes the token's place.
+PIINGUIN_AUTH=iam the AWS role that it runs in takes the token's place, with
+PIINGUIN_TLS_CERT and PIINGUIN_TLS_KEY a certificate.
 
 Exit codes: 0 all is stored; 1 a line was quarantined; 2 wrong usage, or it could
 not be finished: a file is missing, the server cannot be reached or does not
@@ -91,7 +92,7 @@ func (p *program) command() *cobra.Command {
 
 // replay relays the named inputs and prints the summary, whatever happened.
 func (p *program) replay(ctx context.Context, names []string) error {
-	c, err := p.server.Open()
+	c, err := p.server.Open(ctx)
 	if err != nil {
 		return err
 	}
@@ -134,7 +135,7 @@ func (p *program) relay(ctx context.Context, c *client.Client, sources []*source
 func explain(f *relay.Failure, address string) error {
 	switch f.Code {
 	case twirp.Unauthenticated, twirp.PermissionDenied:
-		return fmt.Errorf("%w; server %s, see %s or --token, or --tls-cert", f, address, settings.EnvName("token"))
+		return fmt.Errorf("%w; server %s, see %s or --token, --auth iam, or --tls-cert", f, address, settings.EnvName("token"))
 	case twirp.Unavailable, twirp.BadRoute:
 		return fmt.Errorf("%w; server %s, see --host and --port", f, address)
 	default:

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -23,6 +25,7 @@ type access struct {
 	tokens           string
 	tlsCert, tlsKey  string
 	clientCA, caller string
+	vouchers         vouchers
 }
 
 func (a *access) addTo(flags *pflag.FlagSet) {
@@ -32,26 +35,32 @@ func (a *access) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&a.tlsCert, "tls-cert", "", "PEM `file` of the server's certificate: the server speaks TLS")
 	flags.StringVar(&a.tlsKey, "tls-key", "", "PEM `file` of its private key")
 	flags.StringVar(&a.clientCA, "client-ca", "", "PEM `file` of who may vouch for callers' certificates (mutual TLS)")
-	flags.StringVar(&a.caller, "callers", "", "callers `file`: a line with mtls, name and roles for each caller with a certificate")
+	flags.StringVar(&a.caller, "callers", "", "callers `file`: a line with mtls, oidc or iam, name and roles for each caller without a token here")
+	a.vouchers.addTo(flags)
 	flags.BoolVar(&a.allowPlaintext, "allow-plaintext", false,
 		"listen beyond this machine without TLS: only behind a proxy that has it")
 }
 
 // check refuses flags that do not stand together, and an open port without TLS.
 func (a *access) check() error {
+	if err := a.vouchers.check(); err != nil {
+		return err
+	}
 	switch {
 	case a.dev && a.tokens != "":
 		return errors.New("--dev has its own tokens; leave --tokens out")
-	case a.dev && (a.tlsCert != "" || a.tlsKey != "" || a.clientCA != "" || a.caller != ""):
-		return errors.New("--dev speaks plain HTTP and knows its own tokens only; leave certificates and callers out")
+	case a.dev && (a.tlsCert != "" || a.tlsKey != "" || a.clientCA != "" || a.caller != "" || a.vouchers.any()):
+		return errors.New("--dev speaks plain HTTP and knows its own tokens only; leave certificates, callers, --oidc-issuer and --iam-audience out")
 	case (a.tlsCert == "") != (a.tlsKey == ""):
 		return errors.New("--tls-cert and --tls-key go together")
-	case (a.clientCA == "") != (a.caller == ""):
-		return errors.New("--client-ca and --callers go together: who vouches for certificates, and what their owners may do")
+	case a.caller == "" && (a.clientCA != "" || a.vouchers.iamAudience != "" || a.vouchers.issuer != "" && a.vouchers.rolesClaim == ""):
+		return errors.New("--callers is required: it says what those may do whose names are proven by a certificate, an issuer or AWS")
+	case a.caller != "" && a.clientCA == "" && !a.vouchers.any():
+		return errors.New("--callers is for --client-ca, --oidc-issuer and --iam-audience")
 	case a.clientCA != "" && a.tlsCert == "":
 		return errors.New("--client-ca is for TLS, which needs --tls-cert and --tls-key")
-	case !a.dev && a.tokens == "" && a.clientCA == "":
-		return errors.New("--tokens is required, or --client-ca: there is no default credential; or try --dev")
+	case !a.dev && a.tokens == "" && a.clientCA == "" && !a.vouchers.any():
+		return errors.New("--tokens is required, or --client-ca, --oidc-issuer or --iam-audience: there is no default credential; or try --dev")
 	}
 	return a.checkHost()
 }
@@ -71,7 +80,7 @@ func (a *access) checkHost() error {
 }
 
 // open reads the files. The configuration is nil without TLS.
-func (a *access) open(log zerolog.Logger) (identity.Authenticator, *tls.Config, error) {
+func (a *access) open(ctx context.Context, log zerolog.Logger) (identity.Authenticator, *tls.Config, error) {
 	if a.dev {
 		return identity.DevTokens(), nil, nil
 	}
@@ -83,34 +92,44 @@ func (a *access) open(log zerolog.Logger) (identity.Authenticator, *tls.Config, 
 		}
 		callers = append(callers, tokens)
 	}
-	if a.tlsCert == "" {
-		return identity.First(callers...), nil, nil
+	directory := &identity.Directory{}
+	if a.caller != "" {
+		var err error
+		if directory, err = identity.OpenDirectory(a.caller, time.Now, renewed(log, "callers file")); err != nil {
+			return nil, nil, fmt.Errorf("--callers: %w", err)
+		}
 	}
+	vouched, err := a.vouchers.open(ctx, log, directory)
+	if err != nil {
+		return nil, nil, err
+	}
+	mtls, conf, err := a.openTLS(log, directory)
+	if err != nil {
+		return nil, nil, err
+	}
+	return limited(slices.Concat(callers, vouched, mtls), a.allowPlaintext), conf, nil
+}
+
+// openTLS returns what --tls-cert and --client-ca ask for.
+func (a *access) openTLS(log zerolog.Logger, directory *identity.Directory) ([]identity.Authenticator, *tls.Config, error) {
+	if a.tlsCert == "" {
+		return nil, nil, nil
+	}
+	var callers []identity.Authenticator
 	config := tlsfiles.Config{CertFile: a.tlsCert, KeyFile: a.tlsKey, Now: time.Now, Report: renewed(log, "certificate")}
 	if a.clientCA != "" {
-		authorities, mtls, err := a.openClients(log)
+		authorities, err := identity.OpenAuthorities(a.clientCA, time.Now, renewed(log, "client CA file"))
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, fmt.Errorf("--client-ca: %w", err)
 		}
-		config.ClientCAs, callers = authorities.Pool, append(callers, mtls)
+		config.ClientCAs = authorities.Pool
+		callers = append(callers, identity.NewMTLS(authorities, directory, time.Now))
 	}
 	conf, err := tlsfiles.New(config)
 	if err != nil {
 		return nil, nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
 	}
-	return identity.First(callers...), conf, nil
-}
-
-func (a *access) openClients(log zerolog.Logger) (*identity.Authorities, *identity.MTLS, error) {
-	authorities, err := identity.OpenAuthorities(a.clientCA, time.Now, renewed(log, "client CA file"))
-	if err != nil {
-		return nil, nil, fmt.Errorf("--client-ca: %w", err)
-	}
-	directory, err := identity.OpenDirectory(a.caller, time.Now, renewed(log, "callers file"))
-	if err != nil {
-		return nil, nil, fmt.Errorf("--callers: %w", err)
-	}
-	return authorities, identity.NewMTLS(authorities, directory, time.Now), nil
+	return callers, conf, nil
 }
 
 // renewed logs what became of a changed file. The errors that it gets have fixed texts.

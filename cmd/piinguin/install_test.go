@@ -119,14 +119,20 @@ type process struct {
 
 var listens = regexp.MustCompile(`^piinguin listens on (http://\S+)`)
 
-// start runs a server until the test stops or kills it.
+// start runs a server with --dev until the test stops or kills it.
 func (in *install) start(t *testing.T) *process {
 	t.Helper()
-	p := &process{}
-	args := []string{"serve", "--dev", "--port", "0"}
 	if in.db != nil {
-		args = append(args, "--store", in.store)
+		return in.serve(t, "--dev", "--store", in.store)
 	}
+	return in.serve(t, "--dev")
+}
+
+// serve runs a server on a free port until the test stops or kills it.
+func (in *install) serve(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{}
+	args = append([]string{"serve", "--port", "0"}, args...)
 	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(binaries, "piinguin"), args...)
 	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = in.dir, in.env, in
 	stdout, err := p.cmd.StdoutPipe()

@@ -41,9 +41,9 @@ type ledger interface {
 func (r *reviewed) open(ctx context.Context) (ledger, func() error, error) {
 	if r.where.store == "" {
 		if !r.server.HasCredential() {
-			return nil, nil, fmt.Errorf("say who asks, with an auditor's --token (%s) or --tls-cert, or read the tables with --store", settings.EnvName("token"))
+			return nil, nil, fmt.Errorf("say who asks, with an auditor's --token (%s), --auth iam or --tls-cert, or read the tables with --store", settings.EnvName("token"))
 		}
-		c, err := r.server.Open()
+		c, err := r.server.Open(ctx)
 		return remote{c}, func() error { return nil }, err
 	}
 	store, done, err := r.where.review(ctx)

@@ -46,7 +46,7 @@ process list and in the shell's history.`,
 				}
 				record.ObservedAt = timestamppb.New(at)
 			}
-			c, err := server.Open()
+			c, err := server.Open(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -103,7 +103,7 @@ func readCommand() *cobra.Command {
 				return err
 			}
 			req.ProcessingBasis = piinguinv1.LawfulBasisForProcessing(value)
-			c, err := server.Open()
+			c, err := server.Open(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -142,7 +142,7 @@ func deleteCommand() *cobra.Command {
 		Short: "Erase a value; a tombstone keeps it erased",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := server.Open()
+			c, err := server.Open(cmd.Context())
 			if err != nil {
 				return err
 			}

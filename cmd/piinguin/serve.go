@@ -102,7 +102,7 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 		return err
 	}
 	log := zerolog.New(stderr).With().Timestamp().Logger()
-	callers, conf, err := o.access.open(log)
+	callers, conf, err := o.access.open(ctx, log)
 	if err != nil {
 		return err
 	}

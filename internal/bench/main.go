@@ -58,7 +58,12 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows = append(append(rows, identityRow()), ledger...)
+	callers, stop, err := identityRows(ctx)
+	defer stop()
+	if err != nil {
+		return err
+	}
+	rows = append(append(rows, callers...), ledger...)
 	rates := map[string][]float64{}
 	for round := range *rounds {
 		for _, r := range rows {

@@ -54,7 +54,7 @@ func parsePresigned(encoded string, allowed func(host string) bool, now time.Tim
 		return presigned{}, false
 	}
 	u, err := url.Parse(string(raw))
-	if err != nil || u.Scheme != "https" || u.User != nil || u.EscapedPath() != "/" || u.Fragment != "" || !allowed(u.Host) {
+	if err != nil || u.Scheme != "https" || u.User != nil || u.Path != "/" || u.Fragment != "" || !allowed(u.Host) {
 		return presigned{}, false
 	}
 	query, err := url.ParseQuery(u.RawQuery)

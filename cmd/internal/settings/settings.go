@@ -3,6 +3,7 @@
 package settings
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -50,6 +51,8 @@ type Client struct {
 	TLSCA      string
 	TLSCert    string
 	TLSKey     string
+	Auth       string
+	Audience   string
 	TimeoutSec int
 }
 
@@ -62,19 +65,25 @@ func (c *Client) AddTo(flags *pflag.FlagSet) {
 	flags.StringVar(&c.TLSCA, "tls-ca", "", "`file` of PEM certificates that may vouch for the server, in place of the system's;\nwith it or --tls-cert a name as --host is called by https")
 	flags.StringVar(&c.TLSCert, "tls-cert", "", "PEM `file` of your certificate, to prove by mutual TLS who you are; no token then")
 	flags.StringVar(&c.TLSKey, "tls-key", "", "PEM `file` of its private key")
+	c.addAuth(flags)
 	flags.IntVar(&c.TimeoutSec, "timeout-sec", int(client.DefaultTimeout/time.Second), "how many `seconds` one call to the server may take")
 }
 
 // Open returns the client of that server.
-func (c *Client) Open() (*client.Client, error) {
+func (c *Client) Open(ctx context.Context) (*client.Client, error) {
 	if c.TimeoutSec < 1 {
 		return nil, errors.New("--timeout-sec is less than 1")
 	}
-	return client.New(client.Config{
+	cfg := client.Config{
 		Host: c.Host, Port: c.Port, Token: client.Token(c.Token), Timeout: time.Duration(c.TimeoutSec) * time.Second,
 		CAFile: c.TLSCA, CertFile: c.TLSCert, KeyFile: c.TLSKey,
-	})
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	var err error
+	if cfg.TokenSource, err = c.source(ctx); err != nil {
+		return nil, err
+	}
+	return client.New(cfg)
 }
-
-// HasCredential reports whether the flags say who calls.
-func (c *Client) HasCredential() bool { return c.Token != "" || c.TLSCert != "" }

@@ -1,0 +1,65 @@
+package settings
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
+	"github.com/spf13/pflag"
+
+	"github.com/piinguin/piinguin/rpc/client"
+	"github.com/piinguin/piinguin/rpc/client/iam"
+)
+
+// The values of --auth.
+const (
+	authToken = "token"
+	authIAM   = "iam"
+)
+
+// addAuth adds the flags that say how a caller proves who it is.
+func (c *Client) addAuth(flags *pflag.FlagSet) {
+	flags.StringVar(&c.Auth, "auth", authToken, "`how` you prove who you are: token; or iam, by the AWS role or user\nthat AWS's own settings say")
+	flags.StringVar(&c.Audience, "audience", "", "with --auth iam, the server's --iam-audience; the host `name` if empty")
+}
+
+// HasCredential reports whether the flags say who calls.
+func (c *Client) HasCredential() bool { return c.Token != "" || c.TLSCert != "" || c.Auth == authIAM }
+
+// source returns what makes tokens, or nil where --token is one. AWS settings come
+// from where the AWS SDK finds them; its errors, which may quote them, go nowhere.
+func (c *Client) source(ctx context.Context) (func(context.Context) (client.Token, error), error) {
+	switch {
+	case c.Auth == authToken:
+		return nil, nil
+	case c.Auth != authIAM:
+		return nil, errors.New("--auth is neither token nor iam")
+	case c.Token != "":
+		return nil, fmt.Errorf("--auth iam makes tokens: leave --token and %s out", EnvName("token"))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	if err != nil {
+		return nil, errors.New("--auth iam: the AWS settings cannot be read")
+	}
+	source, err := iam.TokenSource(cfg, c.audience())
+	if err != nil {
+		return nil, fmt.Errorf("--auth iam: %w", err)
+	}
+	return source, nil
+}
+
+func (c *Client) audience() string {
+	if c.Audience != "" || !strings.Contains(c.Host, "://") {
+		return cmp.Or(c.Audience, c.Host)
+	}
+	u, err := url.Parse(c.Host)
+	if err != nil {
+		return "" // client.New says what is wrong with it
+	}
+	return u.Hostname()
+}
