@@ -112,7 +112,7 @@ func parseExpiry(field string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, errors.New("the fourth field is not expires=2027-01-31 or expires=2027-01-31T12:00:00Z")
+	return time.Time{}, errors.New("the fourth field is not expires= with a day or a UTC time of RFC 3339")
 }
 
 // DevTokens returns the four tokens of a server started with --dev, one a role:
