@@ -117,16 +117,23 @@ type process struct {
 	reading sync.WaitGroup
 }
 
-var listens = regexp.MustCompile(`^piinguin listens on (http://\S+)`)
+var listens = regexp.MustCompile(`^piinguin listens on (https?://\S+)`)
 
-// start runs a server until the test stops or kills it.
+// start runs a server for trying out until the test stops or kills it.
 func (in *install) start(t *testing.T) *process {
 	t.Helper()
-	p := &process{}
-	args := []string{"serve", "--dev", "--port", "0"}
+	args := []string{"--dev"}
 	if in.db != nil {
 		args = append(args, "--store", in.store)
 	}
+	return in.serve(t, args...)
+}
+
+// serve runs a server on a free port.
+func (in *install) serve(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{}
+	args = append([]string{"serve", "--port", "0"}, args...)
 	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(binaries, "piinguin"), args...)
 	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = in.dir, in.env, in
 	stdout, err := p.cmd.StdoutPipe()
