@@ -107,7 +107,7 @@ func TestCertificatesAndTokens(t *testing.T) {
 	second := s.newToken(t)
 	for !s.create(t, second) { // within a second
 	}
-	line := s.install.read(t, "tokens.txt")
+	line := s.tokenFile(t)
 	s.install.write(t, "tokens.txt", line[:strings.Index(line, "\n")+1]+"CANARY-line\n")
 	for !strings.Contains(s.log(), "token file line 2") {
 		_ = s.create(t, s.token)

@@ -19,9 +19,10 @@ func newTestInstall(t *testing.T) *install {
 	return &install{dir: t.TempDir(), env: os.Environ(), store: "sqlite:piinguin.db"}
 }
 
-func (in *install) read(t *testing.T, name string) string {
+// tokenFile returns what stands in the file that token create writes.
+func (in *install) tokenFile(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(in.dir, name))
+	text, err := os.ReadFile(filepath.Join(in.dir, "tokens.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ func TestTokenCreate(t *testing.T) {
 	if code != 0 || !regexp.MustCompile(`^pgn_[a-z2-7]{40}\n$`).MatchString(token) {
 		t.Errorf("exit %d, standard output %q", code, token)
 	}
-	file := in.read(t, "tokens.txt")
+	file := in.tokenFile(t)
 	if !regexp.MustCompile(`^relay writer,eraser [0-9a-f]{64} expires=20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\n$`).MatchString(file) {
 		t.Errorf("the file is %q", file)
 	}
@@ -71,17 +72,17 @@ func TestTokenCreate(t *testing.T) {
 
 	// What is there stays as it is: lines, mode, and a link to the file.
 	in.write(t, "tokens.txt", "# ours\n"+strings.TrimSuffix(file, "\n"))
-	if err := os.Chmod(path, 0o640); err != nil {
+	if err := os.Chmod(path, 0o400); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink("tokens.txt", filepath.Join(in.dir, "link")); err != nil {
 		t.Fatal(err)
 	}
 	in.mustRun(t, 0, "piinguin", "token", "create", "--name", "alice", "--role", "reader", "--expires", "2999-01-31", "--tokens", "link")
-	if now := in.read(t, "tokens.txt"); !strings.HasPrefix(now, "# ours\n"+file+"alice reader ") || !strings.HasSuffix(now, " expires=2999-01-31T00:00:00Z\n") {
+	if now := in.tokenFile(t); !strings.HasPrefix(now, "# ours\n"+file+"alice reader ") || !strings.HasSuffix(now, " expires=2999-01-31T00:00:00Z\n") {
 		t.Errorf("the file is %q", now)
 	}
-	if info, err := os.Stat(path); err != nil || info.Mode() != 0o640 {
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o400 {
 		t.Errorf("mode %v %v", info.Mode(), err)
 	}
 	in.wantFiles(t, "link", "tokens.txt")
@@ -104,7 +105,7 @@ func TestTokenCreateRefuses(t *testing.T) {
 	// Never is a line added to a file that a server would refuse.
 	in.write(t, "tokens.txt", "# ours\nCANARY\n")
 	_, _, stderr := in.run(t, "piinguin", "token", "create", "--name", "a", "--role", "reader")
-	if !strings.Contains(stderr, "line 2") || strings.Contains(stderr, "CANARY") || in.read(t, "tokens.txt") != "# ours\nCANARY\n" {
+	if !strings.Contains(stderr, "line 2") || strings.Contains(stderr, "CANARY") || in.tokenFile(t) != "# ours\nCANARY\n" {
 		t.Errorf("a broken file: %s", stderr)
 	}
 	in.wantFiles(t, "tokens.txt")
@@ -133,7 +134,7 @@ func TestTokensMadeAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	file := in.read(t, "tokens.txt")
+	file := in.tokenFile(t)
 	tokens, err := identity.ParseTokens(strings.NewReader(file))
 	if err != nil {
 		t.Fatal(err)

@@ -358,7 +358,7 @@ func TestTheServersCertificateIsRenewed(t *testing.T) {
 	serves := func(name string) {
 		t.Helper()
 		v.after(time.Second)
-		conn, err := tls.Dial("tcp", strings.TrimPrefix(v.address, "https://"), &tls.Config{RootCAs: v.servers.Pool()}) //nolint:gosec // the newest version is the default
+		conn, err := tls.Dial("tcp", strings.TrimPrefix(v.address, "https://"), &tls.Config{RootCAs: v.servers.Pool()})
 		check(t, err)
 		defer func() { check(t, conn.Close()) }()
 		state := conn.ConnectionState()
@@ -384,7 +384,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 	v := newTestVault(t)
 	for version, good := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true} {
 		conn, err := tls.Dial("tcp", strings.TrimPrefix(v.address, "https://"),
-			&tls.Config{RootCAs: v.servers.Pool(), MinVersion: version, MaxVersion: version}) //nolint:gosec // to be refused
+			&tls.Config{RootCAs: v.servers.Pool(), MinVersion: version, MaxVersion: version})
 		if (err == nil) != good {
 			t.Errorf("TLS %x: %v", version, err)
 		}
