@@ -7,7 +7,7 @@
 # Without a certificate (PIINGUIN_TLS_CERT, PIINGUIN_TLS_KEY) the server refuses to
 # listen beyond loopback unless it is told, as above, that a proxy with TLS stands
 # before it. It reads changed files again: mount their folder, for a file that is
-# mounted alone is not seen when it is replaced.
+# mounted alone is not seen when it is replaced. User 65532 must be able to read it.
 FROM golang:1.26.8-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./

@@ -117,7 +117,7 @@ type process struct {
 	reading sync.WaitGroup
 }
 
-var listens = regexp.MustCompile(`^piinguin listens on (http://\S+)`)
+var listens = regexp.MustCompile(`^piinguin listens on (https?://\S+)`)
 
 // start runs a server with --dev until the test stops or kills it.
 func (in *install) start(t *testing.T) *process {

@@ -46,9 +46,9 @@ func (f first) Authenticate(r *http.Request) (Caller, error) {
 }
 
 // namePattern is what a caller's name may be where a file gives it.
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9@._:/-]{0,127}$`)
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9@._:/+=-]{0,255}$`)
 
-var errName = errors.New("the name has other characters than letters, digits and @ . _ : / -")
+var errName = errors.New("the name has other characters than letters, digits and @ . _ : / + = - or is longer than 256")
 
 // bearer returns the request's bearer token (RFC 6750 section 2.1), or "".
 func bearer(r *http.Request) string {

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -33,9 +34,10 @@ type token struct {
 //
 //	<name> <role>[,<role>...] <SHA-256 of the token, 64 hexadecimal digits> [expires=<time>]
 //
-// with roles of writer, reader, eraser and auditor. A name is 1 to 128 letters,
-// digits and @ . _ : / -, and may stand in several lines, so that a token can be
-// changed without a pause. The time is of RFC 3339 in UTC, as 2027-01-31T12:00:00Z,
+// with roles of writer, reader, eraser and auditor. A name is 1 to 256 letters,
+// digits and @ . _ : / + = -, and may stand in several lines, so that a token can be
+// changed without a pause; the roles of all its lines count together as those of one
+// caller, who must not be reader and auditor. The time is of RFC 3339 in UTC, as 2027-01-31T12:00:00Z,
 // or a day, as 2027-01-31, that is its first moment in UTC: from then on the token is
 // unknown. Errors name the line, never what it holds.
 func ParseTokens(r io.Reader) (*Tokens, error) {
@@ -65,6 +67,7 @@ func OpenTokens(path string, now func() time.Time, report func(error)) (*Tokens,
 func parseTokens(r io.Reader) ([]token, error) {
 	var known []token
 	lines := map[[sha256.Size]byte]bool{}
+	byName := map[string][]string{}
 	err := eachLine(r, "token file", func(fields []string) error {
 		t, err := parseToken(fields)
 		if err != nil {
@@ -74,6 +77,10 @@ func parseTokens(r io.Reader) ([]token, error) {
 			return errors.New("the same token stands in an earlier line")
 		}
 		lines[t.hash] = true
+		byName[fields[0]] = append(byName[fields[0]], strings.Split(fields[1], ",")...)
+		if _, err := policy.ParseRoles(byName[fields[0]]); err != nil {
+			return fmt.Errorf("with the earlier lines of its name: %w", err)
+		}
 		known = append(known, t)
 		return nil
 	})
@@ -112,7 +119,7 @@ func parseExpiry(field string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, errors.New("the fourth field is not expires=2027-01-31 or expires=2027-01-31T12:00:00Z")
+	return time.Time{}, errors.New("the fourth field is not expires= with a day or a UTC time of RFC 3339")
 }
 
 // DevTokens returns the four tokens of a server started with --dev, one a role:

@@ -21,8 +21,9 @@ import (
 const (
 	// every is how often files are looked at, at most.
 	every = time.Second
-	// settle is how old a file's time must be before it is believed: a file system
-	// whose clock ticks slowly shows no second change within one tick.
+	// settle is how much younger than its reading a file must not be: a file system
+	// whose clock ticks slowly shows no second change within one tick, so what was read
+	// in that tick is read again.
 	settle = 2 * time.Second
 	// maxFile is the limit of a file's size in bytes.
 	maxFile = 4 << 20
@@ -35,7 +36,8 @@ type Files[T any] struct {
 
 	mu      sync.Mutex // held by the one who looks
 	checked time.Time
-	seen    []fs.FileInfo     // before the contents were read; nil is never
+	read    time.Time         // the latest, good or not
+	seen    []fs.FileInfo     // before that; nil if they could not be read
 	digest  [sha256.Size]byte // of what was read, good or not
 }
 
@@ -64,7 +66,7 @@ var (
 // answer, one of this package's or one of Parse's.
 func Open[T any](s Source[T]) (*Files[T], error) {
 	f := &Files[T]{source: s, checked: s.Now()}
-	contents, err := f.read()
+	contents, err := f.readAll()
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +98,7 @@ func (f *Files[T]) look() {
 	if f.unchanged() {
 		return
 	}
-	contents, err := f.read()
+	contents, err := f.readAll()
 	d := digest(contents, err)
 	if d == f.digest {
 		return // touched, or as broken as before: that was reported
@@ -120,16 +122,16 @@ func (f *Files[T]) unchanged() bool {
 		now, err := os.Stat(path)
 		was := f.seen[i]
 		if err != nil || !os.SameFile(was, now) || was.Size() != now.Size() || !was.ModTime().Equal(now.ModTime()) ||
-			f.checked.Sub(now.ModTime()) < settle {
+			f.read.Sub(was.ModTime()) < settle {
 			return false
 		}
 	}
 	return true
 }
 
-// read notes how the files look first: a change while they are read is seen next time.
-func (f *Files[T]) read() ([][]byte, error) {
-	f.seen = nil
+// readAll notes how the files look first: a change while they are read is seen next time.
+func (f *Files[T]) readAll() ([][]byte, error) {
+	f.seen, f.read = nil, f.checked
 	var seen []fs.FileInfo
 	var contents [][]byte
 	for _, path := range f.source.Paths {
@@ -176,7 +178,7 @@ func reason(err error) error {
 	return ErrUnreadable
 }
 
-// digest tells one outcome of read from another.
+// digest tells one outcome of readAll from another.
 func digest(contents [][]byte, err error) [sha256.Size]byte {
 	if err != nil {
 		return sha256.Sum256([]byte("error: " + err.Error()))
