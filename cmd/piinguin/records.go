@@ -89,7 +89,7 @@ func original(args []string, in io.Reader) (string, error) {
 func readCommand() *cobra.Command {
 	var server settings.Client
 	var asJSON bool
-	var basis string
+	var basis, condition string
 	var req piinguinv1.ReadPiiRecordRequest
 	cmd := &cobra.Command{
 		Use:     "read MODIFIED_VALUE --basis BASIS",
@@ -103,6 +103,10 @@ func readCommand() *cobra.Command {
 				return err
 			}
 			req.ProcessingBasis = piinguinv1.LawfulBasisForProcessing(value)
+			if value, err = enum("special-category-condition", condition, piinguinv1.SpecialCategoryCondition_value); err != nil {
+				return err
+			}
+			req.SpecialCategoryCondition = piinguinv1.SpecialCategoryCondition(value)
 			c, err := server.Open(cmd.Context())
 			if err != nil {
 				return err
@@ -131,6 +135,7 @@ func readCommand() *cobra.Command {
 	cmd.Flags().StringVar(&req.Purpose, "purpose", "", "what the value is needed for")
 	cmd.Flags().StringVar(&req.Reference, "reference", "", "ticket or case number")
 	cmd.Flags().StringVar(&req.OnBehalfOf, "on-behalf-of", "", "whom you act for")
+	cmd.Flags().StringVar(&condition, "special-category-condition", "", "`condition` of GDPR Art. 9(2), for a value of a special category, such as\nART9_EXPLICIT_CONSENT")
 	return cmd
 }
 

@@ -113,6 +113,9 @@ func appendLine(path, line string) (err error) {
 		}
 	}()
 	text, err := current(path, f)
+	if err == nil { // the new line may not go with the others
+		_, err = identity.ParseTokens(strings.NewReader(text + line))
+	}
 	if err == nil {
 		_, err = f.WriteString(text + line)
 	}

@@ -110,6 +110,14 @@ func TestTokenCreateRefuses(t *testing.T) {
 	}
 	in.wantFiles(t, "tokens.txt")
 	in.write(t, "tokens.txt", "")
+	create := func(role string) (int, string, string) {
+		return in.run(t, "piinguin", "token", "create", "--name", "ann", "--role", role)
+	}
+	create("reader")
+	before := in.tokenFile(t)
+	if code, stdout, stderr := create("auditor"); code != 2 || stdout != "" || !strings.Contains(stderr, "both reader and auditor") || in.tokenFile(t) != before {
+		t.Errorf("a reader who is to be an auditor: exit %d, %q %q", code, stdout, stderr)
+	}
 	in.write(t, "tokens.txt.new", "")
 	if code, stdout, stderr := in.run(t, "piinguin", "token", "create", "--name", "a", "--role", "reader"); code != 2 || stdout != "" || !strings.Contains(stderr, "tokens.txt.new") {
 		t.Errorf("beside another: exit %d, %q %q", code, stdout, stderr)
