@@ -80,11 +80,12 @@ type proxy struct {
 
 // ServeHTTP implements http.Handler.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	trouble := p.plan(int(p.requests.Add(1)))
+	n := int(p.requests.Add(1))
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		panic(http.ErrAbortHandler) // the sender is gone before all was sent
 	}
+	trouble := p.plan(n) // now, as a plan may have the sender give up
 	if trouble.Delay > 0 {
 		<-time.After(trouble.Delay)
 	}
