@@ -2,13 +2,14 @@ package relay
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -56,16 +57,18 @@ func Decode(line []byte) (Event, Reason) {
 }
 
 func decodeTSV(line []byte) (Event, Reason) {
-	fields := bytes.Split(line, []byte("\t"))
-	if len(fields) != fieldCount {
+	f, ok := cut(line)
+	if !ok {
 		return Event{}, ReasonFields
 	}
-	named := string(fields[fieldEvent]) == piiName || string(fields[fieldEventName]) == piiName
-	if !named && !bytes.Contains(fields[fieldUnstructEvent], []byte(piiName)) {
+	named := string(f.event) == piiName || string(f.eventName) == piiName
+	if !named && !bytes.Contains(f.unstruct, []byte(piiName)) {
 		return Event{}, ""
 	}
-	var unstruct struct{ Data selfDescribing }
-	if reason := parse(fields[fieldUnstructEvent], &unstruct); reason != "" {
+	var unstruct struct {
+		Data selfDescribing `json:"data"`
+	}
+	if reason := parse(f.unstruct, &unstruct); reason != "" {
 		return Event{}, reason
 	}
 	if !named && !strings.HasPrefix(unstruct.Data.Schema, piiSchema) {
@@ -74,16 +77,50 @@ func decodeTSV(line []byte) (Event, Reason) {
 	if !piiSchemaModel1.MatchString(unstruct.Data.Schema) {
 		return Event{}, ReasonSchema
 	}
-	parent, reason := parentOfContexts(fields[fieldContexts])
+	parent, reason := parentOfContexts(f.contexts)
 	if reason != "" {
 		return Event{}, reason
 	}
-	return decodePII(unstruct.Data.Data, string(fields[fieldCollectorTstamp]), parent)
+	return decodePII(unstruct.Data.Data, string(f.tstamp), parent)
 }
 
+// fields are those of a TSV line that are looked at.
+type fields struct{ tstamp, event, contexts, unstruct, eventName []byte }
+
+// cut finds the fields of a line. It does not cut the others: most events of a stream are
+// of other kinds.
+func cut(line []byte) (f fields, ok bool) {
+	if bytes.Count(line, tab) != fieldCount-1 {
+		return f, false
+	}
+	at := 0
+	for n := range fieldUnstructEvent + 1 {
+		end := at + bytes.IndexByte(line[at:], '\t')
+		switch n {
+		case fieldCollectorTstamp:
+			f.tstamp = line[at:end]
+		case fieldEvent:
+			f.event = line[at:end]
+		case fieldContexts:
+			f.contexts = line[at:end]
+		case fieldUnstructEvent:
+			f.unstruct = line[at:end]
+		}
+		at = end + 1
+	}
+	rest := line
+	for range fieldCount - 1 - fieldEventName {
+		rest = rest[:bytes.LastIndexByte(rest, '\t')]
+	}
+	f.eventName = rest[bytes.LastIndexByte(rest, '\t')+1:]
+	return f, true
+}
+
+var tab = []byte("\t")
+
 type selfDescribing struct {
-	Schema string
-	Data   json.RawMessage
+	Schema string         `json:"schema"`
+	Data   jsontext.Value `json:"data"`
 }
 
 // parentOfContexts finds the event that held the values. Contexts of other kinds
@@ -92,7 +129,9 @@ func parentOfContexts(field []byte) (string, Reason) {
 	if len(field) == 0 {
 		return "", ""
 	}
-	var contexts struct{ Data []selfDescribing }
+	var contexts struct {
+		Data []selfDescribing `json:"data"`
+	}
 	if parse(field, &contexts) != "" {
 		return "", ReasonContexts
 	}
@@ -117,11 +156,11 @@ type parentEvent struct {
 // model. Nothing but the two names is decoded before the kind of event is known.
 func decodeJSON(line []byte) (Event, Reason) {
 	var flat struct {
-		Tstamp    json.RawMessage `json:"collector_tstamp"`
-		Event     json.RawMessage `json:"event"`
-		EventName json.RawMessage `json:"event_name"`
-		PII       json.RawMessage `json:"unstruct_event_com_snowplowanalytics_snowplow_pii_transformation_1"`
-		Parents   json.RawMessage `json:"contexts_com_snowplowanalytics_snowplow_parent_event_1"`
+		Tstamp    jsontext.Value `json:"collector_tstamp"`
+		Event     jsontext.Value `json:"event"`
+		EventName jsontext.Value `json:"event_name"`
+		PII       jsontext.Value `json:"unstruct_event_com_snowplowanalytics_snowplow_pii_transformation_1"`
+		Parents   jsontext.Value `json:"contexts_com_snowplowanalytics_snowplow_parent_event_1"`
 	}
 	if reason := parse(line, &flat); reason != "" {
 		return Event{}, reason
@@ -149,20 +188,23 @@ func decodeJSON(line []byte) (Event, Reason) {
 	return decodePII(flat.PII, tstamp, parent)
 }
 
-func present(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
+func present(raw jsontext.Value) bool { return len(raw) > 0 && string(raw) != "null" }
 
-// parse decodes JSON. The errors of encoding/json quote what they read, so they
+// options: a lone surrogate in an escape is looked for where it matters.
+var options = json.JoinOptions(jsontext.AllowInvalidUTF8(true))
+
+// parse decodes JSON. The errors of the library quote what they read, so they
 // end here.
 func parse(raw []byte, into any) Reason {
-	err := json.Unmarshal(raw, into)
-	var syntax *json.SyntaxError
+	err := json.Unmarshal(raw, into, options)
+	var shape *json.SemanticError
 	switch {
 	case err == nil:
 		return ""
-	case errors.As(err, &syntax):
-		return ReasonJSON
-	default:
+	case errors.As(err, &shape):
 		return ReasonShape
+	default:
+		return ReasonJSON
 	}
 }
 

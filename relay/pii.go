@@ -1,11 +1,11 @@
 package relay
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 	"unicode"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
@@ -21,31 +21,33 @@ const (
 // transformation is the data of pii_transformation 1-*-*.
 type transformation struct {
 	PII struct {
-		Pojo []item
-		JSON []item
-	}
+		Pojo []item `json:"pojo"`
+		JSON []item `json:"json"`
+	} `json:"pii"`
 	Strategy struct {
-		Pseudonymize struct{ HashFunction string }
-	}
+		Pseudonymize struct {
+			HashFunction string `json:"hashFunction"`
+		} `json:"pseudonymize"`
+	} `json:"strategy"`
 }
 
 // item is one pair. The published schema wraps the items of pii.json in
 // fieldMapping; what is emitted is flat. Both are read, in either list.
 type item struct {
 	mapping
-	FieldMapping *mapping
+	FieldMapping *mapping `json:"fieldMapping"`
 }
 
 type mapping struct {
-	FieldName     string
-	OriginalValue json.RawMessage
-	ModifiedValue json.RawMessage
-	JSONPath      string
-	Schema        string
+	FieldName     string         `json:"fieldName"`
+	OriginalValue jsontext.Value `json:"originalValue"`
+	ModifiedValue jsontext.Value `json:"modifiedValue"`
+	JSONPath      string         `json:"jsonPath"`
+	Schema        string         `json:"schema"`
 }
 
 // decodePII turns the data of a PII transformation event into records.
-func decodePII(data json.RawMessage, tstamp, parent string) (Event, Reason) {
+func decodePII(data jsontext.Value, tstamp, parent string) (Event, Reason) {
 	observed, reason := parseTime(tstamp)
 	if reason != "" {
 		return Event{}, reason
@@ -112,18 +114,21 @@ func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsContro
 // text decodes a JSON string to the very bytes that it stands for, or not at all.
 // A number or a boolean is refused: Snowplow hashes strings and emits strings, so
 // another type is not the value that was hashed.
-func text(raw json.RawMessage, missing, wrongType Reason) (string, Reason) {
+func text(raw jsontext.Value, missing, wrongType Reason) (string, Reason) {
 	if len(raw) == 0 {
 		return "", missing
 	}
-	var s string
-	if raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
+	if raw[0] != '"' {
 		return "", wrongType
 	}
 	if loneSurrogate(raw) {
 		return "", ReasonSurrogate
 	}
-	return s, ""
+	s, err := jsontext.AppendUnquote(nil, raw)
+	if err != nil {
+		return "", wrongType
+	}
+	return string(s), ""
 }
 
 // loneSurrogate finds a \uD800 to \uDFFF that is not half of a pair. encoding/json
