@@ -31,8 +31,10 @@ type Position struct {
 // Replay reads lines of several inputs into batches, which may span inputs, and
 // sends them one after the other. It is not safe for concurrent use.
 type Replay struct {
-	relay      *Relay
+	relay      *Relay // nil: only count
 	quarantine func(Position, Reason)
+	done       func(Position)
+	read       Position // the last line that is in events or needs no sending
 	summary    Summary
 
 	events []Event
@@ -41,17 +43,25 @@ type Replay struct {
 	bytes  int
 }
 
-// NewReplay makes a Replay that reports each quarantined line to a function.
-func NewReplay(r *Relay, quarantine func(Position, Reason)) *Replay {
-	return &Replay{relay: r, quarantine: quarantine}
+// NewReplay makes a Replay that reports each quarantined line to a function. Without a
+// Relay it sends nothing and only counts.
+//
+// done, if not nil, is called when every line up to a position of its input, and all
+// inputs before it, needs nothing more.
+func NewReplay(r *Relay, quarantine func(Position, Reason), done func(Position)) *Replay {
+	if done == nil {
+		done = func(Position) {}
+	}
+	return &Replay{relay: r, quarantine: quarantine, done: done}
 }
 
-// Read relays the lines of one input, TSV and JSON mixed, blank lines ignored. The
-// last pairs stay with the Replay until Flush or another Read sends them.
+// Read relays the lines of one input after the first skip ones, TSV and JSON mixed,
+// blank lines ignored. The last pairs stay with the Replay until Flush or another Read
+// sends them.
 //
 // The error is a *Failure if pairs could not be stored or ctx ended, and otherwise
 // the input's own. After a *Failure nothing more should be read.
-func (p *Replay) Read(ctx context.Context, name string, in io.Reader) error {
+func (p *Replay) Read(ctx context.Context, name string, in io.Reader, skip int) error {
 	lines := newLineReader(in)
 	for number := 1; ; number++ {
 		if ctx.Err() != nil {
@@ -64,9 +74,13 @@ func (p *Replay) Read(ctx context.Context, name string, in io.Reader) error {
 		if err != nil {
 			return err
 		}
+		if number <= skip {
+			continue
+		}
 		if err := p.add(ctx, Position{name, number}, line, tooLong); err != nil {
 			return err
 		}
+		p.read = Position{name, number}
 	}
 }
 
@@ -118,7 +132,9 @@ func (p *Replay) gather(ctx context.Context, at Position, e Event) error {
 //
 // The error is a *Failure.
 func (p *Replay) Flush(ctx context.Context) error {
-	if len(p.events) == 0 {
+	if len(p.events) == 0 || p.relay == nil {
+		p.events, p.at, p.pairs, p.bytes = nil, nil, 0, 0
+		p.done(p.read)
 		return nil
 	}
 	result, err := p.relay.Send(ctx, p.events)
@@ -133,6 +149,9 @@ func (p *Replay) Flush(ctx context.Context) error {
 	p.summary.Refused += result.Refused
 	p.summary.Failed += result.Failed
 	p.events, p.at, p.pairs, p.bytes = nil, nil, 0, 0
+	if err == nil {
+		p.done(p.read)
+	}
 	return err
 }
 

@@ -29,10 +29,10 @@ func replay(ctx context.Context, t *testing.T, s *relaytest.Server, inputs ...in
 	var reports []string
 	p := relay.NewReplay(newTestRelay(t, s), func(at relay.Position, reason relay.Reason) {
 		reports = append(reports, fmt.Sprintf("%s:%d: %s", at.File, at.Line, reason))
-	})
+	}, nil)
 	var err error
 	for _, i := range inputs {
-		if err = p.Read(ctx, i.name, i.in); err != nil {
+		if err = p.Read(ctx, i.name, i.in, 0); err != nil {
 			break
 		}
 	}

@@ -19,7 +19,7 @@ func (p *program) printSummary(s relay.Summary) error {
 		return json.NewEncoder(p.stdout).Encode(s)
 	}
 	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	for _, row := range []struct {
+	rows := []struct {
 		name  string
 		count int
 		note  string
@@ -33,7 +33,11 @@ func (p *program) printSummary(s relay.Summary) error {
 		{"superseded", s.Superseded, "the server has a newer value, or erased it since"},
 		{"refused", s.Refused, "by the server, as invalid"},
 		{"failed", s.Failed, "not known to be stored; replay again"},
-	} {
+	}
+	if p.dryRun {
+		rows = rows[:4]
+	}
+	for _, row := range rows {
 		_, _ = fmt.Fprintf(w, "%s\t%d\t%s\n", row.name, row.count, row.note) // Flush returns the error
 	}
 	return w.Flush()

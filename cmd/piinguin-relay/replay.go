@@ -22,14 +22,17 @@ the environment; here it replays files. See: piinguin-relay replay --help`
 
 const replayHelp = `Store the pairs of PII transformation events from files.
 
-A file holds one event a line: Snowplow's enriched TSV of 131 fields, or
+A folder stands for all files in it and below, in the order of their names. A file
+holds one event a line: Snowplow's enriched TSV of 131 fields, or
 flattened JSON, both in one file if need be. A file compressed by gzip is
 recognised by its content. "-" is standard input.
 
 Events of other kinds are skipped. A line that cannot be read, or that the server
 refuses, is quarantined: it is reported as FILE:LINE: REASON, never by what it
 holds, and the rest goes on. Replaying again is safe: the server keeps the value
-that was observed last, so a second run changes nothing.
+that was observed last, so a second run changes nothing. With --checkpoint FILE a
+run that was interrupted goes on where it stopped, however it ended: name the same
+files again. --dry-run asks no server and only counts.
 
 Every flag can be set by an environment variable: PIINGUIN_ and the flag's name,
 such as PIINGUIN_HOST, PIINGUIN_PORT, PIINGUIN_TOKEN, PIINGUIN_TIMEOUT_SEC. With
@@ -44,6 +47,7 @@ const replayExamples = `  export PIINGUIN_TOKEN=dev-writer   # the token of piin
   piinguin-relay replay enriched.tsv
   piinguin-relay replay --host https://vault.internal archive/*.gz
   piinguin-relay replay --host vault.internal --tls-ca ca.pem --tls-cert me.pem --tls-key me.key enriched.tsv
+  piinguin-relay replay --checkpoint replay.state archive/
   aws s3 cp s3://bucket/run.gz - | piinguin-relay replay --json -`
 
 // program is one run of the command.
@@ -54,6 +58,8 @@ type program struct {
 
 	server settings.Client
 	json   bool
+	dryRun bool
+	state  string // file of the checkpoint
 	exit   int
 }
 
@@ -86,40 +92,61 @@ func (p *program) command() *cobra.Command {
 	}
 	p.server.AddTo(replay.Flags())
 	replay.Flags().BoolVar(&p.json, "json", false, "print the summary as a JSON object")
+	replay.Flags().BoolVar(&p.dryRun, "dry-run", false, "ask no server, only count")
+	replay.Flags().StringVar(&p.state, "checkpoint", "", "`file` that keeps how far the files are done, to go on after an interruption")
 	root.AddCommand(replay)
 	return root
 }
 
 // replay relays the named inputs and prints the summary, whatever happened.
 func (p *program) replay(ctx context.Context, names []string) error {
+	if p.dryRun && p.state != "" {
+		return errors.New("--dry-run does nothing that --checkpoint could keep")
+	}
 	c, err := p.server.Open(ctx)
+	if err != nil {
+		return err
+	}
+	state, err := openCheckpoint(p.state)
 	if err != nil {
 		return err
 	}
 	var sum relay.Summary
 	sources, err := openSources(names, p.stdin)
 	if err == nil {
-		sum, err = p.relay(ctx, c, sources)
+		sum, err = p.relay(ctx, c, sources, state)
 	}
-	if sum.Quarantined > 0 {
+	if sum.Quarantined+state.Quarantined > 0 {
 		p.exit = exitFinding
 	}
 	return errors.Join(err, p.printSummary(sum))
 }
 
-func (p *program) relay(ctx context.Context, c *client.Client, sources []*source) (relay.Summary, error) {
+func (p *program) relay(ctx context.Context, c *client.Client, sources []*source, state *checkpoint) (relay.Summary, error) {
 	bar := newProgress(p.stderr, sources)
-	r := relay.NewReplay(relay.New(c), func(at relay.Position, reason relay.Reason) {
+	to := relay.New(c)
+	if p.dryRun {
+		to = nil
+	}
+	var now *source // whose turn it is
+	var kept error
+	var r *relay.Replay
+	before := state.Quarantined
+	r = relay.NewReplay(to, func(at relay.Position, reason relay.Reason) {
 		bar.clear()
 		_, _ = fmt.Fprintf(p.stderr, "%s:%d: %s\n", at.File, at.Line, reason)
+	}, func(at relay.Position) {
+		if now != nil && at.File == now.name {
+			kept = errors.Join(kept, state.done(now, at.Line, before+r.Summary().Quarantined))
+		}
 	})
 	var err error
-	for _, s := range sources {
-		if err = p.readSource(ctx, r, s, bar); err != nil {
+	for _, now = range sources {
+		if err = errors.Join(p.readSource(ctx, r, now, bar, state), kept); err != nil {
 			break
 		}
 	}
-	if flushed := r.Flush(ctx); err == nil {
+	if flushed := errors.Join(r.Flush(ctx), kept); err == nil {
 		err = flushed
 	}
 	closeSources(sources)
@@ -143,10 +170,17 @@ func explain(f *relay.Failure, address string) error {
 	}
 }
 
-func (p *program) readSource(ctx context.Context, r *relay.Replay, s *source, bar *progress) error {
+func (p *program) readSource(ctx context.Context, r *relay.Replay, s *source, bar *progress, state *checkpoint) error {
+	skip, err := state.skip(s)
+	if err != nil {
+		return err
+	}
 	in, err := s.open(ctx, bar)
 	if err == nil {
-		err = r.Read(ctx, s.name, in)
+		err = r.Read(ctx, s.name, in, skip)
+	}
+	if err == nil && p.state != "" {
+		err = r.Flush(ctx) // so that no batch is of two files
 	}
 	var failure *relay.Failure
 	switch {

@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 )
 
 const stdinName = "-"
@@ -37,18 +40,51 @@ func openSources(names []string, stdin io.Reader) ([]*source, error) {
 			sources = append(sources, &source{name: "stdin", in: stdin, size: -1})
 			continue
 		}
-		s, err := checkFile(name)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+		files, err := filesOf(name)
+		errs = append(errs, err)
+		for _, file := range files {
+			s, err := checkFile(file)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			sources = append(sources, s)
 		}
-		sources = append(sources, s)
 	}
-	if len(errs) > 0 {
+	if err := errors.Join(errs...); err != nil {
 		closeSources(sources)
-		return nil, errors.Join(errs...)
+		return nil, err
 	}
 	return sources, nil
+}
+
+// filesOf returns the name, or if it is a folder the files in it and below, in the
+// order of their names, but for hidden ones.
+func filesOf(name string) ([]string, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{name}, nil
+	}
+	var files []string
+	err = filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
+		hidden := path != name && strings.HasPrefix(d.Name(), ".")
+		switch {
+		case err != nil:
+			return err
+		case hidden && d.IsDir():
+			return filepath.SkipDir
+		case !hidden && d.Type().IsRegular():
+			files = append(files, path)
+		}
+		return nil
+	})
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("%s holds no file", name)
+	}
+	return files, err
 }
 
 func checkFile(name string) (*source, error) {
@@ -60,8 +96,6 @@ func checkFile(name string) (*source, error) {
 	switch {
 	case err != nil:
 		return nil, errors.Join(err, f.Close())
-	case info.IsDir():
-		return nil, errors.Join(fmt.Errorf("%s is a directory", name), f.Close())
 	case !info.Mode().IsRegular():
 		return &source{name: name, in: f, file: f, size: -1}, nil
 	}
