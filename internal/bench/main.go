@@ -39,6 +39,7 @@ func run(ctx context.Context) error {
 	length := flag.Duration("length", 3*time.Second, "how long a row is measured in a round")
 	workers := flag.Int("connections", 32, "connections at once")
 	entries := flag.Int("entries", 200_000, "how many entries are verified")
+	events := flag.Int("events", 100_000, "how many events are replayed")
 	flag.Parse()
 	endpoint := os.Getenv("PIINGUIN_TEST_DYNAMODB")
 	if endpoint == "" {
@@ -49,7 +50,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	rows, done, err := rowsOf(ctx, endpoint, dir)
+	rows, done, err := rowsOf(ctx, endpoint, dir, *events)
 	if err != nil {
 		return err
 	}

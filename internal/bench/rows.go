@@ -37,7 +37,7 @@ const records = 1000
 func keyOf(worker int) string { return "bench-" + strconv.Itoa(worker%records) }
 
 // rowsOf sets everything up; done takes it down.
-func rowsOf(ctx context.Context, endpoint, dir string) (rows []row, done func(), err error) {
+func rowsOf(ctx context.Context, endpoint, dir string, events int) (rows []row, done func(), err error) {
 	var closers []func()
 	done = func() {
 		for _, c := range closers {
@@ -77,7 +77,24 @@ func rowsOf(ctx context.Context, endpoint, dir string) (rows []row, done func(),
 		return nil, done, err
 	}
 	closers = append(closers, stop)
-	return rows, done, add("audited read, DynamoDB", raw.name, nil, dynamo)
+	if err := add("audited read, DynamoDB", raw.name, nil, dynamo); err != nil {
+		return nil, done, err
+	}
+	file := filepath.Join(dir, "events.tsv")
+	if err := eventsFile(file, events); err != nil {
+		return nil, done, err
+	}
+	for _, to := range []struct {
+		name    string
+		handler http.Handler
+	}{{"replay, SQLite, events", sqlite}, {"replay, DynamoDB, events", dynamo}} {
+		r, stop, err := replayRow(to.name, file, to.handler)
+		if err != nil {
+			return nil, done, err
+		}
+		rows, closers = append(rows, r), append(closers, stop)
+	}
+	return rows, done, nil
 }
 
 // echo is the least that a Twirp server can do.
