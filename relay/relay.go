@@ -18,8 +18,10 @@ package relay
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/twitchtv/twirp"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -31,6 +33,8 @@ const (
 	callPairs = 500
 	// callBytes stays below the server's limit of 4 MiB on a body.
 	callBytes = 3 << 20
+	// callsAtOnce bounds how many calls of a batch run side by side.
+	callsAtOnce = 4
 )
 
 // Relay sends pairs to a server. It is safe for concurrent use if its client is.
@@ -70,12 +74,12 @@ type Result struct {
 // sends the newest only, unless the server refuses that one.
 //
 // The error is a *Failure, and there is one exactly if Result.Failed is not 0.
-// After a call that failed as a whole nothing more is sent: whatever made it fail
+// Several calls run side by side. After one that failed as a whole no more are begun: whatever made it fail
 // (the network, the engine, a wrong token) would most likely fail the rest, and in
 // Lambda would use up the time that is left to say so. Send again to retry.
 func (r *Relay) Send(ctx context.Context, events []Event) (Result, error) {
 	b := merge(events)
-	err := r.sendAll(ctx, b.newest)
+	err := r.sendApart(ctx, b.newest)
 	unmerged := b.settle()
 	if err == nil {
 		err = r.sendAll(ctx, unmerged)
@@ -84,6 +88,30 @@ func (r *Relay) Send(ctx context.Context, events []Event) (Result, error) {
 		err = b.failure()
 	}
 	return b.result(len(events)), err
+}
+
+// sendApart sends pairs of different modified values, some calls at a time: their order
+// does not matter.
+func (r *Relay) sendApart(ctx context.Context, pairs []*pair) error {
+	var stopped atomic.Bool
+	var g errgroup.Group
+	g.SetLimit(callsAtOnce)
+	for len(pairs) > 0 && !stopped.Load() {
+		n := fit(pairs)
+		chunk := pairs[:n]
+		pairs = pairs[n:]
+		g.Go(func() error {
+			if stopped.Load() {
+				return nil
+			}
+			err := r.call(ctx, chunk)
+			if err != nil {
+				stopped.Store(true)
+			}
+			return err
+		})
+	}
+	return g.Wait()
 }
 
 // sendAll sends pairs in order, in as few calls as the limits allow.

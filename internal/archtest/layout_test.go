@@ -60,7 +60,7 @@ var layers = []archtest.Layer{
 
 	{"relay", []string{
 		"std", rpc, "./rpc/client", twirp, proto, zerolog,
-		"github.com/aws/aws-lambda-go/events", "github.com/aws/aws-lambda-go/lambdacontext", "github.com/go-json-experiment/json/...",
+		"github.com/aws/aws-lambda-go/events", "github.com/aws/aws-lambda-go/lambdacontext", "github.com/go-json-experiment/json/...", errgrp,
 	}},
 	{"relay/relaytest", []string{"std", "testing/...", rpc, twirp, proto, gocmp}},
 
