@@ -14,7 +14,7 @@ import (
 type checkpoint struct {
 	path    string
 	Version int                  `json:"piinguin_relay_checkpoint"` // checkpointVersion
-	Files   map[string]fileState `json:"files"`                     // by absolute path
+	Files   map[string]fileState `json:"files"`                     // by absolute path or URL
 	// Quarantined counts the lines that were quarantined before the positions.
 	Quarantined int `json:"quarantined"`
 }
@@ -50,6 +50,14 @@ func openCheckpoint(path string) (*checkpoint, error) {
 	return c, nil
 }
 
+// key names an input whatever the folder of the run.
+func (s *source) key() (string, error) {
+	if s.get != nil {
+		return s.name, nil
+	}
+	return filepath.Abs(s.name)
+}
+
 // skip returns how many lines of an input are done.
 func (c *checkpoint) skip(s *source) (int, error) {
 	if c.path == "" {
@@ -58,7 +66,7 @@ func (c *checkpoint) skip(s *source) (int, error) {
 	if s.size < 0 {
 		return 0, fmt.Errorf("--checkpoint is for files, and %s is none", s.name)
 	}
-	name, err := filepath.Abs(s.name)
+	name, err := s.key()
 	if err != nil {
 		return 0, err
 	}
@@ -75,7 +83,7 @@ func (c *checkpoint) done(s *source, lines, quarantined int) error {
 	if c.path == "" {
 		return nil
 	}
-	name, err := filepath.Abs(s.name)
+	name, err := s.key()
 	if err != nil {
 		return err
 	}

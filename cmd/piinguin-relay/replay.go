@@ -22,7 +22,8 @@ the environment; here it replays files. See: piinguin-relay replay --help`
 
 const replayHelp = `Store the pairs of PII transformation events from files.
 
-A folder stands for all files in it and below, in the order of their names. A file
+A folder stands for all files in it and below, in the order of their names, and
+s3://BUCKET/PREFIX for all objects with that prefix, by the AWS SDK's settings. A file
 holds one event a line: Snowplow's enriched TSV of 131 fields, or
 flattened JSON, both in one file if need be. A file compressed by gzip is
 recognised by its content. "-" is standard input.
@@ -48,7 +49,8 @@ const replayExamples = `  export PIINGUIN_TOKEN=dev-writer   # the token of piin
   piinguin-relay replay --host https://vault.internal archive/*.gz
   piinguin-relay replay --host vault.internal --tls-ca ca.pem --tls-cert me.pem --tls-key me.key enriched.tsv
   piinguin-relay replay --checkpoint replay.state archive/
-  aws s3 cp s3://bucket/run.gz - | piinguin-relay replay --json -`
+  piinguin-relay replay s3://bucket/enriched/2018/
+  cat enriched.tsv | piinguin-relay replay --json -`
 
 // program is one run of the command.
 type program struct {
@@ -112,7 +114,7 @@ func (p *program) replay(ctx context.Context, names []string) error {
 		return err
 	}
 	var sum relay.Summary
-	sources, err := openSources(names, p.stdin)
+	sources, err := openSources(ctx, names, p.stdin)
 	if err == nil {
 		sum, err = p.relay(ctx, c, sources, state)
 	}
@@ -175,6 +177,7 @@ func (p *program) readSource(ctx context.Context, r *relay.Replay, s *source, ba
 	if err != nil {
 		return err
 	}
+	defer s.close()
 	in, err := s.open(ctx, bar)
 	if err == nil {
 		err = r.Read(ctx, s.name, in, skip)

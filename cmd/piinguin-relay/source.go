@@ -16,18 +16,19 @@ import (
 
 const stdinName = "-"
 
-// source is one input. Its file is closed between the check and its turn, so that
-// any number of files can be named; what is not a regular file, such as a pipe of
-// the shell, can be opened once only and stays open.
+// source is one input. It is open during its turn only, so that any number can be
+// named; what is not a regular file, such as a pipe of the shell, can be opened once
+// only and is open from the start.
 type source struct {
 	name string
-	in   io.Reader // standard input, or the open file; nil until its turn
-	file *os.File  // what to close
-	size int64     // in bytes; -1 if not known
+	in   io.Reader                                    // standard input, or what is open; nil until its turn
+	file io.Closer                                    // what to close
+	get  func(context.Context) (io.ReadCloser, error) // opens an object of S3; nil for a file
+	size int64                                        // in bytes; -1 if not known
 }
 
 // openSources checks that all inputs can be read before any of them is.
-func openSources(names []string, stdin io.Reader) ([]*source, error) {
+func openSources(ctx context.Context, names []string, stdin io.Reader) ([]*source, error) {
 	var sources []*source
 	var errs []error
 	seenStdin := false
@@ -38,6 +39,11 @@ func openSources(names []string, stdin io.Reader) ([]*source, error) {
 			}
 			seenStdin = true
 			sources = append(sources, &source{name: "stdin", in: stdin, size: -1})
+			continue
+		}
+		if strings.HasPrefix(name, s3Scheme) {
+			objects, err := objectsOf(ctx, name)
+			sources, errs = append(sources, objects...), append(errs, err)
 			continue
 		}
 		files, err := filesOf(name)
@@ -104,10 +110,14 @@ func checkFile(name string) (*source, error) {
 
 func closeSources(sources []*source) {
 	for _, s := range sources {
-		if s.file != nil {
-			_ = s.file.Close() // it was only read
-			s.file = nil
-		}
+		s.close()
+	}
+}
+
+func (s *source) close() {
+	if s.file != nil {
+		_ = s.file.Close() // it was only read
+		s.file = nil
 	}
 }
 
@@ -115,7 +125,11 @@ func closeSources(sources []*source) {
 // for a pipe, and is decompressed if it begins as gzip does.
 func (s *source) open(ctx context.Context, bar *progress) (io.Reader, error) {
 	if s.in == nil {
-		f, err := os.Open(s.name)
+		get := s.get
+		if get == nil {
+			get = func(context.Context) (io.ReadCloser, error) { return os.Open(s.name) }
+		}
+		f, err := get(ctx)
 		if err != nil {
 			return nil, err
 		}
