@@ -93,16 +93,7 @@ func (c *checkpoint) done(s *source, lines, quarantined int) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(c.path), ".checkpoint-*")
-	if err != nil {
-		return fmt.Errorf("--checkpoint: %w", err)
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already, but for an error
-	_, err = f.Write(append(text, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), c.path)
-	}
-	if err != nil {
+	if err := writeWhole(c.path, append(text, '\n')); err != nil {
 		return fmt.Errorf("--checkpoint: %w", err)
 	}
 	return nil

@@ -18,7 +18,8 @@ const rootHelp = `piinguin-relay carries Snowplow's PII transformation events in
 server, which keeps the way back from each pseudonym to the original value.
 
 In AWS Lambda it is the handler of a Kinesis stream and takes its settings from
-the environment; here it replays files. See: piinguin-relay replay --help`
+the environment; here it replays files, or reads a stream itself. See:
+piinguin-relay replay --help and piinguin-relay tail --help`
 
 const replayHelp = `Store the pairs of PII transformation events from files.
 
@@ -96,7 +97,7 @@ func (p *program) command() *cobra.Command {
 	replay.Flags().BoolVar(&p.json, "json", false, "print the summary as a JSON object")
 	replay.Flags().BoolVar(&p.dryRun, "dry-run", false, "ask no server, only count")
 	replay.Flags().StringVar(&p.state, "checkpoint", "", "`file` that keeps how far the files are done, to go on after an interruption")
-	root.AddCommand(replay)
+	root.AddCommand(replay, p.tailCommand())
 	return root
 }
 

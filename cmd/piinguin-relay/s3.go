@@ -35,7 +35,7 @@ func objectsOf(ctx context.Context, name string) ([]*source, error) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, s3Failure(err))
+			return nil, fmt.Errorf("%s: %w", name, awsFailure(err, "S3 cannot be reached"))
 		}
 		for _, o := range page.Contents {
 			key := aws.ToString(o.Key)
@@ -55,17 +55,17 @@ func getter(client *s3.Client, bucket, key string) func(context.Context) (io.Rea
 	return func(ctx context.Context) (io.ReadCloser, error) {
 		out, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 		if err != nil {
-			return nil, s3Failure(err)
+			return nil, awsFailure(err, "S3 cannot be reached")
 		}
 		return out.Body, nil
 	}
 }
 
-// s3Failure keeps of an SDK error AWS's code and text, which know no object's content.
-func s3Failure(err error) error {
+// awsFailure keeps of an SDK error AWS's code and text, which know no content.
+func awsFailure(err error, otherwise string) error {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		return fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
 	}
-	return errors.New("S3 cannot be reached")
+	return errors.New(otherwise)
 }

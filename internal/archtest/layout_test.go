@@ -72,8 +72,8 @@ var layers = []archtest.Layer{
 		"github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
 	{"cmd/piinguin-relay", []string{
-		"std", "./relay", "./rpc/client", "./cmd/internal/...", twirp, zerolog, aws, smithy,
-		"github.com/aws/aws-lambda-go/lambda", "github.com/schollz/progressbar/v3",
+		"std", "./relay", "./rpc/client", "./cmd/internal/...", twirp, zerolog, aws, smithy, errgrp,
+		"github.com/aws/aws-lambda-go/lambda", "github.com/aws/aws-lambda-go/events", "github.com/schollz/progressbar/v3",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
@@ -39,6 +40,21 @@ func S3(t testing.TB, transport http.RoundTripper) *s3.Client {
 		// The SDK's own attempts, without its waits of many seconds.
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond }),
 	})
+}
+
+// Kinesis returns a client of moto's Kinesis, and a stream that no other test has.
+func Kinesis(t testing.TB, shards int32) (client *kinesis.Client, stream string) {
+	t.Helper()
+	url := Endpoint(t)
+	client = kinesis.New(kinesis.Options{
+		Region: "eu-central-1", BaseEndpoint: &url,
+		Credentials: credentials.NewStaticCredentialsProvider("piinguin", "piinguin", ""),
+	})
+	stream = "test-" + strings.ToLower(rand.Text())
+	if _, err := client.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: &stream, ShardCount: &shards}); err != nil {
+		t.Fatal(err)
+	}
+	return client, stream
 }
 
 // Bucket makes a bucket that no other test has. What is under Object Lock can't be

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// shards is how far each shard of a stream is done, kept in a file. It is safe for
+// concurrent use.
+type shards struct {
+	path string
+	mu   sync.Mutex
+
+	Version int                   `json:"piinguin_relay_tail"` // checkpointVersion
+	Stream  string                `json:"stream"`
+	Shards  map[string]shardState `json:"shards"` // by id
+}
+
+// shardState says that the records of a shard up to one need nothing more.
+type shardState struct {
+	SequenceNumber string `json:"sequence_number"`
+	Done           bool   `json:"done"` // it was closed, and is read to its end
+}
+
+// stateError says that the state could not be kept: nothing more may be read.
+type stateError struct{ err error }
+
+func (e *stateError) Error() string { return "--checkpoint: " + e.err.Error() }
+func (e *stateError) Unwrap() error { return e.err }
+
+// openShards reads the state of a stream; a file that is not there is the beginning.
+func openShards(path, stream string) (*shards, error) {
+	s := &shards{path: path}
+	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		s.Version, s.Stream, s.Shards = checkpointVersion, stream, map[string]shardState{}
+		return s, nil
+	case err == nil:
+		err = json.Unmarshal(text, s)
+	}
+	if err != nil || s.Version != checkpointVersion || s.Shards == nil {
+		return nil, fmt.Errorf("--checkpoint: %s is not one of piinguin-relay tail", path)
+	}
+	if s.Stream != stream {
+		return nil, fmt.Errorf("--checkpoint: %s is of another stream", path)
+	}
+	return s, nil
+}
+
+func (s *shards) of(id string) shardState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Shards[id]
+}
+
+// reached notes that a shard is done up to a record.
+func (s *shards) reached(id, sequenceNumber string) error {
+	return s.keep(id, shardState{SequenceNumber: sequenceNumber})
+}
+
+// done notes that a shard is read to its end.
+func (s *shards) done(id string) error {
+	return s.keep(id, shardState{s.of(id).SequenceNumber, true})
+}
+
+func (s *shards) keep(id string, state shardState) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Shards[id] = state
+	text, err := json.Marshal(s)
+	if err == nil {
+		err = writeWhole(s.path, append(text, '\n'))
+	}
+	if err != nil {
+		return &stateError{err}
+	}
+	return nil
+}
+
+// writeWhole replaces a file: a crash leaves the one before or this one.
+func writeWhole(path string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".checkpoint-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // gone already, but for an error
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	return err
+}

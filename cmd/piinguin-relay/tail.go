@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/smithy-go/logging"
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/piinguin/piinguin/cmd/internal/settings"
+	"github.com/piinguin/piinguin/relay"
+)
+
+const (
+	// pollEvery is how long a shard without new records is left alone; Kinesis allows five
+	// reads a second of a shard, for all its consumers.
+	pollEvery = time.Second
+	// listEvery is how often it is looked whether the stream was resharded.
+	listEvery = 10 * time.Second
+	// The wait after a failure.
+	firstWait = 200 * time.Millisecond
+	lastWait  = 10 * time.Second
+)
+
+const tailHelp = `Relay a Kinesis stream without Lambda: read all its shards from their oldest record
+on and store the pairs, until it is stopped.
+
+How far each shard is done stands in the file of --checkpoint, which another run goes on
+from. Of one stream run one: a second one would store the same again. A record that can
+never be stored is logged by its position and reason; after a failure that may pass, the
+shard waits and goes on from the lowest record that is not stored.
+
+AWS settings come from where the AWS SDK finds them (AWS_REGION, roles, profiles). The
+log goes to the standard error.`
+
+func (p *program) tailCommand() *cobra.Command {
+	var stream string
+	cmd := &cobra.Command{
+		Use:     "tail --stream NAME --checkpoint FILE",
+		Short:   "Relay a Kinesis stream, for places without Lambda",
+		Long:    tailHelp,
+		Example: `  piinguin-relay tail --stream pii-events --checkpoint pii-events.state --host https://vault.internal`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := settings.FromEnvironment(cmd.Flags(), p.env); err != nil {
+				return err
+			}
+			if stream == "" || p.state == "" {
+				return errors.New("tail: --stream and --checkpoint are required")
+			}
+			return p.tail(cmd.Context(), stream, p.stderr)
+		},
+	}
+	p.server.AddTo(cmd.Flags())
+	cmd.Flags().StringVar(&stream, "stream", "", "`name` of the stream")
+	cmd.Flags().StringVar(&p.state, "checkpoint", "", "`file` that keeps how far each shard is done")
+	return cmd
+}
+
+func (p *program) tail(ctx context.Context, stream string, log io.Writer) error {
+	c, err := p.server.Open(ctx)
+	if err != nil {
+		return err
+	}
+	state, err := openShards(p.state, stream)
+	if err != nil {
+		return err
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	if err != nil {
+		return errors.New("the AWS settings cannot be read")
+	}
+	logger := zerolog.New(log).With().Timestamp().Logger()
+	t := &tailer{
+		api: kinesis.NewFromConfig(cfg), stream: stream, state: state, log: logger,
+		handler: relay.NewHandler(relay.New(c), logger), running: map[string]bool{},
+	}
+	logger.Info().Str("stream", stream).Str("server", c.Address()).Msg("tail starts")
+	err = t.run(ctx)
+	var kept *stateError
+	if ctx.Err() != nil && !errors.As(err, &kept) { // it was stopped, and what was done is kept
+		logger.Info().Msg("tail ends")
+		err = nil
+	}
+	return err
+}
+
+// tailer reads the shards of one stream.
+type tailer struct {
+	api     *kinesis.Client
+	stream  string
+	state   *shards
+	log     zerolog.Logger
+	handler *relay.Handler
+	running map[string]bool // of run's goroutine
+}
+
+// run reads every shard until ctx ends or the state cannot be kept.
+func (t *tailer) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		for first := true; ; first = false {
+			all, err := t.list(ctx)
+			if err != nil && first {
+				return err
+			}
+			for _, s := range all {
+				t.start(ctx, g, s, all)
+			}
+			if err := wait(ctx, listEvery); err != nil {
+				return err
+			}
+		}
+	})
+	return g.Wait()
+}
+
+func (t *tailer) list(ctx context.Context) ([]types.Shard, error) {
+	var all []types.Shard
+	for in := (&kinesis.ListShardsInput{StreamName: &t.stream}); ; {
+		page, err := t.api.ListShards(ctx, in)
+		if err != nil {
+			return nil, fmt.Errorf("stream %s: %w", t.stream, awsFailure(err, "Kinesis cannot be reached"))
+		}
+		all = append(all, page.Shards...)
+		if page.NextToken == nil {
+			return all, nil
+		}
+		in = &kinesis.ListShardsInput{NextToken: page.NextToken}
+	}
+}
+
+// start reads a shard, once those that it came from are done: their records are older.
+func (t *tailer) start(ctx context.Context, g *errgroup.Group, s types.Shard, all []types.Shard) {
+	id := aws.ToString(s.ShardId)
+	if t.running[id] || t.state.of(id).Done {
+		return
+	}
+	for _, parent := range []*string{s.ParentShardId, s.AdjacentParentShardId} {
+		for _, other := range all {
+			if parent != nil && aws.ToString(other.ShardId) == *parent && !t.state.of(*parent).Done {
+				return
+			}
+		}
+	}
+	t.running[id] = true
+	g.Go(func() error { return t.shard(ctx, id) })
+}
+
+// shard reads a shard to its end.
+func (t *tailer) shard(ctx context.Context, id string) error {
+	pause := firstWait
+	for {
+		done, err := t.read(ctx, id)
+		var kept *stateError
+		switch {
+		case done || ctx.Err() != nil || errors.As(err, &kept):
+			return err
+		case err != nil:
+			t.log.Error().Str("shard", id).Str("failure", err.Error()).Msg("a shard waits")
+			if err := wait(ctx, pause); err != nil {
+				return err
+			}
+			pause = min(2*pause, lastWait)
+		default:
+			pause = firstWait
+		}
+	}
+}
+
+// read reads on from the checkpoint until something fails. done says that the shard has
+// no more records and gets none.
+func (t *tailer) read(ctx context.Context, id string) (done bool, err error) {
+	at := &kinesis.GetShardIteratorInput{StreamName: &t.stream, ShardId: &id, ShardIteratorType: types.ShardIteratorTypeTrimHorizon}
+	if n := t.state.of(id).SequenceNumber; n != "" {
+		at.ShardIteratorType, at.StartingSequenceNumber = types.ShardIteratorTypeAfterSequenceNumber, &n
+	}
+	out, err := t.api.GetShardIterator(ctx, at)
+	if err != nil {
+		return false, awsFailure(err, "Kinesis cannot be reached")
+	}
+	for next := out.ShardIterator; ; {
+		got, err := t.api.GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: next})
+		if err != nil {
+			return false, awsFailure(err, "Kinesis cannot be reached")
+		}
+		if err := t.relay(ctx, id, got.Records); err != nil {
+			return false, err
+		}
+		if next = got.NextShardIterator; next == nil {
+			return true, t.state.done(id)
+		}
+		if len(got.Records) == 0 {
+			if err := wait(ctx, pollEvery); err != nil {
+				return false, err
+			}
+		}
+	}
+}
+
+// relay stores the pairs of some records and keeps how far they are done. The handler is
+// that of the Lambda.
+func (t *tailer) relay(ctx context.Context, id string, records []types.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	var batch events.KinesisEvent
+	for _, r := range records {
+		batch.Records = append(batch.Records, events.KinesisEventRecord{Kinesis: events.KinesisRecord{
+			Data: r.Data, SequenceNumber: aws.ToString(r.SequenceNumber), PartitionKey: aws.ToString(r.PartitionKey),
+		}})
+	}
+	answer, err := t.handler.Handle(ctx, batch)
+	if err != nil {
+		return err
+	}
+	done := aws.ToString(records[len(records)-1].SequenceNumber)
+	if len(answer.BatchItemFailures) == 0 {
+		return t.state.reached(id, done)
+	}
+	done = ""
+	for _, r := range records { // up to the lowest that has to come again
+		if aws.ToString(r.SequenceNumber) == answer.BatchItemFailures[0].ItemIdentifier {
+			break
+		}
+		done = aws.ToString(r.SequenceNumber)
+	}
+	err = errors.New("the server did not store all records")
+	if done != "" {
+		err = errors.Join(err, t.state.reached(id, done))
+	}
+	return err
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
