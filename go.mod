@@ -5,13 +5,14 @@ go 1.26.0
 require (
 	filippo.io/torchwood v0.9.0
 	github.com/anishathalye/porcupine v1.3.0
-	github.com/aws/aws-lambda-go v1.55.0
+	github.com/aws/aws-lambda-go v1.55.1
 	github.com/aws/aws-sdk-go-v2 v1.47.4
 	github.com/aws/aws-sdk-go-v2/config v1.33.10
 	github.com/aws/aws-sdk-go-v2/credentials v1.20.10
 	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.72.1
 	github.com/aws/aws-sdk-go-v2/service/kinesis v1.56.7
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.114.5
+	github.com/aws/aws-sdk-go-v2/service/sqs v1.52.6
 	github.com/aws/aws-sdk-go-v2/service/sts v1.51.5
 	github.com/aws/smithy-go v1.28.6
 	github.com/cedar-policy/cedar-go v1.9.0
@@ -82,6 +83,7 @@ require (
 )
 
 tool (
+	github.com/aws/aws-lambda-go/cmd/build-lambda-zip
 	github.com/twitchtv/twirp/protoc-gen-twirp
 	google.golang.org/protobuf/cmd/protoc-gen-go
 )

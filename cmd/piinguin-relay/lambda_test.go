@@ -2,130 +2,224 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
-	"io"
+	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
-	"github.com/google/go-cmp/cmp"
+	"github.com/twitchtv/twirp"
 
+	"github.com/piinguin/piinguin/internal/lambdatest"
+	"github.com/piinguin/piinguin/internal/mototest"
 	"github.com/piinguin/piinguin/relay/relaytest"
 )
 
-// runtimeAPI is AWS Lambda's side: it hands out one invocation and takes its answer.
-type runtimeAPI struct {
-	event    []byte
-	answered chan string
-	done     chan struct{} // closed when the test ends
-	given    atomic.Bool
+const allDone = `{"batchItemFailures":[]}`
+
+var shard = lambdatest.Kinesis{Stream: "pii-events", Shard: 3}
+
+func again(n int) string {
+	return `{"batchItemFailures":[{"itemIdentifier":"` + shard.SequenceNumber(n) + `"}]}`
 }
 
-func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case strings.HasSuffix(r.URL.Path, "/extension/register"):
-		w.Header().Set("Lambda-Extension-Identifier", "extension-1")
-	case strings.HasSuffix(r.URL.Path, "/invocation/next") && !a.given.Swap(true):
-		w.Header().Set("Lambda-Runtime-Aws-Request-Id", "request-1")
-		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10))
-		_, _ = w.Write(a.event)
-	case r.Method == http.MethodPost:
-		text, _ := io.ReadAll(r.Body)
-		a.answered <- strings.TrimSpace(r.URL.Path[strings.LastIndex(r.URL.Path, "/"):] + " " + string(text))
-		w.WriteHeader(http.StatusAccepted)
-	default: // there is no next invocation or event
-		<-a.done
-	}
-}
-
-// newTestLambda starts this program as Lambda would, with one batch of the sample
-// lines, and returns the answer and what was logged.
-func newTestLambda(t *testing.T, s *relaytest.Server) (answer, logged string) {
+// startLambda starts this program as Lambda would; more of the environment may follow.
+func startLambda(t *testing.T, s *relaytest.Server, env ...string) *lambdatest.Function {
 	t.Helper()
-	var batch events.KinesisEvent
-	for i, l := range append(bytes.Split(bytes.TrimSpace(mustRead(t, tsvFile)), []byte("\n")), mustRead(t, jsonFile)) {
-		batch.Records = append(batch.Records, events.KinesisEventRecord{
-			Kinesis: events.KinesisRecord{Data: l, SequenceNumber: strconv.Itoa(100 + i)},
-		})
-	}
-	event, err := json.Marshal(batch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	api := &runtimeAPI{event: event, answered: make(chan string, 1), done: make(chan struct{})}
-	aws := httptest.NewServer(api)
-	defer aws.Close()
-	defer close(api.done)
-
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var output bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), self)
-	cmd.Env = []string{
-		"PIINGUIN_RELAY_TEST_MAIN=1", "AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(aws.URL, "http://"),
-		"PIINGUIN_HOST=" + s.URL, "PIINGUIN_TOKEN=" + relaytest.Token, "PIINGUIN_TIMEOUT_SEC=3600",
-	}
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	select {
-	case answer = <-api.answered:
-		if err := cmd.Process.Kill(); err != nil {
-			t.Error(err)
+	f := lambdatest.Start(t, exec.CommandContext(t.Context(), self), append([]string{
+		"PIINGUIN_RELAY_TEST_MAIN=1", "PIINGUIN_HOST=" + s.URL, "PIINGUIN_TOKEN=" + relaytest.Token, "PIINGUIN_TIMEOUT_SEC=1800",
+	}, env...)...)
+	t.Cleanup(func() {
+		for value := range strings.SplitSeq("acme.com its_you_again c4n4ry "+relaytest.Token, " ") {
+			if strings.Contains(f.Log(), value) {
+				t.Errorf("the log holds %q", value)
+			}
 		}
-		<-ended
-	case err := <-ended:
-		t.Fatalf("the program ended without an answer: %v\n%s", err, output.String())
-	}
-	return answer, output.String()
+	})
+	return f
 }
 
-func TestLambdaStoresABatch(t *testing.T) {
-	s := relaytest.New(t)
-	answer, logged := newTestLambda(t, s)
-	if want := `/response {"batchItemFailures":[]}`; answer != want {
-		t.Errorf("answered %s, want %s", answer, want)
+// sampleBatch is the sample lines as a batch of records from number 0 on.
+func sampleBatch(t *testing.T) []byte {
+	t.Helper()
+	lines := append(bytes.Split(bytes.TrimSpace(mustRead(t, tsvFile)), []byte("\n")), mustRead(t, jsonFile))
+	return shard.Event(t, 0, time.Now().Add(-time.Hour), lines...)
+}
+
+func wantAnswer(t *testing.T, f *lambdatest.Function, in lambdatest.Invocation, want string) {
+	t.Helper()
+	if a := f.Invoke(in); a.Body != want || a.ErrorType != "" {
+		t.Errorf("answered %+v, want %s\n%s", a, want, f.Log())
 	}
+}
+
+func wantLogged(t *testing.T, f *lambdatest.Function, all ...string) {
+	t.Helper()
+	for _, want := range all {
+		if !strings.Contains(f.Log(), want) {
+			t.Errorf("the log lacks %s:\n%s", want, f.Log())
+		}
+	}
+}
+
+// TestLambda runs one process from its cold start through several invocations, of which
+// one fails, to SIGTERM.
+func TestLambda(t *testing.T) {
+	s := relaytest.New(t)
+	f := startLambda(t, s)
+	wantAnswer(t, f, lambdatest.Invocation{Event: sampleBatch(t)}, allDone)
 	wantStored(t, s)
-	for _, want := range []string{`"request_id":"request-1"`, `"sequence_number":"105"`, `"stored":12`} {
-		if !strings.Contains(logged, want) {
-			t.Errorf("the log lacks %s:\n%s", want, logged)
-		}
+	wantLogged(t, f, `"request_id":"request-1"`, `"sequence_number":"`+shard.SequenceNumber(5)+`"`, `"shard":"shardId-000000000003"`,
+		`"stored":12`, `"stream":"pii-events"`, `"_aws":{`, `"iterator_age":36`)
+
+	s.OnCall(relaytest.Status(http.StatusServiceUnavailable, "its_you_again!"))
+	wantAnswer(t, f, lambdatest.Invocation{Event: sampleBatch(t)}, again(0))
+	wantLogged(t, f, `"request_id":"request-2"`, `"unfinished":5`)
+	s.OnCall(nil)
+	wantAnswer(t, f, lambdatest.Invocation{Event: sampleBatch(t)}, allDone)
+
+	if exit := f.Shutdown(); exit != exitDone {
+		t.Errorf("after SIGTERM: exit %d", exit)
 	}
-	if strings.Contains(logged, "acme.com") || strings.Contains(logged, relaytest.Token) {
-		t.Error("the log holds an original value or the token")
+	wantLogged(t, f, "relay starts", "relay ends")
+	if n := strings.Count(f.Log(), "relay starts"); n != 1 || strings.Contains(f.Log(), "failed to") {
+		t.Errorf("%d starts:\n%s", n, f.Log())
 	}
 }
 
-func TestLambdaAsksForARetry(t *testing.T) {
+// TestLambdaEndsInTheMiddle: a batch that is in flight when SIGTERM comes is answered, so
+// that what is stored is known and the rest comes again.
+func TestLambdaEndsInTheMiddle(t *testing.T) {
 	s := relaytest.New(t)
-	s.OnCall(relaytest.Status(http.StatusServiceUnavailable, "its_you_again!"))
-	answer, logged := newTestLambda(t, s)
-	if diff := cmp.Diff(`/response {"batchItemFailures":[{"itemIdentifier":"100"}]}`, answer); diff != "" {
-		t.Errorf("answer (-want +got):\n%s", diff)
+	arrived := make(chan struct{})
+	s.OnCall(func(n int, w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if n == 1 {
+			close(arrived)
+		}
+		relaytest.Hang(n, w, r, next)
+	})
+	f := startLambda(t, s)
+	answer := f.Begin(lambdatest.Invocation{Event: sampleBatch(t)})
+	<-arrived
+	if exit := f.Shutdown(); exit != exitDone {
+		t.Errorf("exit %d", exit)
 	}
-	if strings.Contains(logged, "its_you_again") || !strings.Contains(logged, `"unfinished":5`) {
-		t.Errorf("logged %s", logged)
+	if a := <-answer; a.Body != again(0) {
+		t.Errorf("answered %+v\n%s", a, f.Log())
 	}
+	wantLogged(t, f, "interrupted before the server answered", "relay ends")
+}
+
+// TestLambdaDeadline: an invocation that runs out of time says so before Lambda ends it,
+// and a time-out that is too long is named, once.
+func TestLambdaDeadline(t *testing.T) {
+	s := relaytest.New(t)
+	s.OnCall(relaytest.Hang)
+	f := startLambda(t, s)
+	for range 2 {
+		wantAnswer(t, f, lambdatest.Invocation{Event: sampleBatch(t), Timeout: 1100 * time.Millisecond}, again(0))
+	}
+	wantLogged(t, f, `"failure":"relay: the server did not answer in time (deadline_exceeded)"`, `"timeout_sec":1800`, `"function_timeout_sec":1`)
+	if n := strings.Count(f.Log(), "set PIINGUIN_TIMEOUT_SEC at least"); n != 1 {
+		t.Errorf("warned %d times:\n%s", n, f.Log())
+	}
+	s.OnCall(nil)
+	wantAnswer(t, f, lambdatest.Invocation{Event: sampleBatch(t)}, allDone)
+}
+
+// TestLambdaRefusesOtherEvents: what is not of Kinesis is an error, because records that
+// look empty would be acknowledged.
+func TestLambdaRefusesOtherEvents(t *testing.T) {
+	s := relaytest.New(t)
+	f := startLambda(t, s)
+	for name, event := range map[string]string{
+		"nothing": `{}`, "no JSON": `c4n4ry`, "text": `"c4n4ry"`,
+		"SQS":       `{"Records":[{"messageId":"c4n4ry","body":"c4n4ry","eventSource":"aws:sqs"}]}`,
+		"DynamoDB":  strings.Replace(string(sampleBatch(t)), `"eventSource":"aws:kinesis"`, `"eventSource":"aws:dynamodb"`, 1),
+		"no base64": strings.Replace(string(sampleBatch(t)), `"data":"`, `"data":"c4n4ry*`, 1),
+	} {
+		if a := f.Invoke(lambdatest.Invocation{Event: []byte(event)}); a.ErrorType == "" || strings.Contains(a.Body, "c4n4ry") {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+	if s.Calls() != 0 {
+		t.Error("something was stored")
+	}
+	wantAnswer(t, f, lambdatest.Invocation{Event: sampleBatch(t)}, allDone)
 }
 
 func TestLambdaRefusesWrongSettings(t *testing.T) {
-	env := map[string]string{"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:1", "PIINGUIN_PORT": "c4n4ry"}
-	var stdout bytes.Buffer
-	exit := run(t.Context(), nil, func(k string) string { return env[k] }, nil, &stdout, io.Discard)
-	if exit != exitFailure || !strings.Contains(stdout.String(), "PIINGUIN_PORT") || strings.Contains(stdout.String(), "c4n4ry") {
-		t.Errorf("exit %d, logged %s", exit, stdout.String())
+	for setting, want := range map[string]string{
+		"PIINGUIN_PORT=c4n4ry":                             "PIINGUIN_PORT",
+		"PIINGUIN_TIMEOUT_SEC=0":                           "--timeout-sec",
+		"PIINGUIN_QUARANTINE=s3://bucket":                  "--quarantine-kms-key",
+		"PIINGUIN_QUARANTINE=c4n4ry":                       "--quarantine is neither",
+		"PIINGUIN_QUARANTINE=https://sqs.example/1/q.fifo": "FIFO",
+		"PIINGUIN_QUARANTINE_KMS_KEY=c4n4ry":               "--quarantine-kms-key",
+	} {
+		t.Run(setting, func(t *testing.T) {
+			f := startLambda(t, relaytest.New(t), setting)
+			text, exit := f.InitError()
+			if exit != exitFailure || !strings.HasPrefix(text, "Relay.WrongSettings {") || !strings.Contains(text, want) || strings.Contains(text, "c4n4ry") {
+				t.Errorf("exit %d, told Lambda %q", exit, text)
+			}
+			wantLogged(t, f, want)
+		})
 	}
+}
+
+// TestLambdaPassesTheTraceOn: each call carries X-Ray's header and the same as W3C's.
+func TestLambdaPassesTheTraceOn(t *testing.T) {
+	s := relaytest.New(t)
+	var seen []string
+	s.OnCall(func(_ int, w http.ResponseWriter, r *http.Request, next http.Handler) {
+		seen = append(seen, r.Header.Get("X-Amzn-Trace-Id")+" "+r.Header.Get("Traceparent"))
+		next.ServeHTTP(w, r)
+	})
+	f := startLambda(t, s)
+	const plain = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+	for trace, want := range map[string]string{
+		plain:                           plain + " 00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01",
+		plain + ";Lineage=1:a87bd80c:0": plain + ";Lineage=1:a87bd80c:0 00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01",
+		strings.Replace(plain, "=1-5", "=1-x", 1): " ",
+		"": " ",
+	} {
+		seen = nil
+		wantAnswer(t, f, lambdatest.Invocation{Event: sampleBatch(t), TraceID: trace}, allDone)
+		if fmt.Sprint(seen) != fmt.Sprint([]string{want}) {
+			t.Errorf("%q: the calls carry %q", trace, seen)
+		}
+	}
+}
+
+// TestLambdaQuarantine: the queue is told of the sample line that is cut. Without the
+// queue the line comes again.
+func TestLambdaQuarantine(t *testing.T) {
+	s := relaytest.New(t)
+	queues, url := mototest.SQS(t)
+	settings := append(inMoto(t), "PIINGUIN_QUARANTINE="+url)
+	f := startLambda(t, s, settings...)
+	wantAnswer(t, f, lambdatest.Invocation{Event: sampleBatch(t)}, allDone)
+	if m := mototest.Receive(t, queues, url); !strings.Contains(m, `"sequence_number":"`+shard.SequenceNumber(5)+`"`) || strings.Contains(m, "acme.com") {
+		t.Errorf("the queue holds %s", m)
+	}
+	f = startLambda(t, s, append(inMoto(t), "PIINGUIN_QUARANTINE="+url+"-gone")...)
+	wantAnswer(t, f, lambdatest.Invocation{Event: sampleBatch(t)}, again(5))
+	wantLogged(t, f, "NonExistentQueue")
+	wantStored(t, s)
+}
+
+// TestLambdaServerRefuses: a wrong token is no reason to take a record for done.
+func TestLambdaServerRefuses(t *testing.T) {
+	s := relaytest.New(t)
+	s.OnCall(relaytest.Fail(twirp.PermissionDenied, "its_you_again!"))
+	f := startLambda(t, s)
+	wantAnswer(t, f, lambdatest.Invocation{Event: sampleBatch(t)}, again(0))
+	wantLogged(t, f, "the token may not create records")
 }

@@ -60,6 +60,7 @@ type program struct {
 	stdout, stderr io.Writer
 
 	server settings.Client
+	bad    quarantineFlags // of tail
 	json   bool
 	dryRun bool
 	state  string // file of the checkpoint

@@ -27,9 +27,7 @@ func objectsOf(ctx context.Context, name string) ([]*source, error) {
 	if err != nil {
 		return nil, errors.New("the AWS settings cannot be read")
 	}
-	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
-		o.UsePathStyle = o.BaseEndpoint != nil // an endpoint of one's own has no name for each bucket
-	})
+	client := s3.NewFromConfig(cfg, pathStyle)
 	var sources []*source
 	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix})
 	for pages.HasMorePages() {
@@ -50,6 +48,9 @@ func objectsOf(ctx context.Context, name string) ([]*source, error) {
 	}
 	return sources, nil
 }
+
+// pathStyle suits an endpoint of one's own, which has no name for each bucket.
+func pathStyle(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }
 
 func getter(client *s3.Client, bucket, key string) func(context.Context) (io.ReadCloser, error) {
 	return func(ctx context.Context) (io.ReadCloser, error) {

@@ -37,7 +37,7 @@ on and store the pairs, until it is stopped.
 
 How far each shard is done stands in the file of --checkpoint, which another run goes on
 from. Of one stream run one: a second one would store the same again. A record that can
-never be stored is logged by its position and reason; after a failure that may pass, the
+never be stored is logged by its position and reason, and goes where --quarantine says; after a failure that may pass, the
 shard waits and goes on from the lowest record that is not stored.
 
 AWS settings come from where the AWS SDK finds them (AWS_REGION, roles, profiles). The
@@ -62,6 +62,7 @@ func (p *program) tailCommand() *cobra.Command {
 		},
 	}
 	p.server.AddTo(cmd.Flags())
+	p.bad.addTo(cmd.Flags())
 	cmd.Flags().StringVar(&stream, "stream", "", "`name` of the stream")
 	cmd.Flags().StringVar(&p.state, "checkpoint", "", "`file` that keeps how far each shard is done")
 	return cmd
@@ -69,6 +70,10 @@ func (p *program) tailCommand() *cobra.Command {
 
 func (p *program) tail(ctx context.Context, stream string, log io.Writer) error {
 	c, err := p.server.Open(ctx)
+	if err != nil {
+		return err
+	}
+	to, err := p.bad.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -83,7 +88,7 @@ func (p *program) tail(ctx context.Context, stream string, log io.Writer) error 
 	logger := zerolog.New(log).With().Timestamp().Logger()
 	t := &tailer{
 		api: kinesis.NewFromConfig(cfg), stream: stream, state: state, log: logger,
-		handler: relay.NewHandler(relay.New(c), logger), running: map[string]bool{},
+		handler: relay.NewHandler(relay.HandlerConfig{Relay: relay.New(c), Log: logger, Quarantine: to}), running: map[string]bool{},
 	}
 	logger.Info().Str("stream", stream).Str("server", c.Address()).Msg("tail starts")
 	err = t.run(ctx)
@@ -216,9 +221,12 @@ func (t *tailer) relay(ctx context.Context, id string, records []types.Record) e
 	}
 	var batch events.KinesisEvent
 	for _, r := range records {
-		batch.Records = append(batch.Records, events.KinesisEventRecord{Kinesis: events.KinesisRecord{
-			Data: r.Data, SequenceNumber: aws.ToString(r.SequenceNumber), PartitionKey: aws.ToString(r.PartitionKey),
-		}})
+		record := events.KinesisEventRecord{
+			EventSourceArn: t.stream, EventID: id + ":" + aws.ToString(r.SequenceNumber),
+			Kinesis: events.KinesisRecord{Data: r.Data, SequenceNumber: aws.ToString(r.SequenceNumber)},
+		}
+		record.Kinesis.ApproximateArrivalTimestamp.Time = aws.ToTime(r.ApproximateArrivalTimestamp)
+		batch.Records = append(batch.Records, record)
 	}
 	answer, err := t.handler.Handle(ctx, batch)
 	if err != nil {

@@ -62,6 +62,7 @@ var layers = []archtest.Layer{
 		"std", rpc, "./rpc/client", twirp, proto, zerolog,
 		"github.com/aws/aws-lambda-go/events", "github.com/aws/aws-lambda-go/lambdacontext", "github.com/go-json-experiment/json/...", errgrp,
 	}},
+	{"relay/quarantine", []string{"std", "./relay", errgrp, aws, smithy}},
 	{"relay/relaytest", []string{"std", "testing/...", rpc, twirp, proto, gocmp}},
 
 	{"cmd/internal/...", []string{"std", "./rpc/client", "./rpc/client/iam", aws, smithy, "github.com/spf13/pflag"}},
@@ -72,7 +73,7 @@ var layers = []archtest.Layer{
 		"github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
 	{"cmd/piinguin-relay", []string{
-		"std", "./relay", "./rpc/client", "./cmd/internal/...", twirp, zerolog, aws, smithy, errgrp,
+		"std", "./relay", "./relay/quarantine", "./rpc/client", "./cmd/internal/...", twirp, zerolog, aws, smithy, errgrp,
 		"github.com/aws/aws-lambda-go/lambda", "github.com/aws/aws-lambda-go/events", "github.com/schollz/progressbar/v3",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
@@ -91,6 +92,7 @@ var barriers = []archtest.Barrier{
 	}},
 	{From: "./audit/anchor", Never: []string{"./server/...", "./rpc/...", "./relay/...", aws, zerolog}},
 	{From: "./relay/...", Never: []string{"./server/...", "./audit/..."}},
+	{From: "./relay", Never: []string{aws, smithy}},
 	{From: "./rpc/...", Never: []string{"./server/...", "./audit/...", "./relay/..."}},
 	{From: "./rpc/client", Never: []string{aws, smithy}},
 	{From: "./cmd/piinguin-relay", Never: []string{"./server/...", "./audit/..."}},

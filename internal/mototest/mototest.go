@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 const endpointVariable = "PIINGUIN_TEST_MOTO"
@@ -55,6 +56,35 @@ func Kinesis(t testing.TB, shards int32) (client *kinesis.Client, stream string)
 		t.Fatal(err)
 	}
 	return client, stream
+}
+
+// SQS returns a client of moto's SQS, and the URL of a queue that no other test has.
+func SQS(t testing.TB) (client *sqs.Client, queue string) {
+	t.Helper()
+	url := Endpoint(t)
+	client = sqs.New(sqs.Options{
+		Region: "eu-central-1", BaseEndpoint: &url,
+		Credentials: credentials.NewStaticCredentialsProvider("piinguin", "piinguin", ""),
+	})
+	name := "test-" + strings.ToLower(rand.Text())
+	out, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client, *out.QueueUrl
+}
+
+// Receive returns the body of one message of a queue, or nothing.
+func Receive(t testing.TB, client *sqs.Client, queue string) string {
+	t.Helper()
+	out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &queue})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Messages) == 0 {
+		return ""
+	}
+	return *out.Messages[0].Body
 }
 
 // Bucket makes a bucket that no other test has. What is under Object Lock can't be

@@ -1,6 +1,7 @@
 package relaytest
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 
@@ -43,6 +44,12 @@ func Cut(_ int, w http.ResponseWriter, r *http.Request, next http.Handler) {
 func Drop(_ int, _ http.ResponseWriter, r *http.Request, next http.Handler) {
 	next.ServeHTTP(httptest.NewRecorder(), r)
 	panic(http.ErrAbortHandler)
+}
+
+// Hang does nothing until the caller gives up.
+func Hang(_ int, _ http.ResponseWriter, r *http.Request, _ http.Handler) {
+	_, _ = io.Copy(io.Discard, r.Body) // net/http looks for the caller's end behind the body
+	<-r.Context().Done()
 }
 
 // First lets a fault happen in the first n calls only.

@@ -78,6 +78,9 @@ func (s *Server) Originals() map[string]string {
 	return all
 }
 
+// Store keeps a record whatever is there; it is for OnRecord, which runs under the lock.
+func (s *Server) Store(r *piinguinv1.PiiRecord) { s.records[r.ModifiedValue] = r }
+
 // Sent is the modified values of each call that reached the service, in order.
 func (s *Server) Sent() [][]string {
 	s.mu.Lock()

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/smithy-go/logging"
+	"github.com/spf13/pflag"
+
+	"github.com/piinguin/piinguin/relay"
+	"github.com/piinguin/piinguin/relay/quarantine"
+)
+
+// quarantineFlags say where the records of a stream go that can never be stored.
+type quarantineFlags struct{ place, key string }
+
+func (q *quarantineFlags) addTo(flags *pflag.FlagSet) {
+	flags.StringVar(&q.place, "quarantine", "", "`where` records go that can never be stored: the https:// URL of an SQS queue, which is told\ntheir place and reason only; or s3://BUCKET/PREFIX, which keeps them as they came. Without\nit they are logged by their place and reason")
+	flags.StringVar(&q.key, "quarantine-kms-key", "", "`key` of KMS (ID, ARN or alias) that encrypts what an s3:// quarantine keeps")
+}
+
+// open returns nil without --quarantine. AWS settings come from where the AWS SDK finds
+// them.
+func (q *quarantineFlags) open(ctx context.Context) (relay.Quarantine, error) {
+	inS3, isURL := strings.HasPrefix(q.place, s3Scheme), strings.HasPrefix(q.place, "https://") || strings.HasPrefix(q.place, "http://")
+	switch {
+	case q.place == "" && q.key == "":
+		return nil, nil
+	case inS3 == (q.key == ""):
+		return nil, errors.New("--quarantine-kms-key is for, and required by, a --quarantine that begins with s3://")
+	case !inS3 && !isURL:
+		return nil, errors.New("--quarantine is neither the URL of an SQS queue nor s3://BUCKET/PREFIX")
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	if err != nil {
+		return nil, errors.New("the AWS settings cannot be read")
+	}
+	var to relay.Quarantine
+	if inS3 {
+		bucket, prefix, _ := strings.Cut(strings.TrimPrefix(q.place, s3Scheme), "/")
+		to, err = quarantine.NewS3(s3.NewFromConfig(cfg, pathStyle), bucket, prefix, q.key)
+	} else {
+		to, err = quarantine.NewSQS(sqs.NewFromConfig(cfg), q.place)
+	}
+	if err != nil {
+		return nil, errors.New("--quarantine names no bucket, or a FIFO queue")
+	}
+	return to, nil
+}
