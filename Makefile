@@ -1,5 +1,7 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test generate lint bench build clean
+.PHONY: help run test generate lint bench build lambda clean
+
+bin = bin
 
 help: ## Show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -23,7 +25,15 @@ bench: ## Measure audited reads against a bare echo and the bare engines
 	.ci/dynamodb-local go run ./internal/bench
 
 build: ## Build static binaries into bin/
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -o bin/ ./cmd/...
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -o $(bin)/ ./cmd/...
+
+# provided.al2023 starts the file bootstrap. lambda.norpc leaves out what only go1.x needs.
+lambda: ## Build the relay for Lambda (provided.al2023) into bin/: a zip for arm64 and one for amd64
+	@for arch in arm64 amd64; do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w' \
+			-o $(bin)/lambda-$$arch/bootstrap ./cmd/piinguin-relay && \
+		go tool build-lambda-zip -o $(bin)/piinguin-relay-$$arch.zip $(bin)/lambda-$$arch/bootstrap || exit; \
+	done
 
 clean: ## Remove bin/ and .cache/, the fetched tools, DynamoDB Local and moto
 	rm -rf bin .cache
