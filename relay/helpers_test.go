@@ -27,6 +27,7 @@ func newTestRelay(t *testing.T, s *relaytest.Server) *relay.Relay {
 
 func newTestRelayAt(t *testing.T, cfg client.Config) *relay.Relay {
 	t.Helper()
+	cfg.Attempts = 1 // the client's retries are its own; here each call counts
 	// Time-outs are tested on their own; a slow machine must not cause them.
 	if cfg.Timeout == 0 {
 		cfg.Timeout = time.Hour

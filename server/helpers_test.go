@@ -207,7 +207,7 @@ func (f *faultyStore) Ready(context.Context) error {
 
 func (f *front) as(t tester, role string) *client.Client {
 	t.Helper()
-	c, err := client.New(client.Config{Host: f.address, Token: client.Token("dev-" + role), HTTPClient: f.http})
+	c, err := client.New(client.Config{Host: f.address, Token: client.Token("dev-" + role), HTTPClient: f.http, Attempts: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,29 +1,3 @@
-// Package client calls a Piinguin server from Go.
-//
-// A Client is the two services of the contract (see package piinguinv1) with
-// the caller's token on every request, or with a certificate in its place:
-//
-//	c, err := client.New(client.Config{
-//		Host:  "https://vault.internal",
-//		Token: client.Token(os.Getenv("PIINGUIN_TOKEN")),
-//	})
-//	if err != nil {
-//		return err
-//	}
-//	answer, err := c.ReadPiiRecord(ctx, &piinguinv1.ReadPiiRecordRequest{
-//		ModifiedValue:   "7d8a4beae5bc9d31",
-//		ProcessingBasis: piinguinv1.LawfulBasisForProcessing_CONTRACT,
-//		Purpose:         "send the invoice",
-//	})
-//
-// Errors are those of Twirp: errors.As to a twirp.Error gives the code, and
-// Meta("reason") the stable reason of a server's error. A request that did not
-// reach a server is an error with the code internal that wraps the cause, so
-// errors.Is and errors.As find, say, syscall.ECONNREFUSED.
-//
-// Nothing is retried: a read that is sent twice is two entries in the ledger, so
-// whether to ask again is the caller's decision. A redirect is an error, so that
-// a token never goes to another host than the one that was named.
 package client
 
 import (
@@ -32,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/twitchtv/twirp"
 
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
@@ -61,9 +37,10 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	h := cfg.httpClient(conf)
+	again := twirp.WithClientInterceptors(cfg.retry().intercept)
 	return &Client{
-		Piinguin: piinguinv1.NewPiinguinProtobufClient(base, h),
-		Audit:    piinguinv1.NewAuditProtobufClient(base, h),
+		Piinguin: piinguinv1.NewPiinguinProtobufClient(base, h, again),
+		Audit:    piinguinv1.NewAuditProtobufClient(base, h, again),
 		address:  base,
 	}, nil
 }
@@ -99,6 +76,12 @@ func (c Config) httpClient(conf *tls.Config) *http.Client {
 
 var errNoToken = errors.New("client: TokenSource returned an empty token")
 
+// tokenError is why there is no token to send. Sending again would ask the same
+// source, which knows better than this package when to try again.
+type tokenError struct{ error }
+
+func (e *tokenError) Unwrap() error { return e.error }
+
 // bearer adds the token to each request.
 type bearer struct {
 	token func(context.Context) (Token, error)
@@ -119,7 +102,7 @@ func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 		if r.Body != nil {
 			_ = r.Body.Close()
 		}
-		return nil, err
+		return nil, &tokenError{err}
 	}
 	r = r.Clone(r.Context())
 	r.Header.Set("Authorization", "Bearer "+string(token))

@@ -214,6 +214,8 @@ func TestValidateRefuses(t *testing.T) {
 		"port":          {Port: 65536},
 		"negative port": {Port: -1},
 		"timeout":       {Timeout: -1},
+		"attempts":      {Attempts: 101},
+		"less than one": {Attempts: -1},
 		"token newline": {Token: "canary-token\n"},
 		"token space":   {Token: "Bearer canary-token"},
 		"token twice":   {Token: token, TokenSource: func(context.Context) (client.Token, error) { return token, nil }},

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/twitchtv/twirp"
 )
 
 // What a zero Config means.
@@ -37,9 +39,19 @@ type Config struct {
 	// iam's does. It is called by many callers at once, and before every request: it
 	// keeps a token as long as that is good. Its errors are the request's.
 	TokenSource func(ctx context.Context) (Token, error)
-	// Timeout bounds one call from connecting to the last byte of the answer.
-	// DefaultTimeout if 0. A context that ends earlier ends the call.
+	// Timeout bounds one attempt of a call, from connecting to the last byte of the
+	// answer. DefaultTimeout if 0. A context that ends earlier ends the call.
 	Timeout time.Duration
+	// Attempts is how often a call is sent at most, 1 to 100; 1 is never again.
+	// DefaultAttempts if 0. See "Failures and retries" for which calls and which errors.
+	Attempts int
+	// RetryReads retries reads and the Audit service's calls as well. Each attempt that
+	// reaches the server is an audit entry of its own: one read may look like several.
+	RetryReads bool
+	// OnRetry is called before each further attempt with the method, such as
+	// CreatePiiRecords, and the code of the attempt that failed: for metrics. Many calls
+	// call it at once, and each waits for it. Optional.
+	OnRetry func(method string, code twirp.ErrorCode)
 	// CAFile holds the certificates in PEM of those who may vouch for the server, in
 	// place of the system's; it is read once. Optional.
 	CAFile string
@@ -83,6 +95,9 @@ func (c Config) Validate() error {
 func (c Config) base() (string, error) {
 	if c.Timeout < 0 {
 		return "", errors.New("client: Timeout is negative")
+	}
+	if c.Attempts < 0 || c.Attempts > maxAttempts {
+		return "", errors.New("client: Attempts is not 1 to 100")
 	}
 	if c.Token != "" && c.TokenSource != nil {
 		return "", errors.New("client: Token and TokenSource are both set")
