@@ -63,7 +63,7 @@ type function struct {
 }
 
 func newFunction(ctx context.Context, env func(string) string, log zerolog.Logger) (*function, error) {
-	var server settings.Client
+	server := settings.Client{OnRetry: relay.CountRetry}
 	var bad quarantineFlags
 	flags := pflag.NewFlagSet("lambda", pflag.ContinueOnError)
 	server.AddTo(flags)

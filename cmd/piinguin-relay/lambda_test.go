@@ -80,7 +80,7 @@ func TestLambda(t *testing.T) {
 
 	s.OnCall(relaytest.Status(http.StatusServiceUnavailable, "its_you_again!"))
 	wantAnswer(t, f, lambdatest.Invocation{Event: sampleBatch(t)}, again(0))
-	wantLogged(t, f, `"request_id":"request-2"`, `"unfinished":5`)
+	wantLogged(t, f, `"request_id":"request-2"`, `"unfinished":5`, `"retries":3`)
 	s.OnCall(nil)
 	wantAnswer(t, f, lambdatest.Invocation{Event: sampleBatch(t)}, allDone)
 

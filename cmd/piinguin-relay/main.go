@@ -10,6 +10,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/piinguin/piinguin/cmd/internal/settings"
+	"github.com/piinguin/piinguin/relay"
 )
 
 // The exit codes.
@@ -30,7 +33,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdin io.R
 	if env("AWS_LAMBDA_RUNTIME_API") != "" {
 		return serveLambda(ctx, env, stdout)
 	}
-	p := &program{env: env, stdin: stdin, stdout: stdout, stderr: stderr}
+	p := &program{server: settings.Client{OnRetry: relay.CountRetry}, env: env, stdin: stdin, stdout: stdout, stderr: stderr}
 	cmd := p.command()
 	cmd.SetArgs(args)
 	cmd.SetIn(stdin)

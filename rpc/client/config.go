@@ -48,10 +48,10 @@ type Config struct {
 	// RetryReads retries reads and the Audit service's calls as well. Each attempt that
 	// reaches the server is an audit entry of its own: one read may look like several.
 	RetryReads bool
-	// OnRetry is called before each further attempt with the method, such as
+	// OnRetry is called before each further attempt with the call's context, the method, such as
 	// CreatePiiRecords, and the code of the attempt that failed: for metrics. Many calls
 	// call it at once, and each waits for it. Optional.
-	OnRetry func(method string, code twirp.ErrorCode)
+	OnRetry func(ctx context.Context, method string, code twirp.ErrorCode)
 	// CAFile holds the certificates in PEM of those who may vouch for the server, in
 	// place of the system's; it is read once. Optional.
 	CAFile string

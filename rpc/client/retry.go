@@ -29,7 +29,7 @@ const (
 type retry struct {
 	attempts int
 	reads    bool
-	notify   func(method string, code twirp.ErrorCode)
+	notify   func(ctx context.Context, method string, code twirp.ErrorCode)
 }
 
 func (c Config) retry() retry {
@@ -38,7 +38,7 @@ func (c Config) retry() retry {
 		r.attempts = DefaultAttempts
 	}
 	if r.notify == nil {
-		r.notify = func(string, twirp.ErrorCode) {}
+		r.notify = func(context.Context, string, twirp.ErrorCode) {}
 	}
 	return r
 }
@@ -53,7 +53,7 @@ func (r retry) intercept(next twirp.Method) twirp.Method {
 			if err == nil || !again || n == r.attempts || !mendable(err) || !pause(ctx, backoff(n)) {
 				return answer, err
 			}
-			r.notify(method, codeOf(err))
+			r.notify(ctx, method, codeOf(err))
 		}
 	}
 }

@@ -186,7 +186,7 @@ func TestReadsAreRetriedOnlyOnRequest(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &scripted{faults: times(1, coded(twirp.Unavailable))}
 				var seen []string
-				err := tc.call(t.Context(), s.client(t, client.Config{RetryReads: wanted, OnRetry: func(method string, code twirp.ErrorCode) {
+				err := tc.call(t.Context(), s.client(t, client.Config{RetryReads: wanted, OnRetry: func(_ context.Context, method string, code twirp.ErrorCode) {
 					seen = append(seen, method+" "+string(code))
 				}}))
 				var want []string
@@ -233,7 +233,7 @@ func TestContextEndsTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s := &scripted{faults: times(99, coded(twirp.Unavailable))}
-		c := s.client(t, client.Config{Attempts: 100, OnRetry: func(string, twirp.ErrorCode) { time.AfterFunc(time.Nanosecond, cancel) }})
+		c := s.client(t, client.Config{Attempts: 100, OnRetry: func(context.Context, string, twirp.ErrorCode) { time.AfterFunc(time.Nanosecond, cancel) }})
 		_ = wantCode(t, create(ctx, c), twirp.Unavailable)
 		if len(s.at) != 2 {
 			t.Errorf("%d attempts, want the second to be the last", len(s.at))
@@ -307,7 +307,7 @@ func TestTokenFailureIsNotRetried(t *testing.T) {
 func TestUnsendableIsNotRetried(t *testing.T) {
 	s := &scripted{}
 	retried := 0
-	c := s.client(t, client.Config{OnRetry: func(string, twirp.ErrorCode) { retried++ }})
+	c := s.client(t, client.Config{OnRetry: func(context.Context, string, twirp.ErrorCode) { retried++ }})
 	_, err := c.CreatePiiRecord(t.Context(), &piinguinv1.CreatePiiRecordRequest{PiiRecord: &piinguinv1.PiiRecord{OriginalValue: "\xff"}})
 	_ = wantCode(t, err, twirp.Internal)
 	if retried != 0 || len(s.at) != 0 {

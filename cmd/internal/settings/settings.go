@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"github.com/twitchtv/twirp"
 
 	"github.com/piinguin/piinguin/rpc/client"
 )
@@ -54,6 +55,9 @@ type Client struct {
 	Auth       string
 	Audience   string
 	TimeoutSec int
+
+	// OnRetry is client.Config's, and not a flag.
+	OnRetry func(ctx context.Context, method string, code twirp.ErrorCode)
 }
 
 // AddTo adds the flags.
@@ -76,7 +80,7 @@ func (c *Client) Open(ctx context.Context) (*client.Client, error) {
 	}
 	cfg := client.Config{
 		Host: c.Host, Port: c.Port, Token: client.Token(c.Token), Timeout: time.Duration(c.TimeoutSec) * time.Second,
-		CAFile: c.TLSCA, CertFile: c.TLSCert, KeyFile: c.TLSKey,
+		CAFile: c.TLSCA, CertFile: c.TLSCert, KeyFile: c.TLSKey, OnRetry: c.OnRetry,
 	}
 	if err := cfg.Validate(); err != nil {
 		return nil, err
