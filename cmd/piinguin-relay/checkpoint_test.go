@@ -51,13 +51,13 @@ func writeEvents(t *testing.T, files, each int) (folder string, want map[string]
 // TestReplayGoesOn kills a replay with SIGKILL and starts it again, until it is done: all is
 // stored, as by one clean run, and what was done is not sent again.
 func TestReplayGoesOn(t *testing.T) {
-	folder, want := writeEvents(t, 4, 5000)
+	folder, want := writeEvents(t, 4, 25_000)
 	s := relaytest.New(t)
 	state := filepath.Join(t.TempDir(), "state")
 	var running atomic.Pointer[os.Process]
 	s.OnCall(func(n int, w http.ResponseWriter, r *http.Request, next http.Handler) {
 		next.ServeHTTP(w, r)
-		if n%7 == 0 {
+		if n%37 == 0 {
 			_ = running.Load().Kill()
 		}
 	})

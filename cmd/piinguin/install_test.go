@@ -262,9 +262,14 @@ func textOf(v types.AttributeValue) string {
 
 func (in *install) scan(t *testing.T, table string) []map[string]types.AttributeValue {
 	t.Helper()
-	out, err := in.db.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)})
-	if err != nil {
-		t.Fatal(err)
+	var items []map[string]types.AttributeValue
+	pages := dynamodb.NewScanPaginator(in.db, &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		items = append(items, page.Items...)
 	}
-	return out.Items
+	return items
 }
