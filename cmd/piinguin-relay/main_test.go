@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twitchtv/twirp"
@@ -268,21 +269,32 @@ func TestHelpExplains(t *testing.T) {
 	}
 }
 
-// TestBar: the bar shows, and an input longer than the bar is read to its end.
+// TestBar: the bar shows the events and how many come in a second, and an input longer
+// than the bar is read to its end.
 func TestBar(t *testing.T) {
 	var screen bytes.Buffer
-	bar := &progress{newBar(&screen, []*source{{size: 2}, {size: 1}})}
-	got, err := io.ReadAll(bar.count(strings.NewReader("longer than that")))
+	bar := testBar(&screen, []*source{{size: 200}, {size: 1}})
+	got, err := io.ReadAll(bar.count(strings.NewReader(strings.Repeat("longer than that", 20))))
 	bar.clear()
-	if err != nil || string(got) != "longer than that" || !strings.Contains(screen.String(), "replay") {
-		t.Errorf("read %q: %v; drew %q", got, err, screen.String())
+	if err != nil || len(got) != 320 || !strings.Contains(screen.String(), "replay") {
+		t.Errorf("read %d bytes: %v; drew %q", len(got), err, screen.String())
+	}
+	if have := bar.bar.State().Description; !strings.HasPrefix(have, "replay: 42 events, ") {
+		t.Errorf("the bar says %q", have)
 	}
 	for _, sources := range [][]*source{nil, {{size: 5}, {size: -1}, {size: 5}}} {
-		bar := &progress{newBar(io.Discard, sources)}
+		bar := testBar(io.Discard, sources)
 		if _, err := io.ReadAll(bar.count(strings.NewReader("some"))); err != nil {
 			t.Error(err)
 		}
 	}
+	if have := pace(100, 4*time.Second); have != "replay: 100 events, 25/s" {
+		t.Errorf("the pace is %q", have)
+	}
+}
+
+func testBar(screen io.Writer, sources []*source) *progress {
+	return &progress{bar: newBar(screen, sources), events: func() int { return 42 }, began: time.Now()}
 }
 
 func mustRead(t *testing.T, name string) []byte {

@@ -127,7 +127,6 @@ func (p *program) replay(ctx context.Context, names []string) error {
 }
 
 func (p *program) relay(ctx context.Context, c *client.Client, sources []*source, state *checkpoint) (relay.Summary, error) {
-	bar := newProgress(p.stderr, sources)
 	to := relay.New(c)
 	if p.dryRun {
 		to = nil
@@ -135,6 +134,7 @@ func (p *program) relay(ctx context.Context, c *client.Client, sources []*source
 	var now *source // whose turn it is
 	var kept error
 	var r *relay.Replay
+	bar := newProgress(p.stderr, sources, func() int { return r.Summary().Events })
 	before := state.Quarantined
 	r = relay.NewReplay(to, func(at relay.Position, reason relay.Reason) {
 		bar.clear()
