@@ -25,6 +25,7 @@ func TestDocs(t *testing.T) {
 		}},
 		{"docs/api.md", []string{`"original_value":"john@acme.com"`, `"erased":true`, `"not_found"`, `"reference":"INV-2026-1"`, "checkpoint", "tlog-proof@v1", "— piinguin-1 "}},
 		{"docs/verify/README.md", []string{"whole: 1 entries of piinguin-1"}},
+		{"docs/relay.md", []string{"events       1 ", "stored       12", "pii_events.tsv:6: ", "exit code 1"}},
 		{"docs/policy.md", []string{"deny (basis_not_allowed), by policy marketing-by-consent", "exit code 1"}},
 	} {
 		t.Run(c.page, func(t *testing.T) {
