@@ -43,10 +43,11 @@ func putEvents(t *testing.T, client *kinesis.Client, stream, file string) {
 }
 
 // startTail runs the command until the test ends it.
-func startTail(t *testing.T, s *relaytest.Server, stream, state string) (*exec.Cmd, *bytes.Buffer) {
+func startTail(t *testing.T, s *relaytest.Server, stream, state string, env ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], "tail", "--stream", stream, "--checkpoint", state) //nolint:gosec // this test's own binary
 	cmd.Env = append(append(os.Environ(), inMoto(t)...), "PIINGUIN_RELAY_TEST_MAIN=1", "PIINGUIN_HOST="+s.URL, "PIINGUIN_TOKEN="+relaytest.Token)
+	cmd.Env = append(cmd.Env, env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
@@ -83,8 +84,13 @@ func TestTail(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	putEvents(t, client, stream, filepath.Join(folder, "run-0"))
 	putEvents(t, client, stream, tsvFile) // with a line that is quarantined
-	cmd, out := startTail(t, s, stream, state)
+	queues, queue := mototest.SQS(t)
+	cmd, out := startTail(t, s, stream, state, "PIINGUIN_QUARANTINE="+queue)
 	until(t, "the first events", func() bool { return s.Originals()["m-0-0"] != "" && s.Originals()["m-0-398"] != "" })
+	until(t, "the quarantine", func() bool {
+		m := mototest.Receive(t, queues, queue)
+		return strings.Contains(m, `"stream":"`+stream+`","shard":"shardId-`)
+	})
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
 	if strings.Contains(out.String(), "c4n4ry") || strings.Contains(out.String(), "acme.com") {

@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -152,6 +155,28 @@ func TestPlacesThatFail(t *testing.T) {
 		if from != number(0) || !strings.Contains(log, want) {
 			t.Errorf("comes again from %q\n%s", from, log)
 		}
+	}
+}
+
+// TestSQSTakesAPart: a queue that answers, and does not take every message.
+func TestSQSTakesAPart(t *testing.T) {
+	aws := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		_, _ = w.Write([]byte(`{"Successful":[{"Id":"0","MessageId":"1"}],"Failed":[{"Id":"1","Code":"InternalError","SenderFault":false}]}`))
+	}))
+	defer aws.Close()
+	to, err := quarantine.NewSQS(sqs.New(sqs.Options{
+		Region: "eu-central-1", BaseEndpoint: &aws.URL, DisableMessageChecksumValidation: true,
+		Credentials: credentials.NewStaticCredentialsProvider("piinguin", "piinguin", ""),
+	}), aws.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if from, log := relayBad(t, to, 1); from != "" {
+		t.Errorf("one message of one is taken, and it comes again from %s\n%s", from, log)
+	}
+	if from, log := relayBad(t, to, 2); from != number(0) || !strings.Contains(log, "the queue did not take all messages") {
+		t.Errorf("comes again from %q\n%s", from, log)
 	}
 }
 
