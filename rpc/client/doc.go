@@ -66,8 +66,8 @@
 //   - An error of the input comes in its place, behind the answers to all items before
 //     it, and ends the stream.
 //   - When the context ends, no more is taken, what is unanswered has the context's
-//     error (errors.Is finds it), and the stream ends. Of a context that has ended
-//     before, the first item says so.
+//     error (errors.Is finds it) or the one that its call had met before, and the stream
+//     ends. Of a context that has ended before, the first item says so.
 //
 // To end a stream at its first error, leave the loop: calls in flight are cancelled,
 // which may be too late for them not to be done, and waited for.
@@ -76,7 +76,8 @@
 // sent and unread the input is left alone, so never more than five calls' items and
 // answers are in memory. The input is ranged over by the goroutine of the loop. Creates,
 // and erasures, of one modified value never travel in two calls at once, so they take
-// effect in the order given.
+// effect in the order given. One whose answer was lost may take effect later than what
+// follows it: where that matters, a record's ObservedAt decides.
 //
 // A call is sent when it is full or the input has ended, and its answers may be held back
 // while the input goes on. A live source whose items must not wait ends its sequence

@@ -30,8 +30,13 @@ var _ piinguinv1.Piinguin = (*vault)(nil)
 // newVault starts one on a port of this machine; close ends it.
 func newVault() (v *vault, url string, end func()) {
 	v = &vault{}
-	srv := httptest.NewServer(v.handler())
-	return v, srv.URL, srv.Close
+	url, end = serve(v)
+	return v, url, end
+}
+
+func serve(api piinguinv1.Piinguin) (url string, end func()) {
+	srv := httptest.NewServer(piinguinv1.NewPiinguinServer(api))
+	return srv.URL, srv.Close
 }
 
 func (v *vault) handler() http.Handler { return piinguinv1.NewPiinguinServer(v) }
