@@ -66,16 +66,16 @@ func TestStreamSplitsBySize(t *testing.T) {
 // What is the same for each call of a stream counts as well.
 func TestStreamCountsTheBasis(t *testing.T) {
 	c, bodies, _ := sizes(t)
-	in := values(500)
+	in := values(1000)
 	for i := range in.items {
 		in.items[i] = strings.Repeat("x", 8<<10)
 	}
 	large := proto.CloneOf(why)
 	large.Purpose = strings.Repeat("p", 1<<20)
-	if n := len(answers(c.ReadStream(t.Context(), large, in.all))); n != 500 {
+	if n := len(answers(c.ReadStream(t.Context(), large, in.all))); n != 1000 {
 		t.Errorf("%d answers", n)
 	}
-	if len(bodies()) != 2 {
+	if len(bodies()) != 4 {
 		t.Errorf("%d calls", len(bodies()))
 	}
 	for _, size := range bodies() {
