@@ -74,10 +74,11 @@ func SQS(t testing.TB) (client *sqs.Client, queue string) {
 	return client, *out.QueueUrl
 }
 
-// Receive returns the body of one message of a queue, or nothing.
+// Receive returns the body of one message of a queue, or nothing if none comes for some
+// seconds.
 func Receive(t testing.TB, client *sqs.Client, queue string) string {
 	t.Helper()
-	out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &queue})
+	out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &queue, WaitTimeSeconds: 5})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func (r retry) intercept(next twirp.Method) twirp.Method {
 		again := r.reads || repeatable(method)
 		for n := 1; ; n++ {
 			answer, err := next(ctx, request)
-			if err == nil || !again || n == r.attempts || !mendable(err) || !pause(ctx, backoff(n)) {
+			if err == nil || !again || n == r.attempts || !mendable(err) || !pause(ctx, max(backoff(n), asked(err))) {
 				return answer, err
 			}
 			r.notify(ctx, method, codeOf(err))
@@ -109,9 +110,23 @@ func backoff(n int) time.Duration {
 	return rand.N(limit + 1) //nolint:gosec // G404: it spreads load and guards nothing
 }
 
-// pause reports whether the wait was worth it: false at once if the context would end
-// before, and when it does end.
+// asked is how long the server wants to be left alone: meta.retry_after, in seconds. It
+// tells so of callers who are beyond their limit.
+func asked(err error) time.Duration {
+	var failure twirp.Error
+	if !errors.As(err, &failure) {
+		return 0
+	}
+	seconds, _ := strconv.ParseUint(failure.Meta("retry_after"), 10, 16) // what is no number asks for nothing
+	return time.Duration(seconds) * time.Second
+}
+
+// pause reports whether the wait was worth it: false at once if it is too long or the
+// context would end before, and when it does end.
 func pause(ctx context.Context, wait time.Duration) bool {
+	if wait > maxWait {
+		return false
+	}
 	if end, ok := ctx.Deadline(); ok && time.Until(end) <= wait {
 		return false
 	}

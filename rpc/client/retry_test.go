@@ -314,3 +314,34 @@ func TestUnsendableIsNotRetried(t *testing.T) {
 		t.Errorf("retried %d times, sent %d", retried, len(s.at))
 	}
 }
+
+// A server that names a time is left alone that long, and not asked again in vain if that
+// is too long.
+func TestServerSaysWhenToComeAgain(t *testing.T) {
+	busy := func(after string) fault {
+		return func(*http.Request) (*http.Response, error) {
+			w := httptest.NewRecorder()
+			err := twirp.WriteError(w, twirp.NewError(twirp.ResourceExhausted, "fixed").WithMeta("retry_after", after))
+			return w.Result(), err
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		for after, want := range map[string]struct {
+			attempts int
+			wait     time.Duration
+		}{
+			"0": {3, 0}, "3": {3, 3 * time.Second}, "5": {3, 5 * time.Second}, "6": {1, 0}, "70000": {1, 0}, "soon": {3, 0}, "-1": {3, 0},
+		} {
+			s := &scripted{faults: times(2, busy(after))}
+			err := create(t.Context(), s.client(t, client.Config{}))
+			if len(s.at) != want.attempts || (err == nil) != (want.attempts == 3) {
+				t.Errorf("after %s: %d attempts, error %v", after, len(s.at), err)
+			}
+			for _, wait := range s.waits() {
+				if wait < want.wait || want.wait > 0 && wait != want.wait {
+					t.Errorf("after %s: waited %s", after, wait)
+				}
+			}
+		}
+	})
+}

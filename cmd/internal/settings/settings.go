@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,7 +71,8 @@ func (c *Client) AddTo(flags *pflag.FlagSet) {
 	flags.StringVar(&c.TLSCert, "tls-cert", "", "PEM `file` of your certificate, to prove by mutual TLS who you are; no token then")
 	flags.StringVar(&c.TLSKey, "tls-key", "", "PEM `file` of its private key")
 	c.addAuth(flags)
-	flags.IntVar(&c.TimeoutSec, "timeout-sec", int(client.DefaultTimeout/time.Second), "how many `seconds` one call to the server may take")
+	flags.IntVar(&c.TimeoutSec, "timeout-sec", int(client.DefaultTimeout/time.Second), "how many `seconds` one attempt of a call to the server may take"+
+		"; creates and\ndeletes that failed are tried up to "+strconv.Itoa(client.DefaultAttempts)+" times")
 }
 
 // Open returns the client of that server.
