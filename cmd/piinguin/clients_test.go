@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -166,9 +167,13 @@ func checkClientTraces(t *testing.T, in *install) {
 	}
 }
 
+// endless is far more than the 10 seconds after which the programs give a try up.
+const endless = 3 * time.Minute
+
 // badWay is a proxy that answers the first three tries of a create badly: not at
 // all, as a proxy without a server does, and as the server does without its ledger.
 type badWay struct {
+	t    *testing.T
 	url  string
 	next http.Handler
 
@@ -182,7 +187,7 @@ func newBadWay(t *testing.T, server string) *badWay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &badWay{next: httputil.NewSingleHostReverseProxy(target), calls: map[string]int{}}
+	w := &badWay{t: t, next: httputil.NewSingleHostReverseProxy(target), calls: map[string]int{}}
 	s := httptest.NewServer(w)
 	t.Cleanup(s.Close)
 	w.url = s.URL
@@ -202,7 +207,11 @@ func (w *badWay) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body) // else it is not seen that the caller goes away
 	switch n {
 	case 1:
-		<-r.Context().Done()
+		select {
+		case <-r.Context().Done():
+		case <-time.After(endless):
+			w.t.Error("the program waits for an answer without an end")
+		}
 	case 2:
 		rw.WriteHeader(http.StatusBadGateway)
 		_, _ = fmt.Fprintln(rw, "<html>Bad Gateway</html>")
