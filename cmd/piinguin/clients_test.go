@@ -167,9 +167,6 @@ func checkClientTraces(t *testing.T, in *install) {
 	}
 }
 
-// endless is far more than the 10 seconds after which the programs give a try up.
-const endless = 3 * time.Minute
-
 // badWay is a proxy that answers the first three tries of a create badly: not at
 // all, as a proxy without a server does, and as the server does without its ledger.
 type badWay struct {
@@ -209,7 +206,7 @@ func (w *badWay) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	case 1:
 		select {
 		case <-r.Context().Done():
-		case <-time.After(endless):
+		case <-time.After(patience):
 			w.t.Error("the program waits for an answer without an end")
 		}
 	case 2:
