@@ -10,10 +10,10 @@ run: ## Start a server to try out: SQLite, 127.0.0.1:8080, four known tokens
 	go run ./cmd/piinguin serve --dev
 
 # The race detector is the part that takes a C compiler.
-test: ## Run every test under the race detector, DynamoDB Local and moto (S3) included
+test: ## Run every test under the race detector; DynamoDB Local, moto (S3) and what other clients need are set up
 	@command -v gcc >/dev/null || .ci/apt-install gcc libc6-dev
 	@command -v python3 >/dev/null || .ci/apt-install python3
-	CGO_ENABLED=1 .ci/dynamodb-local .ci/moto go test -race ./...
+	CGO_ENABLED=1 .ci/dynamodb-local .ci/moto .ci/clients go test -race ./...
 
 generate: ## Make rpc/'s Go code from its .proto files again
 	.ci/generate
@@ -35,5 +35,5 @@ lambda: ## Build the relay for Lambda (provided.al2023) into bin/: a zip for arm
 		go tool build-lambda-zip -o $(bin)/piinguin-relay-$$arch.zip $(bin)/lambda-$$arch/bootstrap || exit; \
 	done
 
-clean: ## Remove bin/ and .cache/, the fetched tools, DynamoDB Local and moto
+clean: ## Remove bin/ and .cache/, the fetched tools, DynamoDB Local, moto and other packages
 	rm -rf bin .cache
