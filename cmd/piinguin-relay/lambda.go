@@ -71,6 +71,9 @@ func newFunction(ctx context.Context, env func(string) string, log zerolog.Logge
 	if err := settings.FromEnvironment(flags, env); err != nil {
 		return nil, err
 	}
+	if env(settings.EnvName("host")) == "" || !server.HasCredential() {
+		return nil, errNoServer
+	}
 	c, err := server.Open(ctx)
 	if err != nil {
 		return nil, err
@@ -84,6 +87,10 @@ func newFunction(ctx context.Context, env func(string) string, log zerolog.Logge
 		Relay: relay.New(c), Log: log, Quarantine: to, CallTimeout: time.Duration(server.TimeoutSec) * time.Second,
 	})}, nil
 }
+
+// errNoServer: the defaults, a server beside the relay that is called without a credential,
+// would make each batch come again until it is too old.
+var errNoServer = errors.New("PIINGUIN_HOST is required, and one of PIINGUIN_TOKEN, PIINGUIN_AUTH=iam and PIINGUIN_TLS_CERT")
 
 // invoke handles one invocation. Its errors have fixed texts, because Lambda logs them,
 // and so would it log what a panic says.

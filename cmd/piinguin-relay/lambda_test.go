@@ -157,6 +157,8 @@ func TestLambdaRefusesOtherEvents(t *testing.T) {
 func TestLambdaRefusesWrongSettings(t *testing.T) {
 	for setting, want := range map[string]string{
 		"PIINGUIN_PORT=c4n4ry":                             "PIINGUIN_PORT",
+		"PIINGUIN_HOST=":                                   "PIINGUIN_HOST is required",
+		"PIINGUIN_TOKEN=":                                  "PIINGUIN_HOST is required, and one of PIINGUIN_TOKEN",
 		"PIINGUIN_TIMEOUT_SEC=0":                           "--timeout-sec",
 		"PIINGUIN_QUARANTINE=s3://bucket":                  "--quarantine-kms-key",
 		"PIINGUIN_QUARANTINE=c4n4ry":                       "--quarantine is neither",
