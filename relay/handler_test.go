@@ -118,17 +118,20 @@ func TestHandleStoresTheSamples(t *testing.T) {
 	}
 }
 
+// byName refuses the pair of "refused" for good, and that of "failed" for now.
+func byName(r *piinguinv1.PiiRecord) *piinguinv1.CreatePiiRecordResult {
+	switch r.ModifiedValue {
+	case "refused":
+		return itemError(twirp.InvalidArgument)
+	case "failed":
+		return itemError(twirp.Unavailable)
+	}
+	return nil
+}
+
 func TestHandleNamesTheLowestUnfinished(t *testing.T) {
 	s := relaytest.New(t)
-	s.OnRecord(func(r *piinguinv1.PiiRecord) *piinguinv1.CreatePiiRecordResult {
-		switch r.ModifiedValue {
-		case "refused":
-			return itemError(twirp.InvalidArgument)
-		case "failed":
-			return itemError(twirp.Unavailable)
-		}
-		return nil
-	})
+	s.OnRecord(byName)
 	// The refused and the undecodable come first and must not be named; 99 < 100
 	// only as numbers, and the order of the records must not matter.
 	e := kinesis("cut "+canary, pairsLine(at(1), "ok", ""), pairsLine(at(1), "refused", canary),

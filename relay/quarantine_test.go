@@ -7,11 +7,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/twitchtv/twirp"
 
 	"github.com/piinguin/piinguin/relay"
 	"github.com/piinguin/piinguin/relay/relaytest"
-	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
 // shelf is a Quarantine in memory, which may fail.
@@ -34,15 +32,7 @@ func (s *shelf) Put(_ context.Context, records []relay.Quarantined) error {
 // they are acknowledged; those that come again anyway are not.
 func TestQuarantineKeepsWhatIsDoneWith(t *testing.T) {
 	s := relaytest.New(t)
-	s.OnRecord(func(r *piinguinv1.PiiRecord) *piinguinv1.CreatePiiRecordResult {
-		switch r.ModifiedValue {
-		case "refused":
-			return itemError(twirp.InvalidArgument)
-		case "failed":
-			return itemError(twirp.Unavailable)
-		}
-		return nil
-	})
+	s.OnRecord(byName)
 	refused := pairsLine(at(1), "refused", canary)
 	e := kinesis(pairsLine(at(1), "ok", ""), refused, "cut "+canary, pairsLine(at(1), "failed", canary), "after")
 	to := &shelf{kept: map[string]string{}}
