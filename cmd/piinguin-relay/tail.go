@@ -37,8 +37,9 @@ on and store the pairs, until it is stopped.
 
 How far each shard is done stands in the file of --checkpoint, which another run goes on
 from. Of one stream run one: a second one would store the same again. A record that can
-never be stored is logged by its position and reason, and goes where --quarantine says; after a failure that may pass, the
-shard waits and goes on from the lowest record that is not stored.
+never be stored is logged by its position and reason, and goes where --quarantine says;
+after a failure that may pass, the shard waits and goes on from the lowest record that is
+not stored.
 
 AWS settings come from where the AWS SDK finds them (AWS_REGION, roles, profiles). The
 log goes to the standard error.`
