@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"github.com/piinguin/piinguin/internal/lambdatest"
 	"github.com/piinguin/piinguin/relay/relaytest"
 )
 
@@ -57,35 +58,54 @@ func newTestAWS(t *testing.T) {
 	}
 }
 
-func TestReplayAsAnAWSRole(t *testing.T) {
-	newTestAWS(t)
-	s := relaytest.New(t)
+// newFront stands before a server, and lets in who proves by AWS for an audience who it is.
+func newFront(t *testing.T, s *relaytest.Server, audience string) *httptest.Server {
+	t.Helper()
 	behind, err := url.Parse(s.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
+	front := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		encoded := strings.TrimPrefix(r.In.Header.Get("Authorization"), "Bearer piinguin-aws-v1.")
+		raw, err := base64.RawURLEncoding.DecodeString(encoded)
+		if err != nil {
+			t.Error(err)
+		}
+		signed, err := url.Parse(string(raw))
+		if err != nil || !signedFor(t, signed, audience) {
+			t.Errorf("%v; it is not signed for %s", err, audience)
+		}
+		r.SetURL(behind)
+		r.Out.Header.Set("Authorization", "Bearer "+relaytest.Token)
+	}})
+	t.Cleanup(front.Close)
+	return front
+}
+
+func TestReplayAsAnAWSRole(t *testing.T) {
+	newTestAWS(t)
+	s := relaytest.New(t)
 	for _, test := range []struct{ given, want string }{{"", "127.0.0.1"}, {"vault.internal", "vault.internal"}} {
-		front := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-			encoded := strings.TrimPrefix(r.In.Header.Get("Authorization"), "Bearer piinguin-aws-v1.")
-			raw, err := base64.RawURLEncoding.DecodeString(encoded)
-			if err != nil {
-				t.Error(err)
-			}
-			signed, err := url.Parse(string(raw))
-			if err != nil || !signedFor(t, signed, test.want) {
-				t.Errorf("%v; it is not signed for %s", err, test.want)
-			}
-			r.SetURL(behind)
-			r.Out.Header.Set("Authorization", "Bearer "+relaytest.Token)
-		}})
-		defer front.Close()
 		r := runTest(t.Context(), t, s, nil, map[string]string{
-			"PIINGUIN_HOST": front.URL, "PIINGUIN_TOKEN": "", "PIINGUIN_AUTH": "iam", "PIINGUIN_AUDIENCE": test.given,
+			"PIINGUIN_HOST": newFront(t, s, test.want).URL, "PIINGUIN_TOKEN": "", "PIINGUIN_AUTH": "iam", "PIINGUIN_AUDIENCE": test.given,
 		}, "replay", tsvFile, jsonFile)
 		if r.exit != exitFinding || strings.Contains(r.stdout+r.stderr, "aws-canary") {
 			t.Errorf("exit %d, %s", r.exit, r.stderr)
 		}
 		wantStored(t, s)
+	}
+}
+
+// TestLambdaAsAnAWSRole: the function's role, which Lambda gives it in the environment, is
+// its credential.
+func TestLambdaAsAnAWSRole(t *testing.T) {
+	s := relaytest.New(t)
+	f := startLambda(t, s, "PIINGUIN_HOST="+newFront(t, s, "vault.internal").URL, "PIINGUIN_TOKEN=", "PIINGUIN_AUTH=iam",
+		"PIINGUIN_AUDIENCE=vault.internal", "AWS_ACCESS_KEY_ID=AKIAEXAMPLEEXAMPLE00", "AWS_SECRET_ACCESS_KEY=aws-canary")
+	wantAnswer(t, f, lambdatest.Invocation{Event: sampleBatch(t)}, allDone)
+	wantStored(t, s)
+	if strings.Contains(f.Log(), "aws-canary") {
+		t.Error("the log holds the role's key")
 	}
 }
 
