@@ -83,11 +83,11 @@ func (b *kinesisBatch) quarantine(ctx context.Context, to Quarantine, lowest str
 
 // numbered reports whether each record has a sequence number.
 func numbered(records []events.KinesisEventRecord) bool {
-	return !slices.ContainsFunc(records, func(r events.KinesisEventRecord) bool { return !isSequence(r.Kinesis.SequenceNumber) })
+	return !slices.ContainsFunc(records, func(r events.KinesisEventRecord) bool { return !isNumber(r.Kinesis.SequenceNumber) })
 }
 
-// isSequence reports whether a sequence number is what Kinesis gives: digits.
-func isSequence(n string) bool {
+// isNumber reports whether a text is digits, as a sequence number of Kinesis is.
+func isNumber(n string) bool {
 	return n != "" && strings.Trim(n, "0123456789") == ""
 }
 

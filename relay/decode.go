@@ -2,13 +2,10 @@ package relay
 
 import (
 	"bytes"
-	"errors"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -28,8 +25,6 @@ const (
 	piiSchema    = "iglu:com.snowplowanalytics.snowplow/pii_transformation/"
 	parentSchema = "iglu:com.snowplowanalytics.snowplow/parent_event/jsonschema/1-"
 )
-
-var piiSchemaModel1 = regexp.MustCompile(`^` + regexp.QuoteMeta(piiSchema) + `jsonschema/1-[0-9]+-[0-9]+$`)
 
 // Decode reads one event: an enriched TSV line, or flattened JSON if the first
 // byte is '{'. A line end after it is ignored. It returns the event's pairs, an
@@ -65,23 +60,21 @@ func decodeTSV(line []byte) (Event, Reason) {
 	if !named && !bytes.Contains(f.unstruct, []byte(piiName)) {
 		return Event{}, ""
 	}
-	var unstruct struct {
-		Data selfDescribing `json:"data"`
-	}
+	var unstruct unstructEvent
 	if reason := parse(f.unstruct, &unstruct); reason != "" {
 		return Event{}, reason
 	}
-	if !named && !strings.HasPrefix(unstruct.Data.Schema, piiSchema) {
+	if !named && !strings.HasPrefix(unstruct.schema, piiSchema) {
 		return Event{}, ""
 	}
-	if !piiSchemaModel1.MatchString(unstruct.Data.Schema) {
+	if !isModel1(unstruct.schema) {
 		return Event{}, ReasonSchema
 	}
 	parent, reason := parentOfContexts(f.contexts)
 	if reason != "" {
 		return Event{}, reason
 	}
-	return decodePII(unstruct.Data.Data, string(f.tstamp), parent)
+	return unstruct.pii.event(string(f.tstamp), parent)
 }
 
 // fields are those of a TSV line that are looked at.
@@ -93,63 +86,141 @@ func cut(line []byte) (f fields, ok bool) {
 	if bytes.Count(line, tab) != fieldCount-1 {
 		return f, false
 	}
-	at := 0
-	for n := range fieldUnstructEvent + 1 {
-		end := at + bytes.IndexByte(line[at:], '\t')
-		switch n {
-		case fieldCollectorTstamp:
-			f.tstamp = line[at:end]
-		case fieldEvent:
-			f.event = line[at:end]
-		case fieldContexts:
-			f.contexts = line[at:end]
-		case fieldUnstructEvent:
-			f.unstruct = line[at:end]
-		}
-		at = end + 1
-	}
-	rest := line
-	for range fieldCount - 1 - fieldEventName {
-		rest = rest[:bytes.LastIndexByte(rest, '\t')]
-	}
-	f.eventName = rest[bytes.LastIndexByte(rest, '\t')+1:]
+	at := skip(line, 0, fieldCollectorTstamp)
+	f.tstamp, at = next(line, at)
+	at = skip(line, at, fieldEvent-fieldCollectorTstamp-1)
+	f.event, at = next(line, at)
+	at = skip(line, at, fieldContexts-fieldEvent-1)
+	f.contexts, at = next(line, at)
+	at = skip(line, at, fieldUnstructEvent-fieldContexts-1)
+	f.unstruct, at = next(line, at)
+	at = skip(line, at, fieldEventName-fieldUnstructEvent-1)
+	f.eventName, _ = next(line, at)
 	return f, true
 }
 
 var tab = []byte("\t")
 
-type selfDescribing struct {
-	Schema string         `json:"schema"`
-	Data   jsontext.Value `json:"data"`
+// skip returns where the field after n others begins. Most fields are empty.
+func skip(line []byte, at, n int) int {
+	for ; n > 0; n-- {
+		if line[at] != '\t' {
+			at += bytes.IndexByte(line[at:], '\t')
+		}
+		at++
+	}
+	return at
 }
 
-// parentOfContexts finds the event that held the values. Contexts of other kinds
-// are not looked into; without a parent the pairs are good all the same.
+// next returns the field that begins at a place, and where the one after it begins.
+func next(line []byte, at int) ([]byte, int) {
+	end := at + bytes.IndexByte(line[at:], '\t')
+	return line[at:end], end + 1
+}
+
+// isModel1 reports whether a schema is pii_transformation 1-*-*.
+func isModel1(schema string) bool {
+	version, ok := strings.CutPrefix(schema, piiSchema+"jsonschema/1-")
+	revision, addition, _ := strings.Cut(version, "-")
+	return ok && isNumber(revision) && isNumber(addition)
+}
+
+// describing reads {"schema":...,"data":...}: what is wanted has data read its data, other
+// data is passed over. Snowplow writes the schema first.
+func describing(d *jsontext.Decoder, wanted func(schema string) bool, data func(*jsontext.Decoder) error) (schema string, err error) {
+	var early jsontext.Value // data that came before its schema
+	err = object(d, func(name jsontext.Value) (err error) {
+		switch string(name) {
+		case `"schema"`:
+			schema, err = text(d)
+			return err
+		case `"data"`:
+			if wanted(schema) {
+				return data(d)
+			}
+			if schema == "" {
+				early, err = d.ReadValue()
+				early = early.Clone()
+				return err
+			}
+		}
+		return d.SkipValue()
+	})
+	if err == nil && early != nil && wanted(schema) {
+		err = data(jsontext.NewDecoder(bytes.NewReader(early), options))
+	}
+	return schema, err
+}
+
+// unstructEvent is the field of that name: a self-describing event in the data of another
+// one. Its data is read if it is a PII transformation.
+type unstructEvent struct {
+	schema string
+	pii    transformation
+}
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (u *unstructEvent) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	return object(d, func(name jsontext.Value) (err error) {
+		if string(name) != `"data"` {
+			return d.SkipValue()
+		}
+		u.schema, err = describing(d, isModel1, u.pii.UnmarshalJSONFrom)
+		return err
+	})
+}
+
+// contexts is the field of that name: a list of self-describing contexts, of which the
+// first parent_event is looked into.
+type contexts struct {
+	found  bool
+	parent parentEvent
+}
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (c *contexts) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	return object(d, func(name jsontext.Value) error {
+		if string(name) != `"data"` {
+			return d.SkipValue()
+		}
+		return array(d, func() error {
+			_, err := describing(d, c.wanted, func(d *jsontext.Decoder) error {
+				c.found = true
+				return c.parent.UnmarshalJSONFrom(d)
+			})
+			return err
+		})
+	})
+}
+
+func (c *contexts) wanted(schema string) bool {
+	return !c.found && strings.HasPrefix(schema, parentSchema)
+}
+
+// parentOfContexts finds the event that held the values. Without a parent the pairs are
+// good all the same.
 func parentOfContexts(field []byte) (string, Reason) {
 	if len(field) == 0 {
 		return "", ""
 	}
-	var contexts struct {
-		Data []selfDescribing `json:"data"`
-	}
-	if parse(field, &contexts) != "" {
+	var c contexts
+	if parse(field, &c) != "" {
 		return "", ReasonContexts
 	}
-	for _, c := range contexts.Data {
-		if !strings.HasPrefix(c.Schema, parentSchema) {
-			continue
-		}
-		var parent parentEvent
-		if parse(c.Data, &parent) != "" {
-			return "", ReasonContexts
-		}
-		return parent.ParentEventID, ""
-	}
-	return "", ""
+	return c.parent.id, ""
 }
 
-type parentEvent struct {
-	ParentEventID string `json:"parentEventId"`
+type parentEvent struct{ id string }
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (p *parentEvent) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	return object(d, func(name jsontext.Value) (err error) {
+		if string(name) != `"parentEventId"` {
+			return d.SkipValue()
+		}
+		p.id, err = text(d)
+		return err
+	})
 }
 
 // decodeJSON reads the flattened form, in which a key stands for a schema and its
@@ -183,30 +254,16 @@ func decodeJSON(line []byte) (Event, Reason) {
 	}
 	parent := ""
 	if len(parents) > 0 {
-		parent = parents[0].ParentEventID
+		parent = parents[0].id
 	}
-	return decodePII(flat.PII, tstamp, parent)
+	var t transformation
+	if reason := parse(flat.PII, &t); reason != "" {
+		return Event{}, reason
+	}
+	return t.event(tstamp, parent)
 }
 
 func present(raw jsontext.Value) bool { return len(raw) > 0 && string(raw) != "null" }
-
-// options: a lone surrogate in an escape is looked for where it matters.
-var options = json.JoinOptions(jsontext.AllowInvalidUTF8(true))
-
-// parse decodes JSON. The errors of the library quote what they read, so they
-// end here.
-func parse(raw []byte, into any) Reason {
-	err := json.Unmarshal(raw, into, options)
-	var shape *json.SemanticError
-	switch {
-	case err == nil:
-		return ""
-	case errors.As(err, &shape):
-		return ReasonShape
-	default:
-		return ReasonJSON
-	}
-}
 
 // parseTime reads a collector_tstamp of either form. Both are UTC. A pair without
 // a time is not sent: the server would take it as seen now, and an old event

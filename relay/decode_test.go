@@ -81,6 +81,24 @@ func TestDecodeKeepsTheSource(t *testing.T) {
 	}
 }
 
+// The first parent counts, whatever the order of the names.
+func TestDecodeFindsTheParent(t *testing.T) {
+	const schema = `"schema":"iglu:com.snowplowanalytics.snowplow/parent_event/jsonschema/1-0-0"`
+	parent := func(id string) string { return `"data":{"other":[1],"parentEventId":"` + id + `"}` }
+	for name, contexts := range map[string]string{
+		"schema first":  `{` + schema + `,` + parent("first") + `}`,
+		"schema last":   `{` + parent("first") + `,` + schema + `}`,
+		"two":           `{` + schema + `,` + parent("first") + `},{` + schema + `,` + parent("second") + `}`,
+		"behind others": `{"schema":"iglu:com.acme/x/jsonschema/1-0-0",` + parent("second") + `},{` + parent("first") + `,` + schema + `}`,
+	} {
+		f := strings.Split(pairsLine(tstamp, "m", ""), "\t")
+		f[52] = `{"schema":"","data":[` + contexts + `]}`
+		if have := mustDecode(t, strings.Join(f, "\t"))[0].Records()[0].Source.ParentEventId; have != "first" {
+			t.Errorf("%s: the parent is %q", name, have)
+		}
+	}
+}
+
 // item is the JSON of one pojo item of two raw JSON values.
 func item(modified, original string) string {
 	return `{"pojo":[{"fieldName":"f","modifiedValue":` + modified + `,"originalValue":` + original + `}]}`
@@ -116,6 +134,9 @@ func TestDecodeReasons(t *testing.T) {
 		"model 2":             {strings.Replace(good, pii+"1-0-0", pii+"2-0-0", 1), relay.ReasonSchema},
 		"model 1-2-3":         {strings.Replace(good, pii+"1-0-0", pii+"1-2-3", 1), ""},
 		"schema cut":          {strings.Replace(good, pii+"1-0-0", pii+"1-0", 1), relay.ReasonSchema},
+		"schema a word":       {strings.Replace(good, pii+"1-0-0", pii+"1-0-x", 1), relay.ReasonSchema},
+		"schema a number":     {tsv(tstamp, "pii_transformation", `{"data":{"schema":7,"data":"c4n4ry"}}`), relay.ReasonShape},
+		"schema last":         {tsv(tstamp, "pii_transformation", `{"data":{"data":{"pii":`+item(`"m"`, `"c4n4ry"`)+`},"schema":"`+pii+`1-0-0"}}`), ""},
 		"other vendor":        {strings.Replace(good, pii, "iglu:com.c4n4ry/pii_transformation/jsonschema/", 1), relay.ReasonSchema},
 		"unstruct alone":      {strings.ReplaceAll(good, "\tpii_transformation\t", "\t\t"), ""},
 		"unstruct, model 2":   {strings.Replace(strings.ReplaceAll(good, "\tpii_transformation\t", "\t\t"), pii+"1", pii+"2", 1), relay.ReasonSchema},
@@ -127,6 +148,8 @@ func TestDecodeReasons(t *testing.T) {
 		"contexts cut":        {withContexts(`{"data":[{"c4n4ry`), relay.ReasonContexts},
 		"parent a number":     {withContexts(`{"data":[{"schema":"iglu:com.snowplowanalytics.snowplow/parent_event/jsonschema/1-0-0","data":7}]}`), relay.ReasonContexts},
 		"other contexts":      {withContexts(`{"data":[{"schema":"iglu:com.acme/x/jsonschema/1-0-0","data":7}]}`), ""},
+		"parent without data": {withContexts(`{"data":[{"schema":"iglu:com.snowplowanalytics.snowplow/parent_event/jsonschema/1-0-0"}]}`), ""},
+		"contexts a list":     {withContexts(`["c4n4ry"]`), relay.ReasonContexts},
 		"no lists":            {line(tstamp, `{}`), relay.ReasonNoPairs},
 		"null":                {line(tstamp, `null`), relay.ReasonNoPairs},
 		"empty lists":         {line(tstamp, `{"pojo":[],"json":null}`), relay.ReasonNoPairs},

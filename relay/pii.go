@@ -1,12 +1,7 @@
 package relay
 
 import (
-	"strconv"
-	"strings"
-	"unicode"
-
 	"github.com/go-json-experiment/json/jsontext"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
@@ -20,53 +15,114 @@ const (
 
 // transformation is the data of pii_transformation 1-*-*.
 type transformation struct {
-	PII struct {
-		Pojo []item `json:"pojo"`
-		JSON []item `json:"json"`
-	} `json:"pii"`
-	Strategy struct {
-		Pseudonymize struct {
-			HashFunction string `json:"hashFunction"`
-		} `json:"pseudonymize"`
-	} `json:"strategy"`
+	pojo, json []mapping
+	hash       string
 }
 
-// item is one pair. The published schema wraps the items of pii.json in
-// fieldMapping; what is emitted is flat. Both are read, in either list.
-type item struct {
-	mapping
-	FieldMapping *mapping `json:"fieldMapping"`
-}
-
+// mapping is one pair.
 type mapping struct {
-	FieldName     string         `json:"fieldName"`
-	OriginalValue jsontext.Value `json:"originalValue"`
-	ModifiedValue jsontext.Value `json:"modifiedValue"`
-	JSONPath      string         `json:"jsonPath"`
-	Schema        string         `json:"schema"`
+	original, modified          value
+	fieldName, jsonPath, schema string
 }
 
-// decodePII turns the data of a PII transformation event into records.
-func decodePII(data jsontext.Value, tstamp, parent string) (Event, Reason) {
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (t *transformation) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	return object(d, func(name jsontext.Value) error {
+		switch string(name) {
+		case `"pii"`:
+			return t.pairs(d)
+		case `"strategy"`:
+			return t.strategy(d)
+		default:
+			return d.SkipValue()
+		}
+	})
+}
+
+func (t *transformation) pairs(d *jsontext.Decoder) error {
+	return object(d, func(name jsontext.Value) (err error) {
+		switch string(name) {
+		case `"pojo"`:
+			t.pojo, err = mappings(d)
+		case `"json"`:
+			t.json, err = mappings(d)
+		default:
+			err = d.SkipValue()
+		}
+		return err
+	})
+}
+
+func (t *transformation) strategy(d *jsontext.Decoder) error {
+	return object(d, func(name jsontext.Value) error {
+		if string(name) != `"pseudonymize"` {
+			return d.SkipValue()
+		}
+		return object(d, func(name jsontext.Value) (err error) {
+			if string(name) != `"hashFunction"` {
+				return d.SkipValue()
+			}
+			t.hash, err = text(d)
+			return err
+		})
+	})
+}
+
+func mappings(d *jsontext.Decoder) (all []mapping, err error) {
+	err = array(d, func() error {
+		all = append(all, mapping{})
+		return all[len(all)-1].read(d)
+	})
+	return all, err
+}
+
+// read reads an item. The published schema wraps those of pii.json in fieldMapping; what
+// is emitted is flat. Both are read, in either list.
+func (m *mapping) read(d *jsontext.Decoder) error {
+	return object(d, func(name jsontext.Value) (err error) {
+		switch string(name) {
+		case `"fieldName"`:
+			m.fieldName, err = text(d)
+		case `"originalValue"`:
+			err = m.original.read(d)
+		case `"modifiedValue"`:
+			err = m.modified.read(d)
+		case `"jsonPath"`:
+			m.jsonPath, err = text(d)
+		case `"schema"`:
+			m.schema, err = text(d)
+		case `"fieldMapping"`:
+			err = m.read(d)
+		default:
+			err = d.SkipValue()
+		}
+		return err
+	})
+}
+
+// event turns the data of a PII transformation event into records.
+func (t *transformation) event(tstamp, parent string) (Event, Reason) {
 	observed, reason := parseTime(tstamp)
 	if reason != "" {
 		return Event{}, reason
 	}
-	var t transformation
-	if reason := parse(data, &t); reason != "" {
-		return Event{}, reason
+	if !isSource(t.hash) || !isSource(parent) {
+		return Event{}, ReasonSourceLimits
 	}
-	var records []*piinguinv1.PiiRecord
-	for _, it := range append(t.PII.Pojo, t.PII.JSON...) {
-		m := it.mapping
-		if it.FieldMapping != nil {
-			m = *it.FieldMapping
-		}
-		record, reason := m.record(observed, t.Strategy.Pseudonymize.HashFunction, parent)
-		if reason != "" {
+	all := make([]struct {
+		record piinguinv1.PiiRecord
+		source piinguinv1.Source
+	}, len(t.pojo)+len(t.json))
+	records := make([]*piinguinv1.PiiRecord, len(all))
+	for i := range all {
+		m := t.at(i)
+		if reason := m.check(); reason != "" {
 			return Event{}, reason
 		}
-		records = append(records, record)
+		r, s := &all[i].record, &all[i].source
+		r.ModifiedValue, r.OriginalValue, r.ObservedAt, r.Source = m.modified.text, m.original.text, observed, s
+		s.FieldName, s.JsonPath, s.Schema, s.HashFunction, s.ParentEventId = m.fieldName, m.jsonPath, m.schema, t.hash, parent
+		records[i] = r
 	}
 	if len(records) == 0 {
 		// Snowplow emits no such event, so the pairs are somewhere unknown.
@@ -75,85 +131,50 @@ func decodePII(data jsontext.Value, tstamp, parent string) (Event, Reason) {
 	return Event{records}, ""
 }
 
-func (m mapping) record(observed *timestamppb.Timestamp, hash, parent string) (*piinguinv1.PiiRecord, Reason) {
-	modified, reason := text(m.ModifiedValue, ReasonModifiedMissing, ReasonModifiedType)
-	if reason != "" {
-		return nil, reason
+// at returns the items of both lists, one list after the other.
+func (t *transformation) at(i int) *mapping {
+	if i < len(t.pojo) {
+		return &t.pojo[i]
 	}
-	original, reason := text(m.OriginalValue, ReasonOriginalMissing, ReasonOriginalType)
-	if reason != "" {
-		return nil, reason
-	}
+	return &t.json[i-len(t.pojo)]
+}
+
+// check holds a pair against the limits. A value that is a number or a boolean is refused:
+// Snowplow hashes strings and emits strings, so another type is not what was hashed.
+func (m *mapping) check() Reason {
 	switch {
-	case modified == "" || len(modified) > maxModified || hasControl(modified):
-		return nil, ReasonModifiedLimits
-	case len(original) > maxOriginal:
-		return nil, ReasonOriginalLimits
+	case m.modified.kind == 0:
+		return ReasonModifiedMissing
+	case m.modified.kind != '"':
+		return ReasonModifiedType
+	case m.modified.broken:
+		return ReasonSurrogate
+	case m.original.kind == 0:
+		return ReasonOriginalMissing
+	case m.original.kind != '"':
+		return ReasonOriginalType
+	case m.original.broken:
+		return ReasonSurrogate
+	case m.modified.text == "" || len(m.modified.text) > maxModified || hasControl(m.modified.text):
+		return ReasonModifiedLimits
+	case len(m.original.text) > maxOriginal:
+		return ReasonOriginalLimits
+	case !isSource(m.fieldName) || !isSource(m.jsonPath) || !isSource(m.schema):
+		return ReasonSourceLimits
 	}
-	for _, s := range []string{m.FieldName, m.JSONPath, m.Schema, hash, parent} {
-		if len(s) > maxSource || hasControl(s) {
-			return nil, ReasonSourceLimits
-		}
-	}
-	return &piinguinv1.PiiRecord{
-		ModifiedValue: modified,
-		OriginalValue: original,
-		ObservedAt:    observed,
-		Source: &piinguinv1.Source{
-			FieldName:     m.FieldName,
-			JsonPath:      m.JSONPath,
-			Schema:        m.Schema,
-			HashFunction:  hash,
-			ParentEventId: parent,
-		},
-	}, ""
+	return ""
 }
 
-func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
+func isSource(s string) bool { return len(s) <= maxSource && !hasControl(s) }
 
-// text decodes a JSON string to the very bytes that it stands for, or not at all.
-// A number or a boolean is refused: Snowplow hashes strings and emits strings, so
-// another type is not the value that was hashed.
-func text(raw jsontext.Value, missing, wrongType Reason) (string, Reason) {
-	if len(raw) == 0 {
-		return "", missing
-	}
-	if raw[0] != '"' {
-		return "", wrongType
-	}
-	if loneSurrogate(raw) {
-		return "", ReasonSurrogate
-	}
-	s, err := jsontext.AppendUnquote(nil, raw)
-	if err != nil {
-		return "", wrongType
-	}
-	return string(s), ""
-}
-
-// loneSurrogate finds a \uD800 to \uDFFF that is not half of a pair. encoding/json
-// puts U+FFFD in its place, which would store another value than the original.
-// raw is a valid JSON string.
-func loneSurrogate(raw []byte) bool {
-	high := false // the escape just before was the first half of a pair
-	for len(raw) > 0 {
-		if raw[0] != '\\' || raw[1] != 'u' {
-			if high {
-				return true
-			}
-			next := 1
-			if raw[0] == '\\' {
-				next = 2
-			}
-			raw = raw[next:]
-			continue
-		}
-		unit, _ := strconv.ParseUint(string(raw[2:6]), 16, 16)
-		if low := unit >= 0xdc00 && unit <= 0xdfff; low != high {
+// hasControl finds the control characters of Unicode: U+0000 to U+001F and U+007F to
+// U+009F. s is UTF-8, in which the latter half begins with 0xC2.
+func hasControl(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < 0x20, c == 0x7f, c == 0xc2 && s[i+1] < 0xa0:
 			return true
 		}
-		high = unit >= 0xd800 && unit <= 0xdbff
-		raw = raw[6:]
 	}
-	return high
+	return false
 }
