@@ -74,18 +74,22 @@ func SQS(t testing.TB) (client *sqs.Client, queue string) {
 	return client, *out.QueueUrl
 }
 
-// Receive returns the body of one message of a queue, or nothing if none comes for some
-// seconds.
+// Receive takes one message out of a queue and returns its body, or nothing if none comes
+// for some seconds. A message whose answer was lost on the way comes again.
 func Receive(t testing.TB, client *sqs.Client, queue string) string {
 	t.Helper()
-	out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &queue, WaitTimeSeconds: 5})
+	out, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: &queue, WaitTimeSeconds: 5, VisibilityTimeout: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(out.Messages) == 0 {
 		return ""
 	}
-	return *out.Messages[0].Body
+	m := out.Messages[0]
+	if _, err := client.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: &queue, ReceiptHandle: m.ReceiptHandle}); err != nil {
+		t.Fatal(err)
+	}
+	return *m.Body
 }
 
 // Bucket makes a bucket that no other test has. What is under Object Lock can't be
