@@ -104,8 +104,9 @@ func TestReplayRemembersFindings(t *testing.T) {
 		}
 	}
 	wantCalls := s.Calls()
-	if r := runTest(t.Context(), t, s, nil, nil, "replay", "--checkpoint", state, tsvFile); r.exit != exitFinding || s.Calls() != wantCalls {
-		t.Errorf("exit %d and %d calls, want none", r.exit, s.Calls()-wantCalls)
+	r := runTest(t.Context(), t, s, nil, nil, "replay", "--checkpoint", state, tsvFile)
+	if r.exit != exitFinding || s.Calls() != wantCalls || !strings.Contains(r.stderr, "quarantined by the runs before this one: 1\n") {
+		t.Errorf("exit %d and %d calls, want none\n%s", r.exit, s.Calls()-wantCalls, r.stderr)
 	}
 	short := filepath.Join(t.TempDir(), "short.tsv")
 	if err := os.WriteFile(short, []byte("x\n"), 0o600); err != nil {

@@ -115,6 +115,9 @@ func (p *program) replay(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
+	if before := state.Quarantined; before > 0 {
+		_, _ = fmt.Fprintf(p.stderr, "--checkpoint: lines quarantined by the runs before this one: %d\n", before)
+	}
 	var sum relay.Summary
 	sources, err := openSources(ctx, names, p.stdin)
 	if err == nil {
