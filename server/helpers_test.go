@@ -293,3 +293,13 @@ func wantFailure(t *testing.T, what string, err error, code twirp.ErrorCode, rea
 func canaryAt(key string, at time.Time) *piinguinv1.PiiRecord {
 	return &piinguinv1.PiiRecord{ModifiedValue: key, OriginalValue: canary, ObservedAt: timestamppb.New(at)}
 }
+
+// eventually waits for what the server does after its answer, far longer than it takes.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(2 * time.Minute); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s did not come about", what)
+		}
+	}
+}
