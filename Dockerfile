@@ -14,6 +14,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY audit audit
 COPY cmd cmd
+COPY internal internal
 COPY rpc rpc
 COPY server server
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w" -o /out/piinguin ./cmd/piinguin

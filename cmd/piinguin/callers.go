@@ -12,8 +12,8 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
+	"github.com/piinguin/piinguin/internal/hotfile/tlsfiles"
 	"github.com/piinguin/piinguin/server/identity"
-	"github.com/piinguin/piinguin/server/tlsfiles"
 )
 
 // access is how callers reach a server and prove who they are: the flags of serve

@@ -26,9 +26,9 @@ const (
 	zerolog = "github.com/rs/zerolog/..."
 )
 
-// layers is who may import whom. Nothing below cmd imports what is not pure,
-// except a driver its one engine; a test kit (audittest, storetest, relaytest) is
-// in no layer but internal's, so only tests and the bench import it.
+// layers says which package may import which. Below cmd only a driver imports an engine, and
+// only its own. No layer but internal/bench's allows a test kit (audittest, storetest,
+// relaytest), so only tests and the bench import one.
 var layers = []archtest.Layer{
 	{"audit", []string{"std", modsum, torch}},
 	{"audit/sqlitelog", []string{"std", "./audit", modsum, sqlite, "github.com/gofrs/flock"}},
@@ -44,11 +44,9 @@ var layers = []archtest.Layer{
 	{"server/store/storetest", []string{"std", "testing/...", "./server/store", gocmp, porcup, rapid, errgrp}},
 
 	{"server/identity", []string{
-		"std", "./server/policy", "./server/reload", "github.com/coreos/go-oidc/v3/oidc", "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
+		"std", "./server/policy", "./internal/hotfile", "github.com/coreos/go-oidc/v3/oidc", "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
 	}},
-	{"server/policy", []string{"std", "./server/reload", "github.com/cedar-policy/cedar-go/..."}},
-	{"server/tlsfiles", []string{"std", "./server/reload"}},
-	{"server/reload", []string{"std"}},
+	{"server/policy", []string{"std", "./internal/hotfile", "github.com/cedar-policy/cedar-go/..."}},
 	{"server", []string{
 		"std", "./audit", "./server/store", "./server/identity", "./server/policy", rpc, "golang.org/x/time/rate",
 		twirp, proto, zerolog, errgrp, "github.com/prometheus/client_golang/...",
@@ -68,7 +66,7 @@ var layers = []archtest.Layer{
 	{"cmd/internal/...", []string{"std", "./rpc/client", "./rpc/client/iam", twirp, aws, smithy, "github.com/spf13/pflag"}},
 	{"cmd/piinguin", []string{
 		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./audit/anchor", "./audit/s3anchor", "./server", "./server/store",
-		"./server/identity", "./server/policy", "./server/tlsfiles", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
+		"./server/identity", "./server/policy", "./internal/hotfile/tlsfiles", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
 		"./cmd/internal/...", twirp, proto, zerolog, aws, smithy, "github.com/prometheus/client_golang/prometheus",
 		"github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
@@ -78,7 +76,16 @@ var layers = []archtest.Layer{
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
 
-	{"internal/...", []string{"any"}},
+	{"internal/hotfile", []string{"std"}},
+	{"internal/hotfile/tlsfiles", []string{"std", "./internal/hotfile"}},
+
+	// Only tests and the bench import these.
+	{"internal/archtest", []string{"any"}},
+	{"internal/bench", []string{"any"}},
+	{"internal/certtest", []string{"any"}},
+	{"internal/dynamotest", []string{"any"}},
+	{"internal/lambdatest", []string{"any"}},
+	{"internal/mototest", []string{"any"}},
 }
 
 // barriers is what must never come about, by whatever way round: each line is a

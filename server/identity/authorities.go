@@ -8,11 +8,11 @@ import (
 	"errors"
 	"time"
 
-	"github.com/piinguin/piinguin/server/reload"
+	"github.com/piinguin/piinguin/internal/hotfile"
 )
 
 // Authorities are the certificate authorities that vouch for clients.
-type Authorities struct{ file *reload.Files[bundle] }
+type Authorities struct{ file *hotfile.Files[bundle] }
 
 // bundle is what a PEM file holds.
 type bundle struct {
@@ -24,7 +24,7 @@ type bundle struct {
 // when it was changed, as OpenTokens does. One that is not whole, is empty or
 // holds anything else in PEM, a private key above all, is refused.
 func OpenAuthorities(path string, now func() time.Time, report func(error)) (*Authorities, error) {
-	file, err := reload.Open(reload.Source[bundle]{
+	file, err := hotfile.Open(hotfile.Source[bundle]{
 		Paths: []string{path}, Now: now, Report: report,
 		Parse: func(contents [][]byte) (bundle, error) { return parseBundle(contents[0]) },
 	})

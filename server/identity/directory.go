@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/piinguin/piinguin/internal/hotfile"
 	"github.com/piinguin/piinguin/server/policy"
-	"github.com/piinguin/piinguin/server/reload"
 )
 
 // Directory says which roles a caller has whose name is proven elsewhere: by a
@@ -17,7 +17,7 @@ import (
 // proven. The zero Directory knows nobody.
 type Directory struct {
 	fixed roles
-	file  *reload.Files[roles] // in place of fixed, if not nil
+	file  *hotfile.Files[roles] // in place of fixed, if not nil
 }
 
 type roles map[proven][]policy.Role
@@ -48,7 +48,7 @@ func ParseDirectory(r io.Reader) (*Directory, error) {
 // OpenDirectory reads a callers file, and reads it again when it was changed, as
 // OpenTokens does.
 func OpenDirectory(path string, now func() time.Time, report func(error)) (*Directory, error) {
-	file, err := reload.Open(reload.Source[roles]{
+	file, err := hotfile.Open(hotfile.Source[roles]{
 		Paths: []string{path}, Now: now, Report: report,
 		Parse: func(contents [][]byte) (roles, error) { return parseDirectory(bytes.NewReader(contents[0])) },
 	})

@@ -16,11 +16,11 @@ import (
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/internal/certtest"
+	"github.com/piinguin/piinguin/internal/hotfile/tlsfiles"
 	"github.com/piinguin/piinguin/server"
 	"github.com/piinguin/piinguin/server/identity"
 	"github.com/piinguin/piinguin/server/policy"
 	"github.com/piinguin/piinguin/server/store"
-	"github.com/piinguin/piinguin/server/tlsfiles"
 )
 
 // methods are all methods of the API with the role that each needs and a request.

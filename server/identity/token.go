@@ -12,15 +12,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/piinguin/piinguin/internal/hotfile"
 	"github.com/piinguin/piinguin/server/policy"
-	"github.com/piinguin/piinguin/server/reload"
 )
 
 // Tokens knows bearer tokens (RFC 6750) by their SHA-256 hashes. The zero Tokens knows none.
 type Tokens struct {
 	fixed []token
-	file  *reload.Files[[]token] // in place of fixed, if not nil
-	now   func() time.Time       // nil means time.Now
+	file  *hotfile.Files[[]token] // in place of fixed, if not nil
+	now   func() time.Time        // nil means time.Now
 }
 
 type token struct {
@@ -54,7 +54,7 @@ func ParseTokens(r io.Reader) (*Tokens, error) {
 // report gets nil for a change that was taken. Texts are fixed, with a line's number
 // and never its content. No argument is optional; now is the clock.
 func OpenTokens(path string, now func() time.Time, report func(error)) (*Tokens, error) {
-	file, err := reload.Open(reload.Source[[]token]{
+	file, err := hotfile.Open(hotfile.Source[[]token]{
 		Paths: []string{path}, Now: now, Report: report,
 		Parse: func(contents [][]byte) ([]token, error) { return parseTokens(bytes.NewReader(contents[0])) },
 	})

@@ -1,11 +1,11 @@
-// Package reload keeps what a server has parsed from files up to date while it
+// Package hotfile keeps what a server has parsed from files up to date while it
 // runs, without a watcher: on use, at most once a second, it looks whether a file
 // was changed or exchanged.
 //
 // What cannot be read or parsed is not taken: the last good value stays in use. So
 // a half-written file or a slip of an editor neither locks everybody out nor lets
 // anybody in, and the operator hears of it.
-package reload
+package hotfile
 
 import (
 	"crypto/sha256"

@@ -22,13 +22,13 @@ import (
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/internal/certtest"
+	"github.com/piinguin/piinguin/internal/hotfile/tlsfiles"
 	"github.com/piinguin/piinguin/rpc/client"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 	"github.com/piinguin/piinguin/server"
 	"github.com/piinguin/piinguin/server/identity"
 	"github.com/piinguin/piinguin/server/policy"
 	"github.com/piinguin/piinguin/server/store"
-	"github.com/piinguin/piinguin/server/tlsfiles"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/piinguin/piinguin/server/reload"
+	"github.com/piinguin/piinguin/internal/hotfile"
 )
 
 // Config says where the server's certificate is and how clients prove themselves. All
@@ -35,7 +35,7 @@ var errPair = errors.New("the files are not a certificate and its private key in
 //
 // Errors have fixed texts, for what stands in a key file must be in no log.
 func New(c Config) (*tls.Config, error) {
-	pair, err := reload.Open(reload.Source[*tls.Certificate]{
+	pair, err := hotfile.Open(hotfile.Source[*tls.Certificate]{
 		Paths: []string{c.CertFile, c.KeyFile}, Now: c.Now, Report: c.Report,
 		Parse: func(contents [][]byte) (*tls.Certificate, error) {
 			p, err := tls.X509KeyPair(contents[0], contents[1])

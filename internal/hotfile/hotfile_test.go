@@ -1,4 +1,4 @@
-package reload_test
+package hotfile_test
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/piinguin/piinguin/server/reload"
+	"github.com/piinguin/piinguin/internal/hotfile"
 )
 
 var errParse = errors.New("not parsed")
@@ -19,7 +19,7 @@ var errParse = errors.New("not parsed")
 type kept struct {
 	path    string
 	now     time.Time
-	files   *reload.Files[string]
+	files   *hotfile.Files[string]
 	reports []string
 }
 
@@ -28,15 +28,15 @@ func newTestKept(t *testing.T, text string) *kept {
 	k := &kept{path: filepath.Join(t.TempDir(), "file"), now: time.Now()}
 	k.write(t, text)
 	var err error
-	k.files, err = reload.Open(k.source(k.path))
+	k.files, err = hotfile.Open(k.source(k.path))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return k
 }
 
-func (k *kept) source(paths ...string) reload.Source[string] {
-	return reload.Source[string]{
+func (k *kept) source(paths ...string) hotfile.Source[string] {
+	return hotfile.Source[string]{
 		Paths: paths, Now: func() time.Time { return k.now },
 		Parse: func(contents [][]byte) (string, error) {
 			text := ""
@@ -148,7 +148,7 @@ func TestTwoFilesAreOneValue(t *testing.T) {
 	k := newTestKept(t, "one ")
 	other := &kept{path: k.path + "-2"}
 	other.write(t, "two")
-	files, err := reload.Open(k.source(k.path, other.path))
+	files, err := hotfile.Open(k.source(k.path, other.path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,16 +164,16 @@ func TestTwoFilesAreOneValue(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	k := &kept{path: filepath.Join(t.TempDir(), "file")}
-	_, err := reload.Open(k.source(k.path))
-	wantIs(t, err, reload.ErrNotThere)
-	_, err = reload.Open(k.source(filepath.Dir(k.path)))
-	wantIs(t, err, reload.ErrIrregular)
+	_, err := hotfile.Open(k.source(k.path))
+	wantIs(t, err, hotfile.ErrNotThere)
+	_, err = hotfile.Open(k.source(filepath.Dir(k.path)))
+	wantIs(t, err, hotfile.ErrIrregular)
 	k.write(t, "broken")
-	_, err = reload.Open(k.source(k.path))
+	_, err = hotfile.Open(k.source(k.path))
 	wantIs(t, err, errParse)
 	k.write(t, strings.Repeat("x", 4<<20+1))
-	_, err = reload.Open(k.source(k.path))
-	wantIs(t, err, reload.ErrTooLarge)
+	_, err = hotfile.Open(k.source(k.path))
+	wantIs(t, err, hotfile.ErrTooLarge)
 	if k.reports != nil {
 		t.Errorf("Open reported %v", k.reports)
 	}
