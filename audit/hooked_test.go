@@ -76,8 +76,8 @@ func (s *switched) f(op string, _ int) audittest.Fault {
 func startAppend(ctx context.Context, l *audit.Ledger, e audit.Entry) <-chan audit.Result {
 	c := make(chan audit.Result, 1)
 	go func() {
-		r, err := l.Append(ctx, e)
-		c <- audit.Result{Receipt: r, Err: err}
+		d, err := l.Append(ctx, e)
+		c <- audit.Result{Durable: d, Err: err}
 	}()
 	return c
 }

@@ -65,14 +65,6 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// Receipt says where a durable entry stands.
-type Receipt struct {
-	Log      string
-	Index    int64
-	Time     time.Time
-	LeafHash tlog.Hash // RFC 6962
-}
-
 // Ledger appends entries to its logs. It is safe for concurrent use, and several
 // Ledgers, in one process or many, may share a Store and its logs.
 type Ledger struct {
@@ -139,13 +131,15 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	return l, nil
 }
 
-// Append makes the entry durable under a signed root and returns its receipt.
-// Log, Index and Time of the entry are set here. Any error means that nothing the
-// entry justifies may happen: ErrUnavailable when it is not known to be durable
-// within the deadline, ErrEntry when the entry breaks the format.
-func (l *Ledger) Append(ctx context.Context, e Entry) (Receipt, error) {
+// Append makes the entry durable under a signed root and returns the proof of that. It
+// sets Log, Index and Time of the entry.
+//
+// After any error the caller must do nothing that the entry would justify. ErrUnavailable
+// means that the entry may not be durable: the deadline passed, or the ledger is closed.
+// ErrEntry means that the entry breaks the format and was not written.
+func (l *Ledger) Append(ctx context.Context, e Entry) (Durable, error) {
 	r := l.AppendAll(ctx, []Entry{e})[0]
-	return r.Receipt, r.Err
+	return r.Durable, r.Err
 }
 
 // AppendAll is Append of several entries, in order, in one log; one result each.

@@ -24,7 +24,7 @@ func TestAppendAllResults(t *testing.T) {
 				t.Errorf("result %d: %v, want ErrEntry", i, r.Err)
 			}
 			mustNotQuote(t, r.Err)
-		} else if r.Err != nil || r.Receipt.Index != want {
+		} else if r.Err != nil || r.Durable.Receipt().Index != want {
 			t.Errorf("result %d: %+v, want index %d", i, r, want)
 		}
 	}
@@ -58,7 +58,7 @@ func TestIdlestLog(t *testing.T) {
 			synctest.Wait()
 			select {
 			case r := <-c:
-				used[r.Receipt.Log]++
+				used[r.Durable.Receipt().Log]++
 			default:
 				stuck = append(stuck, c)
 			}

@@ -58,12 +58,6 @@ type pending struct {
 // closed, or another writer has taken its place.
 var errWriterClosed = fmt.Errorf("%w: closed", ErrUnavailable)
 
-// Result is the receipt of an entry, or why there is none.
-type Result struct {
-	Receipt Receipt
-	Err     error
-}
-
 func (w *writer) enqueue(items []*pending) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -163,7 +157,7 @@ func (w *writer) commit(ctx context.Context, batch []*pending) int {
 		if ours {
 			w.head = after
 			return w.answer(batch[:len(page.Lines)], func(i int) Result {
-				return Result{Receipt: Receipt{page.Log, page.First + int64(i), after.time, page.Leaves[i]}}
+				return Result{Durable: newDurable(batch[i].entry, Receipt{page.Log, page.First + int64(i), after.time, page.Leaves[i]})}
 			})
 		}
 	}

@@ -70,7 +70,7 @@ func (s *Server) erase(ctx context.Context, action policy.Action, keys []string)
 			results[i].failure = failAudit
 			continue
 		}
-		results[i].receipt = wireReceipt(appended.Receipt)
+		results[i].receipt = wireReceipt(appended.Durable.Receipt())
 		allowed, place = append(allowed, keys[i]), append(place, i)
 	}
 	var failed []audit.Entry

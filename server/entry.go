@@ -32,7 +32,7 @@ func (s *Server) appendAll(ctx context.Context, entries []audit.Entry) []audit.R
 				Bool("unavailable", errors.Is(r.Err, audit.ErrUnavailable)).Msg("audit append failed")
 			continue
 		}
-		accessOf(ctx).appended(r.Receipt)
+		accessOf(ctx).appended(r.Durable.Receipt())
 	}
 	return results
 }
@@ -40,7 +40,7 @@ func (s *Server) appendAll(ctx context.Context, entries []audit.Entry) []audit.R
 // append appends one entry.
 func (s *Server) append(ctx context.Context, e audit.Entry) (audit.Receipt, error) {
 	r := s.appendAll(ctx, []audit.Entry{e})[0]
-	return r.Receipt, r.Err
+	return r.Durable.Receipt(), r.Err
 }
 
 // decide asks the policy. read is nil but for reads.

@@ -157,7 +157,7 @@ func release(got store.GetResult, f *failure, appended audit.Result) readResult 
 	case f != nil:
 		return readResult{failure: f}
 	}
-	return readResult{record: wireRecord(got.Record), receipt: wireReceipt(appended.Receipt)}
+	return readResult{record: wireRecord(got.Record), receipt: wireReceipt(appended.Durable.Receipt())}
 }
 
 func wireRecord(r store.Record) *piinguinv1.PiiRecord {

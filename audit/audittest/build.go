@@ -91,7 +91,7 @@ func mustAppend(t *testing.T, l *audit.Ledger, entries ...audit.Entry) []audit.R
 		if r.Err != nil {
 			t.Fatalf("append %s: %v", entries[i].RequestID, r.Err)
 		}
-		receipts[i] = r.Receipt
+		receipts[i] = r.Durable.Receipt()
 	}
 	return receipts
 }

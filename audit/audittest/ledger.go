@@ -24,11 +24,12 @@ func appendConcurrently(t *testing.T, goroutines, each int, ledgers ...*audit.Le
 			last := map[string]int64{}
 			for i := range each {
 				e := newEntry(1000*g + i)
-				r, err := ledgers[g%len(ledgers)].Append(t.Context(), e)
+				d, err := ledgers[g%len(ledgers)].Append(t.Context(), e)
 				if err != nil {
 					t.Errorf("append %s: %v", e.RequestID, err)
 					return
 				}
+				r := d.Receipt()
 				if r.Index <= last[r.Log] {
 					t.Errorf("%s stands at %s/%d, before what was appended earlier", e.RequestID, r.Log, r.Index)
 				}

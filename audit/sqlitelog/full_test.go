@@ -115,9 +115,9 @@ func appendUntil(t *testing.T, l *audit.Ledger, when string, confirmed map[strin
 	t.Helper()
 	for i := range 1000 {
 		id := fmt.Sprint(when, "-", i)
-		r, err := l.Append(t.Context(), entry(id))
+		d, err := l.Append(t.Context(), entry(id))
 		if err == nil {
-			confirmed[id] = r
+			confirmed[id] = d.Receipt()
 		} else if !errors.Is(err, audit.ErrUnavailable) {
 			t.Fatalf("append %s: %v, want ErrUnavailable", when, err)
 		}

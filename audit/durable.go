@@ -1,0 +1,42 @@
+package audit
+
+import (
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Receipt says where a durable entry stands.
+type Receipt struct {
+	Log      string
+	Index    int64
+	Time     time.Time
+	LeafHash tlog.Hash // RFC 6962
+}
+
+// Durable is the proof, inside the process, that an entry is durable under a signed root.
+// Only Append and AppendAll of a Ledger make one, so code that takes a Durable cannot run
+// before the entry is written. The zero Durable proves nothing: its Entry has no Operation.
+type Durable struct {
+	entry   Entry
+	receipt Receipt
+}
+
+// newDurable is called by the writer alone, after its page is committed. e is the entry as
+// its caller gave it.
+func newDurable(e Entry, r Receipt) Durable {
+	e.Log, e.Index, e.Time = r.Log, r.Index, r.Time
+	return Durable{e, r}
+}
+
+// Entry returns the entry as the ledger holds it.
+func (d Durable) Entry() Entry { return d.entry }
+
+// Receipt returns where the entry stands.
+func (d Durable) Receipt() Receipt { return d.receipt }
+
+// Result is what became of one entry of AppendAll: durable, or an error as of Append.
+type Result struct {
+	Durable Durable
+	Err     error
+}
