@@ -12,18 +12,18 @@ import (
 	"github.com/piinguin/piinguin/relay/relaytest"
 )
 
-// shelf is a Quarantine in memory, which may fail.
-type shelf struct {
+// memQuarantine is a Quarantine in memory, which may fail.
+type memQuarantine struct {
 	kept    map[string]string // sequence number to reason and data
 	failure error
 }
 
-func (s *shelf) Put(_ context.Context, records []relay.Quarantined) error {
-	if s.failure != nil {
-		return s.failure
+func (q *memQuarantine) Put(_ context.Context, records []relay.Quarantined) error {
+	if q.failure != nil {
+		return q.failure
 	}
 	for _, r := range records {
-		s.kept[r.SequenceNumber] = string(r.Reason) + ": " + string(r.Data())
+		q.kept[r.SequenceNumber] = string(r.Reason) + ": " + string(r.Data())
 	}
 	return nil
 }
@@ -35,7 +35,7 @@ func TestQuarantineKeepsWhatIsDoneWith(t *testing.T) {
 	s.OnRecord(byName)
 	refused := pairsLine(at(1), "refused", canary)
 	e := kinesis(pairsLine(at(1), "ok", ""), refused, "cut "+canary, pairsLine(at(1), "failed", canary), "after")
-	to := &shelf{kept: map[string]string{}}
+	to := &memQuarantine{kept: map[string]string{}}
 	from, logged := handleWith(t, relay.HandlerConfig{Relay: newTestRelay(t, s), Quarantine: to}, e)
 	if from != sequence(102) {
 		t.Errorf("asks to retry from %s", from)
@@ -55,13 +55,13 @@ func TestQuarantineKeepsWhatIsDoneWith(t *testing.T) {
 // TestQuarantineThatFails: what could not be put away comes again, whatever else is done.
 func TestQuarantineThatFails(t *testing.T) {
 	s := relaytest.New(t)
-	to := &shelf{failure: errors.New("the shelf is full")}
+	to := &memQuarantine{failure: errors.New("the quarantine is full")}
 	e := kinesis(pairsLine(at(1), "ok", ""), "cut "+canary, "cut "+canary)
 	from, logged := handleWith(t, relay.HandlerConfig{Relay: newTestRelay(t, s), Quarantine: to}, e)
 	if from != sequence(100) {
 		t.Errorf("asks to retry from %s", from)
 	}
-	if l := logged[0]; len(logged) != 1 || l["failure"] != "the shelf is full" || l["quarantined"] != 0.0 || l["unfinished"] != 2.0 || l["stored"] != 1.0 {
+	if l := logged[0]; len(logged) != 1 || l["failure"] != "the quarantine is full" || l["quarantined"] != 0.0 || l["unfinished"] != 2.0 || l["stored"] != 1.0 {
 		t.Errorf("logged %v", logged)
 	}
 }
@@ -84,7 +84,7 @@ func TestQuarantinedNames(t *testing.T) {
 }
 
 func TestQuarantinedPrintsItsPlaceOnly(t *testing.T) {
-	to := &printer{}
+	to := &printingQuarantine{}
 	_, _ = handleWith(t, relay.HandlerConfig{Relay: newTestRelay(t, relaytest.New(t)), Quarantine: to}, kinesis("cut "+canary))
 	if want := "record " + sequence(99) + " of pii-events/shardId-000000000006: " + string(relay.ReasonFields); to.printed[0] != want {
 		t.Errorf("prints as %s", to.printed[0])
@@ -92,11 +92,11 @@ func TestQuarantinedPrintsItsPlaceOnly(t *testing.T) {
 	wantNoCanary(t, "a printed record", to.printed)
 }
 
-type printer struct{ printed []string }
+type printingQuarantine struct{ printed []string }
 
-func (p *printer) Put(_ context.Context, records []relay.Quarantined) error {
+func (q *printingQuarantine) Put(_ context.Context, records []relay.Quarantined) error {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		p.printed = append(p.printed, fmt.Sprintf(verb, records[0]), fmt.Sprintf(verb, &records[0]))
+		q.printed = append(q.printed, fmt.Sprintf(verb, records[0]), fmt.Sprintf(verb, &records[0]))
 	}
 	return nil
 }

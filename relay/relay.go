@@ -78,16 +78,16 @@ type Result struct {
 // (the network, the engine, a wrong token) would most likely fail the rest, and in
 // Lambda would use up the time that is left to say so. Send again to retry.
 func (r *Relay) Send(ctx context.Context, events []Event) (Result, error) {
-	b := merge(events)
-	err := r.sendApart(ctx, b.newest)
-	unmerged := b.settle()
+	set := merge(events)
+	err := r.sendApart(ctx, set.newest)
+	unmerged := set.settle()
 	if err == nil {
 		err = r.sendAll(ctx, unmerged)
 	}
 	if err == nil {
-		err = b.failure()
+		err = set.failure()
 	}
-	return b.result(len(events)), err
+	return set.result(len(events)), err
 }
 
 // sendApart sends pairs of different modified values, some calls at a time: their order

@@ -168,7 +168,7 @@ func TestReplayEndsWithItsContext(t *testing.T) {
 	s := relaytest.New(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	// The end comes while the second line is read: the first is read and not sent.
-	in := io.MultiReader(strings.NewReader(pairsLine(at(1), "m", canary)+"\n"), reader(func(p []byte) (int, error) {
+	in := io.MultiReader(strings.NewReader(pairsLine(at(1), "m", canary)+"\n"), readerFunc(func(p []byte) (int, error) {
 		cancel()
 		return copy(p, "\n"), nil
 	}))
@@ -182,9 +182,9 @@ func TestReplayEndsWithItsContext(t *testing.T) {
 	}
 }
 
-type reader func([]byte) (int, error)
+type readerFunc func([]byte) (int, error)
 
-func (r reader) Read(p []byte) (int, error) { return r(p) }
+func (r readerFunc) Read(p []byte) (int, error) { return r(p) }
 
 func TestReplayReturnsTheInputsError(t *testing.T) {
 	s := relaytest.New(t)

@@ -27,8 +27,8 @@ type pair struct {
 	code   twirp.ErrorCode // why this pair alone failed, if the server said so
 }
 
-// batch is the pairs of some events, merged by modified value.
-type batch struct {
+// pairSet is the pairs of some events, merged by modified value.
+type pairSet struct {
 	all    []*pair
 	newest []*pair            // one for each modified value
 	older  map[string][]*pair // the others by modified value, oldest first
@@ -36,38 +36,38 @@ type batch struct {
 
 // merge keeps of each modified value the pair that was observed last, and of
 // those observed at once the one that came last: what the server would keep.
-func merge(events []Event) batch {
-	b := batch{older: map[string][]*pair{}}
+func merge(events []Event) pairSet {
+	s := pairSet{older: map[string][]*pair{}}
 	var order []string
 	for i, e := range events {
 		for _, r := range e.records {
 			p := &pair{event: i, record: r}
-			if _, ok := b.older[r.ModifiedValue]; !ok {
+			if _, ok := s.older[r.ModifiedValue]; !ok {
 				order = append(order, r.ModifiedValue)
 			}
-			b.older[r.ModifiedValue] = append(b.older[r.ModifiedValue], p)
-			b.all = append(b.all, p)
+			s.older[r.ModifiedValue] = append(s.older[r.ModifiedValue], p)
+			s.all = append(s.all, p)
 		}
 	}
 	for _, value := range order {
-		pairs := b.older[value]
+		pairs := s.older[value]
 		slices.SortStableFunc(pairs, func(x, y *pair) int {
 			return x.record.ObservedAt.AsTime().Compare(y.record.ObservedAt.AsTime())
 		})
 		last := len(pairs) - 1
-		b.newest = append(b.newest, pairs[last])
-		b.older[value] = pairs[:last]
+		s.newest = append(s.newest, pairs[last])
+		s.older[value] = pairs[:last]
 	}
-	return b
+	return s
 }
 
 // settle decides about the pairs that were merged away, once their newest is
 // decided. If the server has the newest they are done; if the newest failed they
 // come again with it. If it was refused they must stand for themselves after all:
 // settle returns them, oldest first of each modified value.
-func (b batch) settle() (unmerged []*pair) {
-	for _, p := range b.newest {
-		older := b.older[p.record.ModifiedValue]
+func (s pairSet) settle() (unmerged []*pair) {
+	for _, p := range s.newest {
+		older := s.older[p.record.ModifiedValue]
 		switch p.fate {
 		case stored, superseded:
 			for _, o := range older {
@@ -81,9 +81,9 @@ func (b batch) settle() (unmerged []*pair) {
 }
 
 // result counts the fates.
-func (b batch) result(events int) Result {
-	r := Result{Outcomes: slices.Repeat([]Outcome{Finished}, events), Pairs: len(b.all)}
-	for _, p := range b.all {
+func (s pairSet) result(events int) Result {
+	r := Result{Outcomes: slices.Repeat([]Outcome{Finished}, events), Pairs: len(s.all)}
+	for _, p := range s.all {
 		outcome := Finished
 		switch p.fate {
 		case failed:
@@ -105,8 +105,8 @@ func (b batch) result(events int) Result {
 }
 
 // failure is that of the first pair which alone failed, or nil.
-func (b batch) failure() error {
-	for _, p := range b.all {
+func (s pairSet) failure() error {
+	for _, p := range s.all {
 		if p.fate == failed && p.code != "" {
 			return failureOf(p.code)
 		}
