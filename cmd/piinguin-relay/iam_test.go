@@ -58,14 +58,14 @@ func newTestAWS(t *testing.T) {
 	}
 }
 
-// newFront stands before a server, and lets in who proves by AWS for an audience who it is.
-func newFront(t *testing.T, s *relaytest.Server, audience string) *httptest.Server {
+// newTestAuthProxy stands before a server, and lets in who proves by AWS for an audience who it is.
+func newTestAuthProxy(t *testing.T, s *relaytest.Server, audience string) *httptest.Server {
 	t.Helper()
-	behind, err := url.Parse(s.URL)
+	target, err := url.Parse(s.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	front := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		encoded := strings.TrimPrefix(r.In.Header.Get("Authorization"), "Bearer piinguin-aws-v1.")
 		raw, err := base64.RawURLEncoding.DecodeString(encoded)
 		if err != nil {
@@ -75,11 +75,11 @@ func newFront(t *testing.T, s *relaytest.Server, audience string) *httptest.Serv
 		if err != nil || !signedFor(t, signed, audience) {
 			t.Errorf("%v; it is not signed for %s", err, audience)
 		}
-		r.SetURL(behind)
+		r.SetURL(target)
 		r.Out.Header.Set("Authorization", "Bearer "+relaytest.Token)
 	}})
-	t.Cleanup(front.Close)
-	return front
+	t.Cleanup(proxy.Close)
+	return proxy
 }
 
 func TestReplayAsAnAWSRole(t *testing.T) {
@@ -87,7 +87,7 @@ func TestReplayAsAnAWSRole(t *testing.T) {
 	s := relaytest.New(t)
 	for _, test := range []struct{ given, want string }{{"", "127.0.0.1"}, {"vault.internal", "vault.internal"}} {
 		r := runTest(t.Context(), t, s, nil, map[string]string{
-			"PIINGUIN_HOST": newFront(t, s, test.want).URL, "PIINGUIN_TOKEN": "", "PIINGUIN_AUTH": "iam", "PIINGUIN_AUDIENCE": test.given,
+			"PIINGUIN_HOST": newTestAuthProxy(t, s, test.want).URL, "PIINGUIN_TOKEN": "", "PIINGUIN_AUTH": "iam", "PIINGUIN_AUDIENCE": test.given,
 		}, "replay", tsvFile, jsonFile)
 		if r.exit != exitFinding || strings.Contains(r.stdout+r.stderr, "aws-canary") {
 			t.Errorf("exit %d, %s", r.exit, r.stderr)
@@ -100,7 +100,7 @@ func TestReplayAsAnAWSRole(t *testing.T) {
 // its credential.
 func TestLambdaAsAnAWSRole(t *testing.T) {
 	s := relaytest.New(t)
-	f := startLambda(t, s, "PIINGUIN_HOST="+newFront(t, s, "vault.internal").URL, "PIINGUIN_TOKEN=", "PIINGUIN_AUTH=iam",
+	f := startLambda(t, s, "PIINGUIN_HOST="+newTestAuthProxy(t, s, "vault.internal").URL, "PIINGUIN_TOKEN=", "PIINGUIN_AUTH=iam",
 		"PIINGUIN_AUDIENCE=vault.internal", "AWS_ACCESS_KEY_ID=AKIAEXAMPLEEXAMPLE00", "AWS_SECRET_ACCESS_KEY=aws-canary")
 	wantAnswer(t, f, lambdatest.Invocation{Event: sampleBatch(t)}, allDone)
 	wantStored(t, s)

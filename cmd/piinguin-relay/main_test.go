@@ -227,18 +227,18 @@ func TestDamagedGzipStoresWhatIsBeforeIt(t *testing.T) {
 	}
 }
 
-// waiting is an input that gives some text and then nothing, as a terminal does;
+// stalledReader is an input that gives some text and then nothing, as a terminal does;
 // that it was asked for more is told once.
-type waiting struct {
+type stalledReader struct {
 	text  io.Reader
 	asked func()
 }
 
-func (w waiting) Read(p []byte) (int, error) {
-	if n, err := w.text.Read(p); err == nil {
+func (r stalledReader) Read(p []byte) (int, error) {
+	if n, err := r.text.Read(p); err == nil {
 		return n, nil
 	}
-	w.asked()
+	r.asked()
 	select {}
 }
 
@@ -246,7 +246,7 @@ func TestInterruptEndsAReadThatWaits(t *testing.T) {
 	s := relaytest.New(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	in := waiting{bytes.NewReader(mustRead(t, jsonFile)), cancel}
+	in := stalledReader{bytes.NewReader(mustRead(t, jsonFile)), cancel}
 	r := runTest(ctx, t, s, in, nil, "replay", "--json", "-")
 	if r.exit != exitFailure || r.stderr != "piinguin-relay: interrupted\n" {
 		t.Errorf("exit %d, stderr %q", r.exit, r.stderr)

@@ -22,15 +22,15 @@ import (
 // round, and a little more for a place that does not return when it is told to.
 const anchorPatience = anchor.LastTimeout + 2*time.Second
 
-// anchorOptions are the flags that say where checkpoints are kept.
-type anchorOptions struct {
+// anchorFlags are the flags that say where checkpoints are kept.
+type anchorFlags struct {
 	place     string
 	every     time.Duration
 	retention time.Duration
 	witnesses string
 }
 
-func (o *anchorOptions) addTo(flags *pflag.FlagSet) {
+func (o *anchorFlags) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.place, "anchor", "", "keep the ledger's checkpoints outside its table: `DIR` or s3://BUCKET/PREFIX\n(a bucket with Object Lock)")
 	flags.DurationVar(&o.every, "anchor-every", anchor.DefaultEvery, "how often --anchor keeps the checkpoints of the logs that moved")
 	flags.DurationVar(&o.retention, "anchor-retention", s3anchor.DefaultRetention, "how long S3 may not let anybody delete a kept checkpoint")
@@ -48,7 +48,7 @@ type anchors struct {
 }
 
 // open opens the place, so that a server which could keep nothing does not start.
-func (o *anchorOptions) open(ctx context.Context) (*anchors, error) {
+func (o *anchorFlags) open(ctx context.Context) (*anchors, error) {
 	switch {
 	case o.witnesses != "" && o.place == "":
 		return nil, errors.New("--witnesses needs --anchor, which says where cosigned checkpoints are kept")
@@ -79,7 +79,7 @@ func (o *anchorOptions) open(ctx context.Context) (*anchors, error) {
 	return a, nil
 }
 
-func (o *anchorOptions) readWitnesses() ([]anchor.Witness, error) {
+func (o *anchorFlags) readWitnesses() ([]anchor.Witness, error) {
 	if o.witnesses == "" {
 		return nil, nil
 	}
@@ -94,7 +94,7 @@ func (o *anchorOptions) readWitnesses() ([]anchor.Witness, error) {
 	return witnesses, nil
 }
 
-func (o *anchorOptions) openS3(ctx context.Context) (anchor.Place, error) {
+func (o *anchorFlags) openS3(ctx context.Context) (anchor.Place, error) {
 	bucket, prefix, err := s3anchor.ParseURL(o.place)
 	if err != nil {
 		return nil, err

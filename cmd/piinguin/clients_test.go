@@ -52,14 +52,14 @@ func TestClients(t *testing.T) {
 			t.Parallel() // they wait for their time-outs
 			onSQLite(t, func(t *testing.T, in *install) {
 				p := in.start(t)
-				way := newBadWay(t, p.address)
-				out := runSection(t, in, tools, sections[0], section(t, sections, name), way.url)
+				proxy := newFlakyProxy(t, p.address)
+				out := runSection(t, in, tools, sections[0], section(t, sections, name), proxy.url)
 				if name == "curl" {
 					checkCurl(t, out)
 				} else if diff := cmp.Diff(expected, out); diff != "" {
 					t.Errorf("the program's output (-the page's +its own):\n%s", diff)
 				}
-				way.check(t, name)
+				proxy.check(t, name)
 				p.stop(t)
 				checkClientTraces(t, in)
 			})
@@ -167,9 +167,9 @@ func checkClientTraces(t *testing.T, in *install) {
 	}
 }
 
-// badWay is a proxy that answers the first three tries of a create badly: not at
+// flakyProxy is a proxy that answers the first three tries of a create badly: not at
 // all, as a proxy without a server does, and as the server does without its ledger.
-type badWay struct {
+type flakyProxy struct {
 	t    *testing.T
 	url  string
 	next http.Handler
@@ -178,27 +178,27 @@ type badWay struct {
 	calls map[string]int
 }
 
-func newBadWay(t *testing.T, server string) *badWay {
+func newFlakyProxy(t *testing.T, server string) *flakyProxy {
 	t.Helper()
 	target, err := url.Parse(server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &badWay{t: t, next: httputil.NewSingleHostReverseProxy(target), calls: map[string]int{}}
-	s := httptest.NewServer(w)
+	p := &flakyProxy{t: t, next: httputil.NewSingleHostReverseProxy(target), calls: map[string]int{}}
+	s := httptest.NewServer(p)
 	t.Cleanup(s.Close)
-	w.url = s.URL
-	return w
+	p.url = s.URL
+	return p
 }
 
-func (w *badWay) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+func (p *flakyProxy) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	method := path.Base(r.URL.Path)
-	w.mu.Lock()
-	w.calls[method]++
-	n := w.calls[method]
-	w.mu.Unlock()
+	p.mu.Lock()
+	p.calls[method]++
+	n := p.calls[method]
+	p.mu.Unlock()
 	if method != "CreatePiiRecord" || n > 3 {
-		w.next.ServeHTTP(rw, r)
+		p.next.ServeHTTP(rw, r)
 		return
 	}
 	_, _ = io.Copy(io.Discard, r.Body) // else it is not seen that the caller goes away
@@ -207,7 +207,7 @@ func (w *badWay) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
 		case <-time.After(patience):
-			w.t.Error("the program waits for an answer without an end")
+			p.t.Error("the program waits for an answer without an end")
 		}
 	case 2:
 		rw.WriteHeader(http.StatusBadGateway)
@@ -220,15 +220,15 @@ func (w *badWay) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 }
 
 // check holds that creates were tried again and that each read was sent once.
-func (w *badWay) check(t *testing.T, name string) {
+func (p *flakyProxy) check(t *testing.T, name string) {
 	t.Helper()
 	want := map[string]int{"CreatePiiRecord": 4, "ReadPiiRecord": 3}
 	if name == "curl" {
 		want["ReadPiiRecords"] = 1
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if diff := cmp.Diff(want, w.calls); diff != "" {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if diff := cmp.Diff(want, p.calls); diff != "" {
 		t.Errorf("the calls (-want +have):\n%s", diff)
 	}
 }

@@ -41,30 +41,30 @@ const (
 	connections = 256
 )
 
-// where holds the flags that say where records and ledger are kept.
-type where struct {
+// storeFlags are the flags that say where records and ledger are kept.
+type storeFlags struct {
 	store      string
 	table      string
 	auditTable string
 }
 
 // addLedger adds what a reviewer needs, who has nothing to do with the records.
-func (w *where) addLedger(flags *pflag.FlagSet, store, usage string) {
+func (w *storeFlags) addLedger(flags *pflag.FlagSet, store, usage string) {
 	flags.StringVar(&w.store, "store", store, usage)
 	w.addAuditTable(flags)
 }
 
-func (w *where) addTables(flags *pflag.FlagSet) {
+func (w *storeFlags) addTables(flags *pflag.FlagSet) {
 	flags.StringVar(&w.table, "table-name", "piinguin", "DynamoDB `table` of the records; also PIINGUIN_DYNAMODB_TABLE")
 	w.addAuditTable(flags)
 }
 
-func (w *where) addAuditTable(flags *pflag.FlagSet) {
+func (w *storeFlags) addAuditTable(flags *pflag.FlagSet) {
 	flags.StringVar(&w.auditTable, "audit-table-name", "piinguin-audit", "DynamoDB `table` of the ledger")
 }
 
 // sqlite returns the path of an SQLite store, or says that it is DynamoDB.
-func (w *where) sqlite() (path string, isSQLite bool, err error) {
+func (w *storeFlags) sqlite() (path string, isSQLite bool, err error) {
 	path, isSQLite = strings.CutPrefix(w.store, sqlitePrefix)
 	switch {
 	case isSQLite && path != "":
@@ -85,7 +85,7 @@ type engine struct {
 }
 
 // open opens the engine of a server.
-func (w *where) open(ctx context.Context) (*engine, error) {
+func (w *storeFlags) open(ctx context.Context) (*engine, error) {
 	path, isSQLite, err := w.sqlite()
 	if err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func openSQLite(ctx context.Context, path string) (*engine, error) {
 }
 
 // writeLedger opens the ledger alone, to write.
-func (w *where) writeLedger(ctx context.Context) (audit.Store, func() error, error) {
+func (w *storeFlags) writeLedger(ctx context.Context) (audit.Store, func() error, error) {
 	path, isSQLite, err := w.sqlite()
 	if err != nil {
 		return nil, nil, err
@@ -150,7 +150,7 @@ func (w *where) writeLedger(ctx context.Context) (audit.Store, func() error, err
 }
 
 // review opens the ledger for a reviewer, to read only.
-func (w *where) review(ctx context.Context) (audit.Store, func() error, error) {
+func (w *storeFlags) review(ctx context.Context) (audit.Store, func() error, error) {
 	path, isSQLite, err := w.sqlite()
 	if err != nil {
 		return nil, nil, err

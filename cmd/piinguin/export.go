@@ -23,7 +23,7 @@ const toStdout = "-"
 
 // exportOptions are the flags of export.
 type exportOptions struct {
-	where where
+	store storeFlags
 	log   string
 	from  int64
 	out   string
@@ -53,7 +53,7 @@ standard error.`,
 			if o.from < 0 {
 				return errors.New("--from must not be negative")
 			}
-			store, done, err := o.where.review(cmd.Context())
+			store, done, err := o.store.review(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -62,7 +62,7 @@ standard error.`,
 		},
 	}
 	flags := cmd.Flags()
-	o.where.addLedger(flags, defaultStore, storeUsage)
+	o.store.addLedger(flags, defaultStore, storeUsage)
 	flags.StringVar(&o.log, "log", "", "only this `log`")
 	flags.Int64Var(&o.from, "from", 0, "begin with the entry of this `index`, in one log")
 	flags.StringVar(&o.out, "out", ".", "`folder` to write to, or - for the standard output")

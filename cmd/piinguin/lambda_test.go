@@ -111,42 +111,42 @@ func streamBatches() (shards [streamShards][][]byte, want map[string]string, bad
 	return shards, want, bad
 }
 
-// crossing is a server's address that outlives the server: a connection goes to whatever
+// forwarder is a server's address that outlives the server: a connection goes to whatever
 // listens now, and is lost if nothing does.
-type crossing struct {
+type forwarder struct {
 	net.Listener
 	to atomic.Pointer[string]
 }
 
-func newCrossing(t *testing.T, to string) *crossing {
+func newTestForwarder(t *testing.T, to string) *forwarder {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	c := &crossing{Listener: l}
-	c.lead(to)
+	f := &forwarder{Listener: l}
+	f.forwardTo(to)
 	go func() {
 		for {
 			from, err := l.Accept()
 			if err != nil {
 				return
 			}
-			go c.join(from)
+			go f.copy(from)
 		}
 	}()
-	return c
+	return f
 }
 
-func (c *crossing) lead(to string) {
+func (f *forwarder) forwardTo(to string) {
 	to = strings.TrimPrefix(to, "http://")
-	c.to.Store(&to)
+	f.to.Store(&to)
 }
 
-func (c *crossing) join(from net.Conn) {
+func (f *forwarder) copy(from net.Conn) {
 	defer func() { _ = from.Close() }()
-	to, err := net.Dial("tcp", *c.to.Load())
+	to, err := net.Dial("tcp", *f.to.Load())
 	if err != nil {
 		return
 	}
@@ -202,7 +202,7 @@ func TestLambdaOutlivesTheServer(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, in *install) {
 		shards, want, bad := streamBatches()
 		p := in.start(t)
-		address := newCrossing(t, p.address)
+		address := newTestForwarder(t, p.address)
 		var functions []*lambdatest.Function
 		var done, failures atomic.Int64
 		var g errgroup.Group
@@ -218,7 +218,7 @@ func TestLambdaOutlivesTheServer(t *testing.T) {
 			p.kill(t)
 			eventually(t, "a failure", func() bool { return failures.Load() > before })
 			p = in.start(t)
-			address.lead(p.address)
+			address.forwardTo(p.address)
 		}
 		if err := g.Wait(); err != nil {
 			t.Fatal(err)

@@ -10,106 +10,14 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/piinguin/piinguin/audit"
-	"github.com/piinguin/piinguin/cmd/internal/settings"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
-// listPage is how many entries are asked for at once: the API's limit.
-const listPage = 500
-
-// reviewed is where list and show read the ledger: a server, or its tables.
-type reviewed struct {
-	server settings.Client
-	where  where
-}
-
-func (r *reviewed) addTo(cmd *cobra.Command) {
-	r.server.AddTo(cmd.Flags())
-	r.where.addLedger(cmd.Flags(), "", storeOrServer)
-}
-
-// ledger answers a reviewer.
-type ledger interface {
-	list(ctx context.Context, q audit.Query) ([]audit.Entry, error)
-	entry(ctx context.Context, log string, index int64) (audit.Entry, error)
-	prove(ctx context.Context, log string, index int64) ([]byte, error)
-}
-
-func (r *reviewed) open(ctx context.Context) (ledger, func() error, error) {
-	if r.where.store == "" {
-		if !r.server.HasCredential() {
-			return nil, nil, fmt.Errorf("say who asks, with an auditor's --token (%s), --auth iam or --tls-cert, or read the tables with --store", settings.EnvName("token"))
-		}
-		c, err := r.server.Open(ctx)
-		return remote{c}, func() error { return nil }, err
-	}
-	store, done, err := r.where.review(ctx)
-	return tables{store}, done, err
-}
-
-// tables is the ledger in its tables.
-type tables struct{ audit.Store }
-
-var errNoEntry = errors.New("there is no such log or entry")
-
-func (t tables) list(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
-	return t.List(ctx, q)
-}
-
-func (t tables) entry(ctx context.Context, log string, index int64) (audit.Entry, error) {
-	e, err := t.Entry(ctx, log, index)
-	if errors.Is(err, audit.ErrNotFound) {
-		return e, errNoEntry
-	}
-	return e, err
-}
-
-// remote is the ledger behind a server. Entries are read from their lines.
-type remote struct{ piinguinv1.Audit }
-
-func (r remote) list(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
-	req := &piinguinv1.ListEntriesRequest{
-		Subject: q.ModifiedValue, Caller: q.Caller, PageSize: int32(min(q.Limit, listPage)), //nolint:gosec // bounded
-		Basis:     piinguinv1.LawfulBasisForProcessing(piinguinv1.LawfulBasisForProcessing_value[q.Basis]),
-		Operation: piinguinv1.Operation(piinguinv1.Operation_value[string(q.Operation)]),
-		Outcome:   piinguinv1.Outcome(piinguinv1.Outcome_value[string(q.Outcome)]),
-	}
-	if !q.From.IsZero() {
-		req.From = timestamppb.New(q.From)
-	}
-	if !q.To.IsZero() {
-		req.To = timestamppb.New(q.To)
-	}
-	if q.Before != nil {
-		req.PageToken = q.Before.String()
-	}
-	out, err := r.ListEntries(ctx, req)
-	if err != nil {
-		return nil, rpcFailure(err)
-	}
-	entries := make([]audit.Entry, len(out.GetEntries()))
-	for i, e := range out.GetEntries() {
-		if entries[i], err = audit.Parse([]byte(e.GetLine())); err != nil {
-			return nil, err
-		}
-	}
-	return entries, nil
-}
-
-func (r remote) entry(ctx context.Context, log string, index int64) (audit.Entry, error) {
-	out, err := r.GetEntry(ctx, &piinguinv1.GetEntryRequest{Log: log, Index: index})
-	if err != nil {
-		return audit.Entry{}, rpcFailure(err)
-	}
-	return audit.Parse([]byte(out.GetEntry().GetLine()))
-}
-
-// listOptions are the flags of list.
-type listOptions struct {
-	from                      reviewed
+// listFlags are the flags of list.
+type listFlags struct {
+	from                      ledgerFlags
 	since, until              string
 	subject, caller           string
 	basis, operation, outcome string
@@ -118,7 +26,7 @@ type listOptions struct {
 }
 
 func listCommand() *cobra.Command {
-	var o listOptions
+	var o listFlags
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List entries, newest first",
@@ -157,7 +65,7 @@ func listCommand() *cobra.Command {
 	return cmd
 }
 
-func (o *listOptions) query() (audit.Query, error) {
+func (o *listFlags) query() (audit.Query, error) {
 	q := audit.Query{ModifiedValue: o.subject, Caller: o.caller}
 	if o.limit < 0 {
 		return q, errors.New("--limit must not be negative")
@@ -211,7 +119,7 @@ func listAll(ctx context.Context, l ledger, q audit.Query, limit int) ([]audit.E
 	}
 }
 
-func (o *listOptions) print(w io.Writer, entries []audit.Entry) error {
+func (o *listFlags) print(w io.Writer, entries []audit.Entry) error {
 	switch {
 	case o.asJSON:
 		for _, e := range entries {

@@ -16,18 +16,18 @@ func withToken(token string) *http.Request {
 	return &http.Request{Header: http.Header{"Authorization": {"Bearer " + token}}}
 }
 
-// secured is a server with TLS that knows a writer by its token, and a reader, a
+// tlsInstall is a server with TLS that knows a writer by its token, and a reader, a
 // writer and an auditor by their certificates.
-type secured struct {
+type tlsInstall struct {
 	*install
 	*process
 	token   string
 	secrets []string // none of which may be printed
 }
 
-func newTestSecured(t *testing.T) *secured {
+func newTestTLSInstall(t *testing.T) *tlsInstall {
 	t.Helper()
-	s := &secured{install: newTestInstall(t)}
+	s := &tlsInstall{install: newTestInstall(t)}
 	authority := certtest.NewAuthority(t, "acme")
 	s.install.write(t, "ca.pem", string(authority.PEM()))
 	for name, leaf := range map[string]certtest.Leaf{
@@ -48,7 +48,7 @@ func newTestSecured(t *testing.T) *secured {
 	return s
 }
 
-func (s *secured) newToken(t *testing.T) string {
+func (s *tlsInstall) newToken(t *testing.T) string {
 	t.Helper()
 	token := strings.TrimSpace(s.mustRun(t, 0, "piinguin", "token", "create", "--name", "batch", "--role", "writer", "--tokens", "tokens.txt"))
 	s.secrets = append(s.secrets, token)
@@ -56,7 +56,7 @@ func (s *secured) newToken(t *testing.T) string {
 }
 
 // command runs a client command with somebody's certificate, by the environment.
-func (s *secured) command(t *testing.T, code int, who, name string, args ...string) string {
+func (s *tlsInstall) command(t *testing.T, code int, who, name string, args ...string) string {
 	t.Helper()
 	before := s.env
 	defer func() { s.env = before }()
@@ -67,7 +67,7 @@ func (s *secured) command(t *testing.T, code int, who, name string, args ...stri
 
 // create stores a value with a token, on a connection of its own; it returns whether
 // the server took it.
-func (s *secured) create(t *testing.T, token string) bool {
+func (s *tlsInstall) create(t *testing.T, token string) bool {
 	t.Helper()
 	c, err := client.New(client.Config{Host: s.address, CAFile: filepath.Join(s.dir, "ca.pem"), Token: client.Token(token)})
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *secured) create(t *testing.T, token string) bool {
 }
 
 func TestCertificatesAndTokens(t *testing.T) {
-	s := newTestSecured(t)
+	s := newTestTLSInstall(t)
 	if !s.create(t, s.token) || s.create(t, s.token+"x") {
 		t.Error("the token is not what counts")
 	}

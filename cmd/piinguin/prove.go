@@ -19,7 +19,7 @@ import (
 const maxProof = 64 << 10
 
 func proveCommand() *cobra.Command {
-	var from reviewed
+	var from ledgerFlags
 	cmd := &cobra.Command{
 		Use:   "prove LOG/INDEX",
 		Short: "Prove that a log holds an entry",

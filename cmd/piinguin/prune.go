@@ -17,7 +17,7 @@ import (
 
 // pruneFlags are the flags of prune.
 type pruneFlags struct {
-	where     where
+	store     storeFlags
 	auditKey  string
 	before    string
 	months    int
@@ -55,7 +55,7 @@ DATE must leave --retention-months of entries; --force-retention prunes younger 
 		},
 	}
 	flags := cmd.Flags()
-	o.where.addLedger(flags, defaultStore, storeUsage)
+	o.store.addLedger(flags, defaultStore, storeUsage)
 	addAuditKey(flags, &o.auditKey)
 	flags.StringVar(&o.before, "before", "", "`date` as 2026-01-31: entries of earlier days may go")
 	flags.IntVar(&o.months, "retention-months", 12, "how many `months` of entries must stay")
@@ -90,7 +90,7 @@ func (o *pruneFlags) prune(ctx context.Context, now time.Time) (logs []audit.Pru
 	if err != nil {
 		return nil, err
 	}
-	store, done, err := o.where.writeLedger(ctx)
+	store, done, err := o.store.writeLedger(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -31,19 +31,19 @@ const (
 	closeLedger = 5 * time.Second
 )
 
-// serveOptions are the flags of serve.
-type serveOptions struct {
-	where         where
-	access        access
-	rules         rules
-	anchor        anchorOptions
+// serveFlags are the flags of serve.
+type serveFlags struct {
+	store         storeFlags
+	access        accessFlags
+	policy        policyFlags
+	anchor        anchorFlags
 	port          int
 	auditKey      string
 	appendTimeout time.Duration
 }
 
 func serveCommand() *cobra.Command {
-	var o serveOptions
+	var o serveFlags
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
@@ -73,31 +73,31 @@ their files change; a file that is broken then changes nothing, and the log says
 	}
 	flags := cmd.Flags()
 	o.access.addTo(flags)
-	flags.StringVar(&o.where.store, "store", defaultStore, "where records and ledger are kept: sqlite:`PATH` or dynamodb")
-	o.where.addTables(flags)
+	flags.StringVar(&o.store.store, "store", defaultStore, "where records and ledger are kept: sqlite:`PATH` or dynamodb")
+	o.store.addTables(flags)
 	flags.IntVar(&o.port, "port", 8080, "port to listen on; 0 takes a free one")
 	addAuditKey(flags, &o.auditKey)
 	flags.DurationVar(&o.appendTimeout, "append-timeout", audit.DefaultAppendTimeout,
 		"how long an entry may take to be durable; a read fails past it")
-	o.rules.addTo(flags)
+	o.policy.addTo(flags)
 	o.anchor.addTo(flags)
 	return cmd
 }
 
 // applyDev sets what --dev means where nothing else was said.
-func (o *serveOptions) applyDev(given func(string) bool) {
+func (o *serveFlags) applyDev(given func(string) bool) {
 	if !o.access.dev {
 		return
 	}
 	if !given("store") {
-		o.where.store = sqlitePrefix + filepath.Join(devFolder, "piinguin.db")
+		o.store.store = sqlitePrefix + filepath.Join(devFolder, "piinguin.db")
 	}
 	if !given("audit-key") {
 		o.auditKey = filepath.Join(devFolder, "audit.key")
 	}
 }
 
-func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err error) {
+func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	if err := o.access.check(); err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 	if err != nil {
 		return err
 	}
-	rules, err := o.rules.open(log)
+	rules, err := o.policy.open(log)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 			return fmt.Errorf("make %s: %w", devFolder, err)
 		}
 	}
-	engine, err := o.where.open(ctx)
+	engine, err := o.store.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -146,8 +146,8 @@ func (o *serveOptions) serve(ctx context.Context, stdout, stderr io.Writer) (err
 		err = errors.Join(err, ledger.Close(ctx))
 	}()
 	s, err := server.New(server.Config{
-		Ledger: ledger, Store: engine.records, Callers: callers, Policy: rules, Limits: o.rules.limits,
-		RequirePurpose: o.rules.purpose, RequireReference: o.rules.reference, Log: log, Metrics: []prometheus.Collector{anchors.failures},
+		Ledger: ledger, Store: engine.records, Callers: callers, Policy: rules, Limits: o.policy.limits,
+		RequirePurpose: o.policy.purpose, RequireReference: o.policy.reference, Log: log, Metrics: []prometheus.Collector{anchors.failures},
 	})
 	if err != nil {
 		return err
@@ -202,8 +202,8 @@ func (s silent) Write(p []byte) (int, error) {
 }
 
 // greet says where the server is, and for --dev how to call it.
-func (o *serveOptions) greet(w io.Writer, address string) {
-	_, _ = fmt.Fprintf(w, "piinguin listens on %s and keeps its data in %s\n", address, o.where.store)
+func (o *serveFlags) greet(w io.Writer, address string) {
+	_, _ = fmt.Fprintf(w, "piinguin listens on %s and keeps its data in %s\n", address, o.store.store)
 	if !o.access.dev {
 		return
 	}
@@ -222,5 +222,5 @@ See who read what, and verify that nothing was changed:
   go run ./cmd/piinguin audit verify --store %[2]s
 
 Stop it with Ctrl-C.
-`, address, o.where.store)
+`, address, o.store.store)
 }

@@ -12,7 +12,7 @@ import (
 
 func tablesCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "tables", Short: "Make the DynamoDB tables"}
-	var w where
+	var w storeFlags
 	create := &cobra.Command{
 		Use:   "create",
 		Short: "Make the tables of records and ledger, where they are missing",

@@ -18,7 +18,7 @@ import (
 
 func tokenCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "token", Short: "Make callers' tokens"}
-	var o tokenOptions
+	var o tokenFlags
 	create := &cobra.Command{
 		Use:   "create --name NAME --role ROLE",
 		Short: "Make a token, and print it once",
@@ -45,12 +45,12 @@ A name may have several tokens, so that one can be changed without a pause.`,
 	return cmd
 }
 
-type tokenOptions struct {
+type tokenFlags struct {
 	name, expires, tokens string
 	roles                 []string
 }
 
-func (o *tokenOptions) create(now time.Time, stdout, stderr io.Writer) error {
+func (o *tokenFlags) create(now time.Time, stdout, stderr io.Writer) error {
 	expires, err := parseExpires(o.expires, now)
 	if err != nil {
 		return err

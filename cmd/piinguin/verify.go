@@ -24,7 +24,7 @@ const checkpointSuffix = ".checkpoint"
 
 // verifyFlags are the flags of verify.
 type verifyFlags struct {
-	where      where
+	store      storeFlags
 	key        string
 	checkpoint string
 	from       string
@@ -76,7 +76,7 @@ Exit codes: 0 whole, 1 a finding, 2 it could not be verified.`,
 		},
 	}
 	flags := cmd.Flags()
-	o.where.addLedger(flags, defaultStore, storeUsage)
+	o.store.addLedger(flags, defaultStore, storeUsage)
 	flags.StringVar(&o.key, "key", "", "verifier `key` of the ledger, or @FILE that holds it")
 	flags.StringVar(&o.checkpoint, "checkpoint", "", "`file` of a kept checkpoint, or folder of such files, that must still hold")
 	flags.StringVar(&o.from, "from", "", "`file` of a trusted checkpoint, or folder of such files, to begin at")
@@ -96,7 +96,7 @@ func (o *verifyFlags) verify(cmd *cobra.Command) (audit.Report, error) {
 	if options.From, err = readCheckpoints("--from", o.from); err != nil {
 		return audit.Report{}, err
 	}
-	store, done, err := o.where.review(cmd.Context())
+	store, done, err := o.store.review(cmd.Context())
 	if err != nil {
 		return audit.Report{}, err
 	}

@@ -12,46 +12,46 @@ import (
 	"github.com/piinguin/piinguin/server/policy"
 )
 
-// vouchers are the flags of serve that name other servers which vouch for callers:
+// providerFlags are the flags of serve that name other servers which vouch for callers:
 // an OpenID Connect issuer and AWS STS.
-type vouchers struct {
+type providerFlags struct {
 	issuer, audience        string
 	callerClaim, rolesClaim string
 	iamAudience             string
 	stsEndpoint             string
 }
 
-func (v *vouchers) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&v.issuer, "oidc-issuer", "", "https `URL` of an OpenID Connect issuer whose JWTs prove callers, as their iss has it")
-	flags.StringVar(&v.audience, "oidc-audience", "", "this server's `name` there: what aud must hold")
-	flags.StringVar(&v.callerClaim, "oidc-caller-claim", "sub", "`claim` that is the caller's name")
-	flags.StringVar(&v.rolesClaim, "oidc-roles-claim", "", "`claim` that gives roles: a list, or words with spaces between them")
-	flags.StringVar(&v.iamAudience, "iam-audience", "", "`name` that AWS callers sign for, such as the server's host name; with it AWS IAM proves callers")
-	flags.StringVar(&v.stsEndpoint, "iam-sts-endpoint", "", "https `URL` of a private endpoint of AWS STS, in place of the public ones")
+func (p *providerFlags) addTo(flags *pflag.FlagSet) {
+	flags.StringVar(&p.issuer, "oidc-issuer", "", "https `URL` of an OpenID Connect issuer whose JWTs prove callers, as their iss has it")
+	flags.StringVar(&p.audience, "oidc-audience", "", "this server's `name` there: what aud must hold")
+	flags.StringVar(&p.callerClaim, "oidc-caller-claim", "sub", "`claim` that is the caller's name")
+	flags.StringVar(&p.rolesClaim, "oidc-roles-claim", "", "`claim` that gives roles: a list, or words with spaces between them")
+	flags.StringVar(&p.iamAudience, "iam-audience", "", "`name` that AWS callers sign for, such as the server's host name; with it AWS IAM proves callers")
+	flags.StringVar(&p.stsEndpoint, "iam-sts-endpoint", "", "https `URL` of a private endpoint of AWS STS, in place of the public ones")
 }
 
 // any reports whether a server is named that vouches for callers.
-func (v *vouchers) any() bool { return v.issuer != "" || v.iamAudience != "" }
+func (p *providerFlags) any() bool { return p.issuer != "" || p.iamAudience != "" }
 
 // check refuses flags that do not stand together.
-func (v *vouchers) check() error {
+func (p *providerFlags) check() error {
 	switch {
-	case (v.issuer == "") != (v.audience == ""):
+	case (p.issuer == "") != (p.audience == ""):
 		return errors.New("--oidc-issuer and --oidc-audience go together: whose tokens, and which of them are for this server")
-	case v.issuer == "" && v.rolesClaim != "":
+	case p.issuer == "" && p.rolesClaim != "":
 		return errors.New("--oidc-roles-claim is for --oidc-issuer")
-	case v.iamAudience == "" && v.stsEndpoint != "":
+	case p.iamAudience == "" && p.stsEndpoint != "":
 		return errors.New("--iam-sts-endpoint is for --iam-audience")
 	}
 	return nil
 }
 
 // open returns an authenticator for each server that is named.
-func (v *vouchers) open(ctx context.Context, log zerolog.Logger, directory *identity.Directory) ([]identity.Authenticator, error) {
+func (p *providerFlags) open(ctx context.Context, log zerolog.Logger, directory *identity.Directory) ([]identity.Authenticator, error) {
 	var callers []identity.Authenticator
-	if v.issuer != "" {
+	if p.issuer != "" {
 		oidc, err := identity.NewOIDC(ctx, identity.OIDCConfig{
-			Issuer: v.issuer, Audience: v.audience, CallerClaim: v.callerClaim, RolesClaim: v.rolesClaim, Roles: rolesOf(directory, "oidc"),
+			Issuer: p.issuer, Audience: p.audience, CallerClaim: p.callerClaim, RolesClaim: p.rolesClaim, Roles: rolesOf(directory, "oidc"),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("--oidc-issuer: %w", err)
@@ -61,9 +61,9 @@ func (v *vouchers) open(ctx context.Context, log zerolog.Logger, directory *iden
 		}
 		callers = append(callers, oidc)
 	}
-	if v.iamAudience != "" {
+	if p.iamAudience != "" {
 		iam, err := identity.NewIAM(identity.IAMConfig{
-			Audience: v.iamAudience, Endpoint: v.stsEndpoint, Roles: rolesOf(directory, "iam"),
+			Audience: p.iamAudience, Endpoint: p.stsEndpoint, Roles: rolesOf(directory, "iam"),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("--iam-audience: %w", err)

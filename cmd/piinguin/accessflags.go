@@ -16,56 +16,56 @@ import (
 	"github.com/piinguin/piinguin/server/identity"
 )
 
-// access is how callers reach a server and prove who they are: the flags of serve
+// accessFlags are how callers reach a server and prove who they are: the flags of serve
 // that name files, all of which are read again when they change.
-type access struct {
-	dev              bool
-	host             string
-	allowPlaintext   bool
-	tokens           string
-	tlsCert, tlsKey  string
-	clientCA, caller string
-	vouchers         vouchers
+type accessFlags struct {
+	dev                   bool
+	host                  string
+	allowPlaintext        bool
+	tokens                string
+	tlsCert, tlsKey       string
+	clientCA, callersFile string
+	providers             providerFlags
 }
 
-func (a *access) addTo(flags *pflag.FlagSet) {
+func (a *accessFlags) addTo(flags *pflag.FlagSet) {
 	flags.BoolVar(&a.dev, "dev", false, "try it out: four known tokens, this machine only")
 	flags.StringVar(&a.host, "host", "127.0.0.1", "`address` to listen on")
 	flags.StringVar(&a.tokens, "tokens", "", "token `file`, see piinguin token create")
 	flags.StringVar(&a.tlsCert, "tls-cert", "", "PEM `file` of the server's certificate: the server speaks TLS")
 	flags.StringVar(&a.tlsKey, "tls-key", "", "PEM `file` of its private key")
 	flags.StringVar(&a.clientCA, "client-ca", "", "PEM `file` of who may vouch for callers' certificates (mutual TLS)")
-	flags.StringVar(&a.caller, "callers", "", "callers `file`: a line with mtls, oidc or iam, name and roles for each caller without a token here")
-	a.vouchers.addTo(flags)
+	flags.StringVar(&a.callersFile, "callers", "", "callers `file`: a line with mtls, oidc or iam, name and roles for each caller without a token here")
+	a.providers.addTo(flags)
 	flags.BoolVar(&a.allowPlaintext, "allow-plaintext", false,
 		"listen beyond this machine without TLS: only behind a proxy that has it")
 }
 
 // check refuses flags that do not stand together, and an open port without TLS.
-func (a *access) check() error {
-	if err := a.vouchers.check(); err != nil {
+func (a *accessFlags) check() error {
+	if err := a.providers.check(); err != nil {
 		return err
 	}
 	switch {
 	case a.dev && a.tokens != "":
 		return errors.New("--dev has its own tokens; leave --tokens out")
-	case a.dev && (a.tlsCert != "" || a.tlsKey != "" || a.clientCA != "" || a.caller != "" || a.vouchers.any()):
+	case a.dev && (a.tlsCert != "" || a.tlsKey != "" || a.clientCA != "" || a.callersFile != "" || a.providers.any()):
 		return errors.New("--dev speaks plain HTTP and knows its own tokens only; leave certificates, callers, --oidc-issuer and --iam-audience out")
 	case (a.tlsCert == "") != (a.tlsKey == ""):
 		return errors.New("--tls-cert and --tls-key go together")
-	case a.caller == "" && (a.clientCA != "" || a.vouchers.iamAudience != "" || a.vouchers.issuer != "" && a.vouchers.rolesClaim == ""):
+	case a.callersFile == "" && (a.clientCA != "" || a.providers.iamAudience != "" || a.providers.issuer != "" && a.providers.rolesClaim == ""):
 		return errors.New("--callers is required: it says what those may do whose names are proven by a certificate, an issuer or AWS")
-	case a.caller != "" && a.clientCA == "" && !a.vouchers.any():
+	case a.callersFile != "" && a.clientCA == "" && !a.providers.any():
 		return errors.New("--callers is for --client-ca, --oidc-issuer and --iam-audience")
 	case a.clientCA != "" && a.tlsCert == "":
 		return errors.New("--client-ca is for TLS, which needs --tls-cert and --tls-key")
-	case !a.dev && a.tokens == "" && a.clientCA == "" && !a.vouchers.any():
+	case !a.dev && a.tokens == "" && a.clientCA == "" && !a.providers.any():
 		return errors.New("--tokens is required, or --client-ca, --oidc-issuer or --iam-audience: there is no default credential; or try --dev")
 	}
 	return a.checkHost()
 }
 
-func (a *access) checkHost() error {
+func (a *accessFlags) checkHost() error {
 	addr, err := netip.ParseAddr(a.host)
 	loopback := a.host == "localhost" || err == nil && addr.IsLoopback()
 	switch {
@@ -80,7 +80,7 @@ func (a *access) checkHost() error {
 }
 
 // open reads the files. The configuration is nil without TLS.
-func (a *access) open(ctx context.Context, log zerolog.Logger) (identity.Authenticator, *tls.Config, error) {
+func (a *accessFlags) open(ctx context.Context, log zerolog.Logger) (identity.Authenticator, *tls.Config, error) {
 	if a.dev {
 		return identity.DevTokens(), nil, nil
 	}
@@ -93,13 +93,13 @@ func (a *access) open(ctx context.Context, log zerolog.Logger) (identity.Authent
 		callers = append(callers, tokens)
 	}
 	directory := &identity.Directory{}
-	if a.caller != "" {
+	if a.callersFile != "" {
 		var err error
-		if directory, err = identity.OpenDirectory(a.caller, time.Now, renewed(log, "callers file")); err != nil {
+		if directory, err = identity.OpenDirectory(a.callersFile, time.Now, renewed(log, "callers file")); err != nil {
 			return nil, nil, fmt.Errorf("--callers: %w", err)
 		}
 	}
-	vouched, err := a.vouchers.open(ctx, log, directory)
+	fromProviders, err := a.providers.open(ctx, log, directory)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,11 +107,11 @@ func (a *access) open(ctx context.Context, log zerolog.Logger) (identity.Authent
 	if err != nil {
 		return nil, nil, err
 	}
-	return limited(slices.Concat(callers, vouched, mtls), a.allowPlaintext), conf, nil
+	return limited(slices.Concat(callers, fromProviders, mtls), a.allowPlaintext), conf, nil
 }
 
 // openTLS returns what --tls-cert and --client-ca ask for.
-func (a *access) openTLS(log zerolog.Logger, directory *identity.Directory) ([]identity.Authenticator, *tls.Config, error) {
+func (a *accessFlags) openTLS(log zerolog.Logger, directory *identity.Directory) ([]identity.Authenticator, *tls.Config, error) {
 	if a.tlsCert == "" {
 		return nil, nil, nil
 	}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/cmd/internal/settings"
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+)
+
+// listPage is how many entries are asked for at once: the API's limit.
+const listPage = 500
+
+// ledgerFlags are where list and show read the ledger: a server, or its tables.
+type ledgerFlags struct {
+	server settings.Client
+	store  storeFlags
+}
+
+func (f *ledgerFlags) addTo(cmd *cobra.Command) {
+	f.server.AddTo(cmd.Flags())
+	f.store.addLedger(cmd.Flags(), "", storeOrServer)
+}
+
+// ledger answers a reviewer.
+type ledger interface {
+	list(ctx context.Context, q audit.Query) ([]audit.Entry, error)
+	entry(ctx context.Context, log string, index int64) (audit.Entry, error)
+	prove(ctx context.Context, log string, index int64) ([]byte, error)
+}
+
+func (f *ledgerFlags) open(ctx context.Context) (ledger, func() error, error) {
+	if f.store.store == "" {
+		if !f.server.HasCredential() {
+			return nil, nil, fmt.Errorf("say who asks, with an auditor's --token (%s), --auth iam or --tls-cert, or read the tables with --store", settings.EnvName("token"))
+		}
+		c, err := f.server.Open(ctx)
+		return remote{c}, func() error { return nil }, err
+	}
+	store, done, err := f.store.review(ctx)
+	return tables{store}, done, err
+}
+
+// tables is the ledger in its tables.
+type tables struct{ audit.Store }
+
+var errNoEntry = errors.New("there is no such log or entry")
+
+func (t tables) list(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
+	return t.List(ctx, q)
+}
+
+func (t tables) entry(ctx context.Context, log string, index int64) (audit.Entry, error) {
+	e, err := t.Entry(ctx, log, index)
+	if errors.Is(err, audit.ErrNotFound) {
+		return e, errNoEntry
+	}
+	return e, err
+}
+
+// remote is the ledger behind a server. Entries are read from their lines.
+type remote struct{ piinguinv1.Audit }
+
+func (r remote) list(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
+	req := &piinguinv1.ListEntriesRequest{
+		Subject: q.ModifiedValue, Caller: q.Caller, PageSize: int32(min(q.Limit, listPage)), //nolint:gosec // bounded
+		Basis:     piinguinv1.LawfulBasisForProcessing(piinguinv1.LawfulBasisForProcessing_value[q.Basis]),
+		Operation: piinguinv1.Operation(piinguinv1.Operation_value[string(q.Operation)]),
+		Outcome:   piinguinv1.Outcome(piinguinv1.Outcome_value[string(q.Outcome)]),
+	}
+	if !q.From.IsZero() {
+		req.From = timestamppb.New(q.From)
+	}
+	if !q.To.IsZero() {
+		req.To = timestamppb.New(q.To)
+	}
+	if q.Before != nil {
+		req.PageToken = q.Before.String()
+	}
+	out, err := r.ListEntries(ctx, req)
+	if err != nil {
+		return nil, rpcFailure(err)
+	}
+	entries := make([]audit.Entry, len(out.GetEntries()))
+	for i, e := range out.GetEntries() {
+		if entries[i], err = audit.Parse([]byte(e.GetLine())); err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
+}
+
+func (r remote) entry(ctx context.Context, log string, index int64) (audit.Entry, error) {
+	out, err := r.GetEntry(ctx, &piinguinv1.GetEntryRequest{Log: log, Index: index})
+	if err != nil {
+		return audit.Entry{}, rpcFailure(err)
+	}
+	return audit.Parse([]byte(out.GetEntry().GetLine()))
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/piinguin/piinguin/audit"
+)
+
+func showCommand() *cobra.Command {
+	var from ledgerFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "show LOG/INDEX",
+		Short:   "Show one entry",
+		Example: `  piinguin audit show piinguin-1/17`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			log, index, err := parseEntryName(args[0])
+			if err != nil {
+				return err
+			}
+			ledger, done, err := from.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			e, err := ledger.entry(cmd.Context(), log, index)
+			if err = errors.Join(err, done()); err != nil {
+				return err
+			}
+			line, err := e.Format()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", line)
+				return err
+			}
+			rows := append(fields(e), []string{"leaf_hash", audit.LeafHash(line).String()}, []string{"line", string(line)})
+			return table(cmd.OutOrStdout(), rows)
+		},
+	}
+	from.addTo(cmd)
+	addJSON(cmd, &asJSON)
+	return cmd
+}
+
+// fields returns the fields of an entry that are set, with their names.
+func fields(e audit.Entry) [][]string {
+	all := [][]string{
+		{"log", e.Log}, {"index", strconv.FormatInt(e.Index, 10)}, {"time", formatTime(e.Time)},
+		{"operation", string(e.Operation)}, {"outcome", string(e.Outcome)}, {"reason", e.Reason},
+		{"caller", e.Caller}, {"authentication", e.Authentication}, {"on_behalf_of", e.OnBehalfOf},
+		{"basis", e.Basis}, {"special_category_condition", e.Condition}, {"policy", e.Policy}, {"purpose", e.Purpose}, {"reference", e.Reference}, {"checkpoint", e.Checkpoint},
+		{"modified_value", e.ModifiedValue}, {"request_id", e.RequestID},
+	}
+	if e.Count > 0 {
+		all = append(all, []string{"count", strconv.FormatInt(e.Count, 10)})
+	}
+	var set [][]string
+	for _, f := range all {
+		if f[1] != "" {
+			set = append(set, f)
+		}
+	}
+	return set
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/piinguin/piinguin/audit"
+)
+
+// givenKey reads --key; nil if there is none.
+func givenKey(text string) (*audit.VerifierKey, error) {
+	if text == "" {
+		return nil, nil
+	}
+	if path, isFile := strings.CutPrefix(text, "@"); isFile {
+		raw, err := os.ReadFile(path) //nolint:gosec // the reviewer names the file
+		if err != nil {
+			return nil, fmt.Errorf("--key: %w", err)
+		}
+		text, _, _ = strings.Cut(string(raw), "\n")
+	}
+	key, err := audit.ParseVerifierKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("--key: %w", err)
+	}
+	return &key, nil
+}
+
+func keyCommand() *cobra.Command {
+	var w storeFlags
+	cmd := &cobra.Command{
+		Use:   "key",
+		Short: "Print the ledger's verifier key",
+		Long: `Print the ledger's verifier key as C2SP signed-note verifier keys, one for each log:
+a checkpoint is signed under its log's name, by the same key for all. Any of the
+lines serves for "piinguin audit verify --key". Keep them where the ledger's
+operator cannot change them.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, done, err := w.review(cmd.Context())
+			if err != nil {
+				return err
+			}
+			lines, err := verifierKeys(cmd.Context(), store)
+			if err = errors.Join(err, done()); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.Join(lines, "\n"))
+			return err
+		},
+	}
+	w.addLedger(cmd.Flags(), defaultStore, storeUsage)
+	return cmd
+}
+
+func verifierKeys(ctx context.Context, store audit.Store) ([]string, error) {
+	text, err := store.VerifierKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key, err := audit.ParseVerifierKey(text)
+	if err != nil {
+		return nil, err
+	}
+	logs, err := store.Logs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	for _, log := range logs {
+		lines = append(lines, key.Text(log))
+	}
+	return lines, nil
+}
