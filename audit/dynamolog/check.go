@@ -155,7 +155,7 @@ func (s *Store) scan(ctx context.Context) iter.Seq2[item, error] {
 				},
 			})
 			if err != nil {
-				yield(nil, failure("scan", err))
+				yield(nil, failure(ctx, "scan", err))
 				return
 			}
 			for _, it := range out.Items {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/internal/awsx"
 )
 
 const (
@@ -24,7 +24,6 @@ const (
 	batchWrite   = 25                      // DynamoDB's limit of a BatchWriteItem
 	batchWriters = 4                       // BatchWriteItem calls side by side
 	deriveRetry  = time.Second             // after a failure
-	unprocessed  = 50 * time.Millisecond   // first wait when DynamoDB left items unprocessed
 	dayLayout    = "2006-01-02"            // UTC
 	orderTail    = "999999999999999999999" // the largest log and page of orderOf: 21 digits
 )
@@ -170,22 +169,20 @@ func (s *Store) derivePages(ctx context.Context, d *derivation, pages []audit.Pa
 }
 
 func (s *Store) writeBatch(ctx context.Context, batch []types.WriteRequest) error {
-	for wait := unprocessed; ; wait = min(2*wait, time.Second) {
+	err := awsx.Drain(ctx, "derive", func() (left bool, err error) {
 		out, err := s.api.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
 			RequestItems: map[string][]types.WriteRequest{s.table: batch},
 		})
 		if err != nil {
-			return failure("derive", err)
+			return false, err
 		}
-		if batch = out.UnprocessedItems[s.table]; len(batch) == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait/2 + rand.N(wait)): //nolint:gosec // jitter is no secret
-		}
+		batch = out.UnprocessedItems[s.table]
+		return len(batch) > 0, nil
+	})
+	if err != nil {
+		return fmt.Errorf("dynamolog: %w", err)
 	}
+	return nil
 }
 
 // derivation is how far a log is derived.
@@ -320,7 +317,7 @@ func (s *Store) moveWatermark(ctx context.Context, log string, next int64) error
 	if errors.As(err, &further) {
 		return nil
 	}
-	return failure("move watermark", err)
+	return failure(ctx, "move watermark", err)
 }
 
 func rowName(partition, number string) string { return "row " + partition + "/" + number }

@@ -22,15 +22,14 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/internal/awsx"
 )
 
 // API is what the driver needs of a *dynamodb.Client.
@@ -132,14 +131,14 @@ func (s *Store) putNew(ctx context.Context, operation string, it item, opts ...f
 	if errors.As(err, &taken) {
 		return audit.ErrTaken
 	}
-	return failure(operation, err)
+	return failure(ctx, operation, err)
 }
 
 // get returns a row, or audit.ErrNotFound.
 func (s *Store) get(ctx context.Context, operation string, key item) (item, error) {
 	out, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: key, ConsistentRead: aws.Bool(true)})
 	if err != nil {
-		return nil, failure(operation, err)
+		return nil, failure(ctx, operation, err)
 	}
 	if out.Item == nil {
 		return nil, audit.ErrNotFound
@@ -147,19 +146,10 @@ func (s *Store) get(ctx context.Context, operation string, key item) (item, erro
 	return out.Item, nil
 }
 
-// failure is an error that says which operation failed and DynamoDB's error
-// code, but none of the SDK's text, which may quote what is stored.
-func failure(operation string, err error) error {
-	var api smithy.APIError
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("dynamolog: %s: %w", operation, context.Canceled)
-	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("dynamolog: %s: %w", operation, context.DeadlineExceeded)
-	case errors.As(err, &api) && !strings.ContainsAny(api.ErrorCode(), " \"{"):
-		return fmt.Errorf("dynamolog: %s: %s", operation, api.ErrorCode())
+// failure returns what may be told of a call that failed, or nil.
+func failure(ctx context.Context, operation string, err error) error {
+	if err = awsx.Failure(ctx, operation, err); err != nil {
+		return fmt.Errorf("dynamolog: %w", err)
 	}
-	return fmt.Errorf("dynamolog: %s failed", operation)
+	return nil
 }

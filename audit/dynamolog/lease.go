@@ -28,7 +28,7 @@ func (s *Store) Lease(ctx context.Context, series, holder string, now, until tim
 	if errors.As(err, &held) {
 		return false, nil
 	}
-	return err == nil, failure("lease", err)
+	return err == nil, failure(ctx, "lease", err)
 }
 
 func isLease(partition string) bool { return strings.HasPrefix(partition, leasePartition) }

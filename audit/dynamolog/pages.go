@@ -162,7 +162,7 @@ func (s *Store) rows(ctx context.Context, partition, from string, up bool) iter.
 				ExclusiveStartKey: start,
 			})
 			if err != nil {
-				yield(nil, failure("query", err))
+				yield(nil, failure(ctx, "query", err))
 				return
 			}
 			for _, it := range out.Items {

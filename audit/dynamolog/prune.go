@@ -51,7 +51,7 @@ func (s *Store) prunePage(ctx context.Context, p audit.Page) error {
 		ExpressionAttributeNames:  map[string]string{"#c": "checkpoint"},
 		ExpressionAttributeValues: item{":c": text(string(p.Checkpoint))},
 	})
-	return failure("prune", err)
+	return failure(ctx, "prune", err)
 }
 
 // rowsOfPrunedLines deletes the rows that are derived from p and not from what is

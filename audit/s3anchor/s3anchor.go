@@ -14,16 +14,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/piinguin/piinguin/audit/anchor"
+	"github.com/piinguin/piinguin/internal/awsx"
 )
 
 // DefaultRetention is twelve months.
@@ -58,7 +57,7 @@ func New(ctx context.Context, c Config) (*Place, error) {
 	}
 	lock, err := c.Client.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: &c.Bucket})
 	switch {
-	case codeOf(err) == "ObjectLockConfigurationNotFoundError":
+	case awsx.Code(err) == "ObjectLockConfigurationNotFoundError":
 		return nil, ErrNoLock
 	case err != nil:
 		return nil, failure(ctx, "GetObjectLockConfiguration", err)
@@ -89,7 +88,7 @@ func (p *Place) Keep(ctx context.Context, name string, data []byte) error {
 		ObjectLockMode:            types.ObjectLockModeCompliance,
 		ObjectLockRetainUntilDate: aws.Time(p.Now().Add(p.Retention)),
 	})
-	switch codeOf(err) {
+	switch awsx.Code(err) {
 	// The SDK's own retry after a lost reply ends here too.
 	case "PreconditionFailed", "ConditionalRequestConflict":
 		return p.compare(ctx, name, key, data)
@@ -139,24 +138,7 @@ func (p *Place) lock(ctx context.Context, key string, object *s3.GetObjectOutput
 	return nil
 }
 
-func codeOf(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		return api.ErrorCode()
-	}
-	return ""
-}
-
-var codePattern = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
-
-// failure keeps of an SDK error the operation and S3's code.
+// failure returns what may be told of a call that failed.
 func failure(ctx context.Context, operation string, err error) error {
-	code := codeOf(err)
-	switch {
-	case ctx.Err() != nil:
-		return fmt.Errorf("s3anchor: %s: %w", operation, ctx.Err())
-	case codePattern.MatchString(code):
-		return fmt.Errorf("s3anchor: %s: %s", operation, code)
-	}
-	return fmt.Errorf("s3anchor: %s: S3 does not answer", operation)
+	return fmt.Errorf("s3anchor: %w", awsx.Failure(ctx, operation, err))
 }

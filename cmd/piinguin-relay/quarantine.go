@@ -5,12 +5,10 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/pflag"
 
+	"github.com/piinguin/piinguin/internal/awsx"
 	"github.com/piinguin/piinguin/relay"
 	"github.com/piinguin/piinguin/relay/quarantine"
 )
@@ -23,8 +21,7 @@ func (q *quarantineFlags) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&q.key, "quarantine-kms-key", "", "`key` of KMS (ID, ARN or alias) that encrypts what an s3:// quarantine keeps")
 }
 
-// open returns nil without --quarantine. AWS settings come from where the AWS SDK finds
-// them.
+// open returns nil without --quarantine. The AWS settings are those of awsx.Config.
 func (q *quarantineFlags) open(ctx context.Context) (relay.Quarantine, error) {
 	inS3, isURL := strings.HasPrefix(q.place, s3Scheme), strings.HasPrefix(q.place, "https://") || strings.HasPrefix(q.place, "http://")
 	switch {
@@ -35,14 +32,14 @@ func (q *quarantineFlags) open(ctx context.Context) (relay.Quarantine, error) {
 	case !inS3 && !isURL:
 		return nil, errors.New("--quarantine is neither the URL of an SQS queue nor s3://BUCKET/PREFIX")
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	cfg, err := awsx.Config(ctx)
 	if err != nil {
-		return nil, errors.New("the AWS settings cannot be read")
+		return nil, err
 	}
 	var to relay.Quarantine
 	if inS3 {
 		bucket, prefix, _ := strings.Cut(strings.TrimPrefix(q.place, s3Scheme), "/")
-		to, err = quarantine.NewS3(s3.NewFromConfig(cfg, pathStyle), bucket, prefix, q.key)
+		to, err = quarantine.NewS3(awsx.NewS3(cfg), bucket, prefix, q.key)
 	} else {
 		to, err = quarantine.NewSQS(sqs.NewFromConfig(cfg), q.place)
 	}

@@ -9,15 +9,14 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
-	"github.com/aws/smithy-go/logging"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/piinguin/piinguin/cmd/internal/settings"
+	"github.com/piinguin/piinguin/internal/awsx"
 	"github.com/piinguin/piinguin/relay"
 )
 
@@ -82,9 +81,9 @@ func (p *program) tail(ctx context.Context, stream string, log io.Writer) error 
 	if err != nil {
 		return err
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	cfg, err := awsx.Config(ctx)
 	if err != nil {
-		return errors.New("the AWS settings cannot be read")
+		return err
 	}
 	logger := zerolog.New(log).With().Timestamp().Logger()
 	t := &tailer{
@@ -136,7 +135,7 @@ func (t *tailer) list(ctx context.Context) ([]types.Shard, error) {
 	for in := (&kinesis.ListShardsInput{StreamName: &t.stream}); ; {
 		page, err := t.api.ListShards(ctx, in)
 		if err != nil {
-			return nil, fmt.Errorf("stream %s: %w", t.stream, awsFailure(err, "Kinesis cannot be reached"))
+			return nil, fmt.Errorf("stream %s: %w", t.stream, awsx.Failure(ctx, "ListShards", err))
 		}
 		all = append(all, page.Shards...)
 		if page.NextToken == nil {
@@ -193,12 +192,12 @@ func (t *tailer) read(ctx context.Context, id string) (done bool, err error) {
 	}
 	out, err := t.api.GetShardIterator(ctx, at)
 	if err != nil {
-		return false, awsFailure(err, "Kinesis cannot be reached")
+		return false, awsx.Failure(ctx, "GetShardIterator", err)
 	}
 	for next := out.ShardIterator; ; {
 		got, err := t.api.GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: next})
 		if err != nil {
-			return false, awsFailure(err, "Kinesis cannot be reached")
+			return false, awsx.Failure(ctx, "GetRecords", err)
 		}
 		if err := t.relay(ctx, id, got.Records); err != nil {
 			return false, err

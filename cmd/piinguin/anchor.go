@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
@@ -16,6 +15,7 @@ import (
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/audit/anchor"
 	"github.com/piinguin/piinguin/audit/s3anchor"
+	"github.com/piinguin/piinguin/internal/awsx"
 )
 
 // anchorPatience is how long the end of a server waits for its anchors: the last
@@ -99,15 +99,11 @@ func (o *anchorFlags) openS3(ctx context.Context) (anchor.Place, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := awsSettings(ctx)
+	cfg, err := awsx.Config(ctx)
 	if err != nil {
 		return nil, err
 	}
-	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
-		// An endpoint of one's own has no name for each bucket.
-		o.UsePathStyle = o.BaseEndpoint != nil
-	})
-	return s3anchor.New(ctx, s3anchor.Config{Client: client, Bucket: bucket, Prefix: prefix, Retention: o.retention})
+	return s3anchor.New(ctx, s3anchor.Config{Client: awsx.NewS3(cfg), Bucket: bucket, Prefix: prefix, Retention: o.retention})
 }
 
 // start keeps the ledger's checkpoints until stop is called, which keeps the last ones.

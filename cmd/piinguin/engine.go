@@ -4,24 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/pflag"
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/audit/dynamolog"
 	"github.com/piinguin/piinguin/audit/sqlitelog"
+	"github.com/piinguin/piinguin/internal/awsx"
+	"github.com/piinguin/piinguin/internal/awsx/dynamotable"
 	"github.com/piinguin/piinguin/server/dynamostore"
 	"github.com/piinguin/piinguin/server/sqlitestore"
 	"github.com/piinguin/piinguin/server/store"
@@ -35,10 +30,6 @@ const (
 	// dynamodbLogs is how many logs a server writes on DynamoDB, where a commit
 	// takes milliseconds; on SQLite one log is as fast as the disk.
 	dynamodbLogs = 4
-
-	// connections is how many idle connections to DynamoDB are kept. With the two
-	// that net/http keeps, concurrent calls spend their time on TLS handshakes.
-	connections = 256
 )
 
 // storeFlags are the flags that say where records and ledger are kept.
@@ -98,8 +89,8 @@ func (w *storeFlags) open(ctx context.Context) (*engine, error) {
 		return nil, err
 	}
 	for _, table := range []string{w.table, w.auditTable} {
-		if _, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &table}); err != nil {
-			return nil, fmt.Errorf("DynamoDB table %s: %w; `piinguin tables create` makes it", table, awsFailure(err))
+		if err := dynamotable.Find(ctx, client, table); err != nil {
+			return nil, fmt.Errorf("%w; `piinguin tables create` makes it", err)
 		}
 	}
 	ledger := dynamolog.New(client, w.auditTable)
@@ -169,52 +160,11 @@ func (w *storeFlags) review(ctx context.Context) (audit.Store, func() error, err
 	return dynamolog.New(client, w.auditTable), func() error { return nil }, nil
 }
 
-// dynamoClient makes a client from the SDK's own settings: AWS_REGION,
-// AWS_ENDPOINT_URL_DYNAMODB, roles and profiles.
+// dynamoClient makes a client from the AWS SDK's own settings.
 func dynamoClient(ctx context.Context) (*dynamodb.Client, error) {
-	cfg, err := awsSettings(ctx)
+	cfg, err := awsx.Config(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return dynamodb.NewFromConfig(cfg), nil
-}
-
-func awsSettings(ctx context.Context) (aws.Config, error) {
-	pool := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-		t.MaxIdleConns, t.MaxIdleConnsPerHost = connections, connections
-	})
-	// The SDK logs nothing: its warnings are not ours to word.
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(pool), config.WithLogger(logging.Nop{}))
-	if err != nil {
-		return aws.Config{}, fmt.Errorf("AWS settings: %w", err)
-	}
-	if cfg.Region == "" {
-		return aws.Config{}, errors.New("AWS settings: no region; set AWS_REGION")
-	}
-	cfg.HTTPClient = plainBodies{cfg.HTTPClient}
-	return cfg, nil
-}
-
-// plainBodies hides from net/http that the SDK's bodies can write themselves. Such a body
-// answers io.EOF when it was closed, which happens as soon as the reply is there, and
-// net/http, which looks for a rest of the body, breaks the connection for it: once in
-// some thousand requests a reply is lost.
-type plainBodies struct{ next aws.HTTPClient }
-
-// Do implements aws.HTTPClient.
-func (p plainBodies) Do(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		r.Body = struct{ io.ReadCloser }{r.Body}
-	}
-	return p.next.Do(r)
-}
-
-// awsFailure keeps of an SDK error what an operator needs: AWS's code and text for
-// operations on tables, which know no item.
-func awsFailure(err error) error {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		return fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
-	}
-	return err
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/audit/dynamolog"
+	"github.com/piinguin/piinguin/internal/awsx/dynamotable"
 	"github.com/piinguin/piinguin/server/dynamostore"
 )
 
@@ -28,7 +29,7 @@ AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB and so on.`,
 				return err
 			}
 			for _, schema := range []*dynamodb.CreateTableInput{dynamostore.Schema(w.table), dynamolog.Schema(w.auditTable)} {
-				notes, err := dynamostore.EnsureTable(cmd.Context(), client, schema)
+				notes, err := dynamotable.Ensure(cmd.Context(), client, schema)
 				if err != nil {
 					return err
 				}

@@ -11,19 +11,21 @@ import (
 const root = "../.."
 
 const (
-	aws     = "github.com/aws/aws-sdk-go-v2/..."
-	smithy  = "github.com/aws/smithy-go/..."
-	gocmp   = "github.com/google/go-cmp/cmp/..."
-	errgrp  = "golang.org/x/sync/errgroup"
-	modsum  = "golang.org/x/mod/sumdb/..."
-	porcup  = "github.com/anishathalye/porcupine"
-	proto   = "google.golang.org/protobuf/..."
-	rapid   = "pgregory.net/rapid"
-	rpc     = "./rpc/piinguin/v1"
-	sqlite  = "modernc.org/sqlite/..."
-	torch   = "filippo.io/torchwood/..."
-	twirp   = "github.com/twitchtv/twirp/..."
-	zerolog = "github.com/rs/zerolog/..."
+	aws      = "github.com/aws/aws-sdk-go-v2/..."
+	smithy   = "github.com/aws/smithy-go/..."
+	dynamodb = "github.com/aws/aws-sdk-go-v2/service/dynamodb/..."
+	backoff  = "github.com/cenkalti/backoff/v5"
+	gocmp    = "github.com/google/go-cmp/cmp/..."
+	errgrp   = "golang.org/x/sync/errgroup"
+	modsum   = "golang.org/x/mod/sumdb/..."
+	porcup   = "github.com/anishathalye/porcupine"
+	proto    = "google.golang.org/protobuf/..."
+	rapid    = "pgregory.net/rapid"
+	rpc      = "./rpc/piinguin/v1"
+	sqlite   = "modernc.org/sqlite/..."
+	torch    = "filippo.io/torchwood/..."
+	twirp    = "github.com/twitchtv/twirp/..."
+	zerolog  = "github.com/rs/zerolog/..."
 )
 
 // layers says which package may import which. Below cmd only a driver imports an engine, and
@@ -32,15 +34,15 @@ const (
 var layers = []archtest.Layer{
 	{"audit", []string{"std", modsum, torch}},
 	{"audit/sqlitelog", []string{"std", "./audit", modsum, sqlite, "github.com/gofrs/flock"}},
-	{"audit/dynamolog", []string{"std", "./audit", modsum, errgrp, aws, smithy}},
+	{"audit/dynamolog", []string{"std", "./audit", "./internal/awsx", modsum, errgrp, aws}},
 	{"audit/anchor", []string{"std", "./audit", modsum, torch, errgrp}},
 	{"audit/anchor/anchortest", []string{"std", "testing/...", "./audit", "./audit/anchor", modsum, torch, gocmp}},
-	{"audit/s3anchor", []string{"std", "./audit/anchor", aws, smithy}},
+	{"audit/s3anchor", []string{"std", "./audit/anchor", "./internal/awsx", aws}},
 	{"audit/audittest", []string{"std", "testing/...", "./audit", modsum, torch, gocmp, rapid, errgrp}},
 
 	{"server/store", []string{"std"}},
 	{"server/sqlitestore", []string{"std", "./server/store", sqlite}},
-	{"server/dynamostore", []string{"std", "./server/store", errgrp, aws, smithy}},
+	{"server/dynamostore", []string{"std", "./server/store", "./internal/awsx", errgrp, aws}},
 	{"server/store/storetest", []string{"std", "testing/...", "./server/store", gocmp, porcup, rapid, errgrp}},
 
 	{"server/identity", []string{
@@ -60,22 +62,24 @@ var layers = []archtest.Layer{
 		"std", rpc, "./rpc/client", twirp, proto, zerolog,
 		"github.com/aws/aws-lambda-go/events", "github.com/aws/aws-lambda-go/lambdacontext", "github.com/go-json-experiment/json/...", errgrp,
 	}},
-	{"relay/quarantine", []string{"std", "./relay", errgrp, aws, smithy}},
+	{"relay/quarantine", []string{"std", "./relay", "./internal/awsx", errgrp, aws}},
 	{"relay/relaytest", []string{"std", "testing/...", rpc, twirp, proto, gocmp}},
 
-	{"cmd/internal/...", []string{"std", "./rpc/client", "./rpc/client/iam", twirp, aws, smithy, "github.com/spf13/pflag"}},
+	{"cmd/internal/...", []string{"std", "./rpc/client", "./rpc/client/iam", "./internal/awsx", twirp, "github.com/spf13/pflag"}},
 	{"cmd/piinguin", []string{
 		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./audit/anchor", "./audit/s3anchor", "./server", "./server/store",
 		"./server/identity", "./server/policy", "./internal/hotfile/tlsfiles", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
-		"./cmd/internal/...", twirp, proto, zerolog, aws, smithy, "github.com/prometheus/client_golang/prometheus",
+		"./cmd/internal/...", "./internal/awsx/...", twirp, proto, zerolog, aws, "github.com/prometheus/client_golang/prometheus",
 		"github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
 	{"cmd/piinguin-relay", []string{
-		"std", "./relay", "./relay/quarantine", "./rpc/client", "./cmd/internal/...", twirp, zerolog, aws, smithy, errgrp,
+		"std", "./relay", "./relay/quarantine", "./rpc/client", "./cmd/internal/...", "./internal/awsx", twirp, zerolog, aws, errgrp,
 		"github.com/aws/aws-lambda-go/lambda", "github.com/aws/aws-lambda-go/events", "github.com/schollz/progressbar/v3",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
 
+	{"internal/awsx", []string{"std", aws, smithy, backoff}},
+	{"internal/awsx/dynamotable", []string{"std", "./internal/awsx", aws}},
 	{"internal/hotfile", []string{"std"}},
 	{"internal/hotfile/tlsfiles", []string{"std", "./internal/hotfile"}},
 
@@ -102,7 +106,9 @@ var barriers = []archtest.Barrier{
 	{From: "./relay", Never: []string{aws, smithy}},
 	{From: "./rpc/...", Never: []string{"./server/...", "./audit/...", "./relay/..."}},
 	{From: "./rpc/client", Never: []string{aws, smithy}},
-	{From: "./cmd/piinguin-relay", Never: []string{"./server/...", "./audit/..."}},
+	{From: "./cmd/piinguin-relay", Never: []string{"./server/...", "./audit/...", dynamodb}},
+	{From: "./internal/awsx/...", Never: []string{"./server/...", "./audit/...", "./relay/...", "./rpc/..."}},
+	{From: "./internal/hotfile/...", Never: []string{"./server/...", "./audit/...", "./relay/...", "./rpc/..."}},
 }
 
 // bans is what may be named in these files alone.
@@ -114,6 +120,10 @@ var bans = []archtest.Ban{
 		"server/sqlitestore/write.go",
 		"server/dynamostore/item.go",
 	}},
+	// awsx.Config has the transport, the log and the errors that every client needs.
+	{Name: "github.com/aws/aws-sdk-go-v2/config.LoadDefaultConfig", Except: []string{"internal/awsx/awsx.go"}},
+	// awsx says what may be told of a failure.
+	{Name: ".ErrorCode", Except: []string{"internal/awsx/failure.go"}},
 	// It stores [redacted] in place of a type that redacts.
 	{Name: "github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue.Marshal*", Tests: true},
 	// What is printed past the logger is past its allow-list.

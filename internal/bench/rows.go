@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -21,6 +20,7 @@ import (
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/audit/dynamolog"
 	"github.com/piinguin/piinguin/audit/sqlitelog"
+	"github.com/piinguin/piinguin/internal/awsx"
 	"github.com/piinguin/piinguin/rpc/client"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 	"github.com/piinguin/piinguin/server"
@@ -181,9 +181,7 @@ func dynamoClient(endpoint string) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		Region: "eu-central-1", BaseEndpoint: &endpoint,
 		Credentials: credentials.NewStaticCredentialsProvider("bench", "bench", ""),
-		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-			t.MaxIdleConns, t.MaxIdleConnsPerHost = 256, 256
-		}),
+		HTTPClient:  awsx.NewHTTPClient(),
 	})
 }
 

@@ -5,7 +5,6 @@ package dynamotest
 import (
 	"context"
 	"crypto/rand"
-	"io"
 	"net/http"
 	"os"
 	"testing"
@@ -15,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/piinguin/piinguin/internal/awsx"
 )
 
 const endpointVariable = "PIINGUIN_TEST_DYNAMODB"
@@ -51,24 +52,11 @@ func newClient(t testing.TB, transport http.RoundTripper, options []func(*dynamo
 		Region:       "eu-central-1",
 		BaseEndpoint: aws.String(Endpoint(t)),
 		Credentials:  credentials.NewStaticCredentialsProvider("piinguin", "piinguin", ""),
-		HTTPClient:   &http.Client{Transport: plainBodies{transport}},
+		// Without plain bodies a connection breaks now and then, and tests count attempts.
+		HTTPClient: awsx.PlainBodies(&http.Client{Transport: transport}),
 		// The SDK's own attempts, without its waits of many seconds.
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond }),
 	}, options...)
-}
-
-// plainBodies hides from net/http that the SDK's bodies can write themselves: it would
-// break a connection now and then, and tests count attempts.
-type plainBodies struct{ next http.RoundTripper }
-
-// RoundTrip implements http.RoundTripper.
-func (p plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		plain := *r
-		plain.Body = struct{ io.ReadCloser }{r.Body}
-		r = &plain
-	}
-	return p.next.RoundTrip(r)
 }
 
 // Attempts is an option for a client: how often the SDK tries a request, 1 for no

@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/piinguin/piinguin/internal/awsx"
 )
 
 const endpointVariable = "PIINGUIN_TEST_MOTO"
@@ -37,7 +39,7 @@ func S3(t testing.TB, transport http.RoundTripper) *s3.Client {
 	return s3.New(s3.Options{
 		Region: "eu-central-1", BaseEndpoint: &url, UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider("piinguin", "piinguin", ""),
-		HTTPClient:  &http.Client{Transport: transport},
+		HTTPClient:  awsx.PlainBodies(&http.Client{Transport: transport}),
 		// The SDK's own attempts, without its waits of many seconds.
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 5 * time.Millisecond }),
 	})
@@ -50,6 +52,7 @@ func Kinesis(t testing.TB, shards int32) (client *kinesis.Client, stream string)
 	client = kinesis.New(kinesis.Options{
 		Region: "eu-central-1", BaseEndpoint: &url,
 		Credentials: credentials.NewStaticCredentialsProvider("piinguin", "piinguin", ""),
+		HTTPClient:  awsx.NewHTTPClient(),
 	})
 	stream = "test-" + strings.ToLower(rand.Text())
 	if _, err := client.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: &stream, ShardCount: &shards}); err != nil {
@@ -65,6 +68,7 @@ func SQS(t testing.TB) (client *sqs.Client, queue string) {
 	client = sqs.New(sqs.Options{
 		Region: "eu-central-1", BaseEndpoint: &url,
 		Credentials: credentials.NewStaticCredentialsProvider("piinguin", "piinguin", ""),
+		HTTPClient:  awsx.NewHTTPClient(),
 	})
 	name := "test-" + strings.ToLower(rand.Text())
 	out, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name})

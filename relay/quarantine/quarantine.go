@@ -5,26 +5,15 @@ package quarantine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"regexp"
 
-	"github.com/aws/smithy-go"
+	"github.com/piinguin/piinguin/internal/awsx"
 )
 
-var codePattern = regexp.MustCompile(`^[A-Za-z0-9.]{1,128}$`)
-
-// failure keeps of an SDK error nothing but AWS's code.
+// failure returns what may be told of a call that failed, or nil.
 func failure(ctx context.Context, operation string, err error) error {
-	var api smithy.APIError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &api) && codePattern.MatchString(api.ErrorCode()):
-		return fmt.Errorf("quarantine: %s: %s", operation, api.ErrorCode())
-	case ctx.Err() != nil:
-		return fmt.Errorf("quarantine: %s: there was no time for it", operation)
-	default:
-		return fmt.Errorf("quarantine: %s: AWS did not answer", operation)
+	if err = awsx.Failure(ctx, operation, err); err != nil {
+		return fmt.Errorf("quarantine: %w", err)
 	}
+	return nil
 }

@@ -10,14 +10,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/piinguin/piinguin/internal/awsx"
 	"github.com/piinguin/piinguin/server/store"
 )
 
@@ -41,7 +40,7 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// New returns the records in a table, made by EnsureTable or by the original
+// New returns the records in a table, made from Schema or by the original
 // Piinguin. The client's own retries and time-outs apply to each request.
 func New(client API, table string) *Store {
 	s := &Store{api: client, table: table}
@@ -82,25 +81,17 @@ func eachKey(n int, key func(i int) string, one func(i int)) {
 	_ = group.Wait() // each result holds its own error
 }
 
-// failure classifies an SDK error by a fixed text and the service's code. The SDK's
-// own text is kept out: it may quote an item. An end of the context is told by the
-// context itself, as a time-out inside the client looks the same in err.
+// failure returns what may be told of a call that failed. The end of the context is not the
+// store's failure, so it is no store.ErrUnavailable.
 func failure(ctx context.Context, operation string, err error) error {
-	if ctxErr := ctx.Err(); ctxErr != nil {
-		return fmt.Errorf("dynamostore: %s: %w", operation, ctxErr)
-	}
-	var api smithy.APIError
-	if errors.As(err, &api) && isCode(api.ErrorCode()) {
-		return fmt.Errorf("%w: %s: %s", store.ErrUnavailable, operation, api.ErrorCode())
-	}
-	return fmt.Errorf("%w: %s: no answer", store.ErrUnavailable, operation)
+	return unavailable(ctx, awsx.Failure(ctx, operation, err))
 }
 
-// isCode reports whether a text looks like an error code: whoever answers in the
-// service's place, a proxy for one, may put anything there.
-func isCode(text string) bool {
-	notLetter := func(r rune) bool { return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') }
-	return text != "" && len(text) <= 64 && !strings.ContainsFunc(text, notLetter)
+func unavailable(ctx context.Context, told error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("dynamostore: %w", told)
+	}
+	return fmt.Errorf("%w: %w", store.ErrUnavailable, told)
 }
 
 // refusedItem returns the item that a write's condition refused.

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/piinguin/piinguin/internal/awsx/dynamotable"
 	"github.com/piinguin/piinguin/internal/dynamotest"
 	"github.com/piinguin/piinguin/server/dynamostore"
 	"github.com/piinguin/piinguin/server/store"
@@ -123,7 +124,7 @@ func TestTableOfTheOriginal(t *testing.T) {
 	wantErase(t, s, "c", 5, true)
 	wantErase(t, s, "c", 6, false)
 
-	if _, err := dynamostore.EnsureTable(t.Context(), client, dynamostore.Schema(table)); err != nil {
+	if _, err := dynamotable.Ensure(t.Context(), client, dynamostore.Schema(table)); err != nil {
 		t.Errorf("CreateTable where the original's table is: %v", err)
 	}
 	wantRecord(t, s, store.Record{ModifiedValue: "d", Original: store.NewOriginal("Zoë 🐧")})

@@ -80,7 +80,7 @@ func refusedErase(there item, at, storedAt time.Time) (done bool, result store.E
 // was there, or that stands if the condition refused.
 func (s *Store) update(ctx context.Context, key, condition string, at, storedAt time.Time) (there item, refused bool, err error) {
 	if ctx.Err() != nil {
-		return nil, false, failure(ctx, "UpdateItem", nil)
+		return nil, false, failure(ctx, "UpdateItem", ctx.Err())
 	}
 	out, err := s.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:                &s.table,

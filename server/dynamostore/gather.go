@@ -35,7 +35,7 @@ type lookup struct {
 // every write that ended before it.
 func (g *gatherer) get(ctx context.Context, key string) store.GetResult {
 	if ctx.Err() != nil {
-		return store.GetResult{Err: failure(ctx, "GetItem", nil)}
+		return store.GetResult{Err: failure(ctx, "GetItem", ctx.Err())}
 	}
 	l := &lookup{ctx: ctx, key: key, done: make(chan struct{})}
 	g.mu.Lock()
@@ -49,7 +49,7 @@ func (g *gatherer) get(ctx context.Context, key string) store.GetResult {
 	case <-l.done:
 		return l.result
 	case <-ctx.Done():
-		return store.GetResult{Err: failure(ctx, "GetItem", nil)}
+		return store.GetResult{Err: failure(ctx, "GetItem", ctx.Err())}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -13,18 +12,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/piinguin/piinguin/internal/awsx"
 	"github.com/piinguin/piinguin/server/store"
 )
 
 // maxKeys is how many keys a BatchGetItem may hold.
 const maxKeys = 100
-
-// The wait before unprocessed keys are asked for again doubles from the first to the
-// longest.
-const (
-	firstPause   = 10 * time.Millisecond
-	longestPause = time.Second
-)
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, modifiedValues []string) []store.GetResult {
@@ -87,7 +80,7 @@ func result(it item, now time.Time) store.GetResult {
 // getOne reads one key: half of what a batch of one costs on the wire.
 func (s *Store) getOne(ctx context.Context, keys []string) (map[string]item, error) {
 	if ctx.Err() != nil {
-		return nil, failure(ctx, "GetItem", nil)
+		return nil, failure(ctx, "GetItem", ctx.Err())
 	}
 	out, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.table, Key: keyOf(keys[0]), ConsistentRead: aws.Bool(true),
@@ -98,47 +91,38 @@ func (s *Store) getOne(ctx context.Context, keys []string) (map[string]item, err
 	return map[string]item{keys[0]: out.Item}, nil
 }
 
-// getMany reads keys by BatchGetItem, and goes on until none is unprocessed or the
-// context is done. DynamoDB leaves keys unprocessed under throttling and above 16 MB.
+// getMany reads keys by BatchGetItem, and goes on until none is unprocessed or ctx has ended.
+// DynamoDB leaves keys unprocessed when it throttles, and above 16 MB.
 func (s *Store) getMany(ctx context.Context, keys []string) (map[string]item, error) {
 	ask := make([]map[string]types.AttributeValue, len(keys))
 	for i, key := range keys {
 		ask[i] = keyOf(key)
 	}
-	found := make(map[string]item, len(keys))
-	for attempt := 0; len(ask) > 0; attempt++ {
-		if attempt > 0 {
-			pause(ctx, attempt)
-		}
-		if ctx.Err() != nil {
-			return nil, failure(ctx, "BatchGetItem", nil)
-		}
+	var items []item
+	err := awsx.Drain(ctx, "BatchGetItem", func() (left bool, err error) {
 		out, err := s.api.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
 			s.table: {Keys: ask, ConsistentRead: aws.Bool(true)},
 		}})
 		if err != nil {
-			return nil, failure(ctx, "BatchGetItem", err)
+			return false, err
 		}
-		for _, it := range out.Responses[s.table] {
-			key, ok := it[attrModifiedValue].(*types.AttributeValueMemberS)
-			if !ok {
-				return nil, fmt.Errorf("%w: BatchGetItem: an item without its key", store.ErrUnavailable)
-			}
-			found[key.Value] = it
-		}
-		ask = out.UnprocessedKeys[s.table].Keys
+		items, ask = append(items, out.Responses[s.table]...), out.UnprocessedKeys[s.table].Keys
+		return len(ask) > 0, nil
+	})
+	if err != nil {
+		return nil, unavailable(ctx, err)
 	}
-	return found, nil
+	return byKey(items)
 }
 
-// pause waits a random part of a time that doubles with each attempt, or until the
-// context is done.
-func pause(ctx context.Context, attempt int) {
-	longest := min(longestPause, firstPause<<min(attempt, 10))
-	timer := time.NewTimer(rand.N(longest)) //nolint:gosec // spreads load, keeps no secret
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+func byKey(items []item) (map[string]item, error) {
+	found := make(map[string]item, len(items))
+	for _, it := range items {
+		key, ok := it[attrModifiedValue].(*types.AttributeValueMemberS)
+		if !ok {
+			return nil, fmt.Errorf("%w: BatchGetItem: an item without its key", store.ErrUnavailable)
+		}
+		found[key.Value] = it
 	}
+	return found, nil
 }

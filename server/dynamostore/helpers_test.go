@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/piinguin/piinguin/internal/awsx/dynamotable"
 	"github.com/piinguin/piinguin/internal/dynamotest"
 	"github.com/piinguin/piinguin/server/dynamostore"
 	"github.com/piinguin/piinguin/server/store"
@@ -36,7 +37,7 @@ func record(key string, n int64) store.Record {
 func newTestTable(t *testing.T) string {
 	t.Helper()
 	table := dynamotest.Table(t, "records")
-	if _, err := dynamostore.EnsureTable(t.Context(), dynamotest.Client(t), dynamostore.Schema(table)); err != nil {
+	if _, err := dynamotable.Ensure(t.Context(), dynamotest.Client(t), dynamostore.Schema(table)); err != nil {
 		t.Fatal(err)
 	}
 	return table

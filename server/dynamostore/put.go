@@ -31,7 +31,7 @@ func (s *Store) Put(ctx context.Context, records []store.Record) []store.PutResu
 
 func (s *Store) put(ctx context.Context, r store.Record) store.PutResult {
 	if ctx.Err() != nil {
-		return store.PutResult{Err: failure(ctx, "PutItem", nil)}
+		return store.PutResult{Err: failure(ctx, "PutItem", ctx.Err())}
 	}
 	now := time.Now()
 	it := itemOf(r, now)

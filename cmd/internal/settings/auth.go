@@ -8,10 +8,9 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/pflag"
 
+	"github.com/piinguin/piinguin/internal/awsx"
 	"github.com/piinguin/piinguin/rpc/client"
 	"github.com/piinguin/piinguin/rpc/client/iam"
 )
@@ -31,8 +30,8 @@ func (c *Client) addAuth(flags *pflag.FlagSet) {
 // HasCredential reports whether the flags say who calls.
 func (c *Client) HasCredential() bool { return c.Token != "" || c.TLSCert != "" || c.Auth == authIAM }
 
-// source returns what makes tokens, or nil where --token is one. AWS settings come
-// from where the AWS SDK finds them; its errors, which may quote them, go nowhere.
+// source returns what makes tokens, or nil where --token is one. The AWS settings are those of
+// awsx.Config.
 func (c *Client) source(ctx context.Context) (func(context.Context) (client.Token, error), error) {
 	switch {
 	case c.Auth == authToken:
@@ -42,9 +41,9 @@ func (c *Client) source(ctx context.Context) (func(context.Context) (client.Toke
 	case c.Token != "":
 		return nil, fmt.Errorf("--auth iam makes tokens: leave --token and %s out", EnvName("token"))
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	cfg, err := awsx.Config(ctx)
 	if err != nil {
-		return nil, errors.New("--auth iam: the AWS settings cannot be read")
+		return nil, fmt.Errorf("--auth iam: %w", err)
 	}
 	source, err := iam.TokenSource(cfg, c.audience())
 	if err != nil {

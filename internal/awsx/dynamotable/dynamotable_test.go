@@ -1,4 +1,4 @@
-package dynamostore_test
+package dynamotable_test
 
 import (
 	"context"
@@ -9,9 +9,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/piinguin/piinguin/internal/awsx/dynamotable"
 	"github.com/piinguin/piinguin/internal/dynamotest"
-	"github.com/piinguin/piinguin/server/dynamostore"
 )
+
+const canary = "CANARY"
+
+func schema(table string) *dynamodb.CreateTableInput {
+	return &dynamodb.CreateTableInput{
+		TableName: &table, BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("modifiedValue"), AttributeType: types.ScalarAttributeTypeS}},
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("modifiedValue"), KeyType: types.KeyTypeHash}},
+	}
+}
 
 func describe(t *testing.T, table string) *types.TableDescription {
 	t.Helper()
@@ -22,11 +32,11 @@ func describe(t *testing.T, table string) *types.TableDescription {
 	return out.Table
 }
 
-// TestEnsureTable runs twice on DynamoDB Local, which has no backups and says so.
-func TestEnsureTable(t *testing.T) {
+// TestEnsure runs twice on DynamoDB Local, which has no backups and says so.
+func TestEnsure(t *testing.T) {
 	table, client := dynamotest.Table(t, "records"), dynamotest.Client(t)
 	for range 2 {
-		notes, err := dynamostore.EnsureTable(t.Context(), client, dynamostore.Schema(table))
+		notes, err := dynamotable.Ensure(t.Context(), client, schema(table))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +54,7 @@ func TestEnsureTable(t *testing.T) {
 	}
 }
 
-func TestEnsureTableRefusesAnotherKey(t *testing.T) {
+func TestEnsureRefusesAnotherKey(t *testing.T) {
 	table, client := dynamotest.Table(t, "records"), dynamotest.Client(t)
 	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: &table, BillingMode: types.BillingModePayPerRequest,
@@ -60,17 +70,17 @@ func TestEnsureTableRefusesAnotherKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = dynamostore.EnsureTable(t.Context(), client, dynamostore.Schema(table))
+	_, err = dynamotable.Ensure(t.Context(), client, schema(table))
 	const want = "has the key HASH modifiedValue S, RANGE n N, and must have HASH modifiedValue S"
 	if err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("CreateTable over a table with another key: %v, want %q", err, want)
+		t.Errorf("Ensure over a table with another key: %v, want %q", err, want)
 	}
 	if aws.ToBool(describe(t, table).DeletionProtectionEnabled) {
 		t.Error("a table that is not ours was changed")
 	}
 }
 
-func TestEnsureTableFails(t *testing.T) {
+func TestEnsureFails(t *testing.T) {
 	for _, op := range []string{"CreateTable", "DescribeTable", "DescribeContinuousBackups"} {
 		client := dynamotest.FaultyClient(t, func(o string, _ int) dynamotest.Fault {
 			if o == op {
@@ -78,8 +88,10 @@ func TestEnsureTableFails(t *testing.T) {
 			}
 			return dynamotest.Fault{}
 		})
-		_, err := dynamostore.EnsureTable(t.Context(), client, dynamostore.Schema(dynamotest.Table(t, "records")))
-		wantUnavailable(t, "CreateTable", err, op+": AccessDeniedException")
+		_, err := dynamotable.Ensure(t.Context(), client, schema(dynamotest.Table(t, "records")))
+		if err == nil || err.Error() != op+": AccessDeniedException" {
+			t.Errorf("Ensure: %v, want the operation %s and its code", err, op)
+		}
 	}
 }
 
@@ -107,13 +119,13 @@ func (b *backups) UpdateContinuousBackups(_ context.Context, in *dynamodb.Update
 	return &dynamodb.UpdateContinuousBackupsOutput{}, nil
 }
 
-func TestEnsureTableTurnsRecoveryOn(t *testing.T) {
+func TestEnsureTurnsRecoveryOn(t *testing.T) {
 	client := &backups{Client: dynamotest.Client(t), status: types.PointInTimeRecoveryStatusDisabled, notYet: 2}
 	table := dynamotest.Table(t, "records")
 	for range 2 {
-		notes, err := dynamostore.EnsureTable(t.Context(), client, dynamostore.Schema(table))
+		notes, err := dynamotable.Ensure(t.Context(), client, schema(table))
 		if err != nil || len(notes) != 0 {
-			t.Fatalf("CreateTable: %q, %v", notes, err)
+			t.Fatalf("Ensure: %q, %v", notes, err)
 		}
 		if client.status != types.PointInTimeRecoveryStatusEnabled || client.updates != 3 {
 			t.Errorf("recovery %s after %d requests, want it enabled after 3, once", client.status, client.updates)
@@ -121,10 +133,32 @@ func TestEnsureTableTurnsRecoveryOn(t *testing.T) {
 	}
 }
 
-func TestEnsureTableLeavesWithItsContext(t *testing.T) {
+func TestEnsureLeavesWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := dynamostore.EnsureTable(ctx, dynamotest.Client(t), dynamostore.Schema(dynamotest.Table(t, "records"))); err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
-		t.Errorf("CreateTable with a canceled context: %v", err)
+	if _, err := dynamotable.Ensure(ctx, dynamotest.Client(t), schema(dynamotest.Table(t, "records"))); err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
+		t.Errorf("Ensure with a canceled context: %v", err)
+	}
+}
+
+// TestFind tells an operator what AWS says of a table, in one line.
+func TestFind(t *testing.T) {
+	table := dynamotest.Table(t, "records")
+	err := dynamotable.Find(t.Context(), dynamotest.Client(t), table)
+	if want := "DynamoDB table " + table + ": DescribeTable: ResourceNotFoundException: "; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("Find before the table is made: %v, want %s...", err, want)
+	}
+	if _, err := dynamotable.Ensure(t.Context(), dynamotest.Client(t), schema(table)); err != nil {
+		t.Fatal(err)
+	}
+	if err := dynamotable.Find(t.Context(), dynamotest.Client(t), table); err != nil {
+		t.Errorf("Find: %v", err)
+	}
+	refused := dynamotest.FaultyClient(t, func(string, int) dynamotest.Fault {
+		return dynamotest.Fault{Status: 400, Code: "AccessDeniedException", Message: "role/a lacks\na right\x1b"}
+	})
+	err = dynamotable.Find(t.Context(), refused, table)
+	if want := "DynamoDB table " + table + ": DescribeTable: AccessDeniedException: role/a lacks?a right?"; err == nil || err.Error() != want {
+		t.Errorf("Find: %v, want %s", err, want)
 	}
 }

@@ -1,0 +1,91 @@
+package awsx
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/aws/smithy-go"
+)
+
+// codePattern is the form of AWS's error codes, such as AccessDenied and
+// AWS.SimpleQueueService.NonExistentQueue. It takes no pseudonym, e-mail address, IP address or
+// telephone number: a proxy that answers in AWS's place may put anything there.
+var codePattern = regexp.MustCompile(`^[A-Z][A-Za-z.]{0,63}$`)
+
+// Code returns AWS's error code, or "" if err is no answer of AWS.
+func Code(err error) string {
+	var answer smithy.APIError
+	if errors.As(err, &answer) && codePattern.MatchString(answer.ErrorCode()) {
+		return answer.ErrorCode()
+	}
+	return ""
+}
+
+// Failure returns an error that is safe to log and to answer: the operation, and why it failed.
+// It is nil if err is. If ctx has ended it wraps ctx.Err() and nothing else, because a time-out
+// inside the SDK looks the same in err; otherwise it wraps nothing.
+func Failure(ctx context.Context, operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ended := ctx.Err(); ended != nil {
+		return fmt.Errorf("%s: %w", operation, ended)
+	}
+	if code := Code(err); code != "" {
+		return fmt.Errorf("%s: %s", operation, code)
+	}
+	return fmt.Errorf("%s: %s", operation, noAnswer(err))
+}
+
+// TableFailure is Failure for an operation on a whole table. It adds AWS's text, which names
+// the right that is missing and knows no item.
+func TableFailure(ctx context.Context, operation string, err error) error {
+	failure := Failure(ctx, operation, err)
+	var answer smithy.APIError
+	if ctx.Err() != nil || Code(err) == "" || !errors.As(err, &answer) {
+		return failure
+	}
+	return fmt.Errorf("%w: %s", failure, printable(answer.ErrorMessage()))
+}
+
+// maxText bounds AWS's text, in bytes.
+const maxText = 500
+
+// printable replaces what is not ASCII, so that a text cannot break a line of the log.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, text[:min(len(text), maxText)])
+}
+
+// noAnswer says in a fixed text what kept AWS's answer from coming.
+func noAnswer(err error) string {
+	var (
+		answer  smithy.APIError
+		name    *net.DNSError
+		trust   *tls.CertificateVerificationError
+		timeout net.Error
+	)
+	switch {
+	case errors.As(err, &answer):
+		return "no answer of AWS, but of something in its place"
+	case errors.As(err, &name): // before the time-out, which it may be as well
+		return "no answer: the name cannot be looked up"
+	case errors.As(err, &trust):
+		return "no answer: the certificate is not trusted"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "no answer: the connection is refused"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer in time"
+	}
+	return "no answer"
+}
