@@ -122,8 +122,8 @@ var bans = []archtest.Ban{
 	}},
 	// awsx.Config has the transport, the log and the errors that every client needs.
 	{Name: "github.com/aws/aws-sdk-go-v2/config.LoadDefaultConfig", Except: []string{"internal/awsx/awsx.go"}},
-	// awsx says what may be told of a failure.
-	{Name: ".ErrorCode", Except: []string{"internal/awsx/failure.go"}},
+	// AWS's text may quote an item: awsx says where it may be told.
+	{Name: ".ErrorMessage", Except: []string{"internal/awsx/failure.go"}},
 	// It stores [redacted] in place of a type that redacts.
 	{Name: "github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue.Marshal*", Tests: true},
 	// What is printed past the logger is past its allow-list.
