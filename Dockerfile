@@ -1,6 +1,7 @@
 # The server's image: one static binary, no shell, an unprivileged user.
 #
-#   docker build -t piinguin .
+#   docker build -t piinguin --build-arg VERSION=$(git describe --tags --always --dirty) \
+#     --build-arg COMMIT=$(git rev-parse HEAD) .
 #   docker run -p 8080:8080 -v piinguin:/data -v "$PWD/callers:/callers:ro" \
 #     -e PIINGUIN_TOKENS=/callers/tokens.txt -e PIINGUIN_HOST=0.0.0.0 -e PIINGUIN_ALLOW_PLAINTEXT=true piinguin
 #
@@ -17,7 +18,12 @@ COPY cmd cmd
 COPY internal internal
 COPY rpc rpc
 COPY server server
-RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w" -o /out/piinguin ./cmd/piinguin
+# What "piinguin version" tells; "unknown" without them, because the context has no .git.
+ARG VERSION
+ARG COMMIT
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false \
+  -ldflags="-s -w -X github.com/piinguin/piinguin/cmd/internal/cli.version=$VERSION -X github.com/piinguin/piinguin/cmd/internal/cli.commit=$COMMIT" \
+  -o /out/piinguin ./cmd/piinguin
 RUN mkdir /out/data
 
 FROM scratch

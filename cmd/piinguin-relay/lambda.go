@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 	"github.com/piinguin/piinguin/cmd/internal/settings"
 	"github.com/piinguin/piinguin/relay"
 )
@@ -82,7 +83,8 @@ func newFunction(ctx context.Context, env func(string) string, log zerolog.Logge
 	if err != nil {
 		return nil, err
 	}
-	log.Info().Str("server", c.Address()).Msg("relay starts")
+	build := cli.ReadBuild()
+	log.Info().Str("version", build.Version).Str("commit", build.Commit).Str("server", c.Address()).Msg("relay starts")
 	return &function{ending: ctx, handler: relay.NewHandler(relay.HandlerConfig{
 		Relay: relay.New(c), Log: log, Quarantine: to, CallTimeout: time.Duration(server.TimeoutSec) * time.Second,
 	})}, nil

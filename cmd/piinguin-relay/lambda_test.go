@@ -87,7 +87,7 @@ func TestLambda(t *testing.T) {
 	if exit := f.Shutdown(); exit != exitDone {
 		t.Errorf("after SIGTERM: exit %d", exit)
 	}
-	wantLogged(t, f, "relay starts", "relay ends")
+	wantLogged(t, f, "relay starts", `"commit":`, "relay ends")
 	if n := strings.Count(f.Log(), "relay starts"); n != 1 || strings.Contains(f.Log(), "failed to") {
 		t.Errorf("%d starts:\n%s", n, f.Log())
 	}

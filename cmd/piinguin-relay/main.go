@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 	"github.com/piinguin/piinguin/cmd/internal/settings"
 	"github.com/piinguin/piinguin/relay"
 )
@@ -35,11 +36,10 @@ func run(ctx context.Context, args []string, env func(string) string, stdin io.R
 	}
 	p := &program{server: settings.Client{OnRetry: relay.CountRetry}, env: env, stdin: stdin, stdout: stdout, stderr: stderr}
 	cmd := p.command()
-	cmd.SetArgs(args)
 	cmd.SetIn(stdin)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
-	if err := cmd.ExecuteContext(ctx); err != nil {
+	if err := cli.Execute(ctx, cmd, args); err != nil {
 		_, _ = fmt.Fprintf(stderr, "piinguin-relay: %v\n", err)
 		return exitFailure
 	}

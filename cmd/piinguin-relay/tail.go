@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 	"github.com/piinguin/piinguin/cmd/internal/settings"
 	"github.com/piinguin/piinguin/internal/awsx"
 	"github.com/piinguin/piinguin/relay"
@@ -90,7 +91,8 @@ func (p *program) tail(ctx context.Context, stream string, log io.Writer) error 
 		api: kinesis.NewFromConfig(cfg), stream: stream, state: state, log: logger,
 		handler: relay.NewHandler(relay.HandlerConfig{Relay: relay.New(c), Log: logger, Quarantine: to}), running: map[string]bool{},
 	}
-	logger.Info().Str("stream", stream).Str("server", c.Address()).Msg("tail starts")
+	build := cli.ReadBuild()
+	logger.Info().Str("version", build.Version).Str("commit", build.Commit).Str("stream", stream).Str("server", c.Address()).Msg("tail starts")
 	err = t.run(ctx)
 	var kept *stateError
 	if ctx.Err() != nil && !errors.As(err, &kept) { // it was stopped, and what was done is kept

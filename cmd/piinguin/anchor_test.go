@@ -3,8 +3,6 @@ package main_test
 import (
 	"bytes"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -127,19 +125,11 @@ func TestServeAnchors(t *testing.T) {
 // mustFail fails unless the server counts failures of a reason, and of no other.
 func mustFail(t *testing.T, p *process, reason anchor.Reason) {
 	t.Helper()
-	resp, err := http.Get(p.address + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	metrics := p.metrics(t)
 	for _, r := range anchor.Reasons {
-		zero := strings.Contains(string(body), fmt.Sprintf("piinguin_anchor_failures_total{reason=%q} 0\n", r))
+		zero := strings.Contains(metrics, fmt.Sprintf("piinguin_anchor_failures_total{reason=%q} 0\n", r))
 		if zero != (r != reason) {
-			t.Errorf("the metric of %s is wrong:\n%s", r, body)
+			t.Errorf("the metric of %s is wrong:\n%s", r, metrics)
 		}
 	}
 }

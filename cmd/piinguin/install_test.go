@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -197,6 +198,20 @@ func (p *process) as(t *testing.T, role string) *client.Client {
 		t.Fatal(err)
 	}
 	return c
+}
+
+func (p *process) metrics(t *testing.T) string {
+	t.Helper()
+	resp, err := http.Get(p.address + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // flags are those of a client command for this server.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 	"github.com/piinguin/piinguin/cmd/internal/settings"
 )
 
@@ -35,11 +36,10 @@ func main() {
 // run is the whole program; env is os.Getenv.
 func run(ctx context.Context, args []string, env func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	cmd := command(env)
-	cmd.SetArgs(args)
 	cmd.SetIn(stdin)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
-	err := cmd.ExecuteContext(ctx)
+	err := cli.Execute(ctx, cmd, args)
 	switch {
 	case errors.Is(err, errFinding):
 		return exitFinding

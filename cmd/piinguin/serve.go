@@ -147,7 +147,7 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 	}()
 	s, err := server.New(server.Config{
 		Ledger: ledger, Store: engine.records, Callers: callers, Policy: rules, Limits: o.policy.limits,
-		RequirePurpose: o.policy.purpose, RequireReference: o.policy.reference, Log: log, Metrics: []prometheus.Collector{anchors.failures},
+		RequirePurpose: o.policy.purpose, RequireReference: o.policy.reference, Log: log, Metrics: []prometheus.Collector{anchors.failures, newBuildMetric()},
 	})
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ var alias = map[string]string{"table-name": "PIINGUIN_DYNAMODB_TABLE"}
 func FromEnvironment(flags *pflag.FlagSet, env func(string) string) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed || f.Name == "help" {
+		if f.Changed || f.Name == "help" || f.Name == "version" {
 			return
 		}
 		for _, name := range []string{EnvName(f.Name), alias[f.Name]} {
