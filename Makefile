@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test generate lint bench build lambda clean
+.PHONY: help run test generate lint vulncheck bench build lambda clean
 
 bin = bin
 
@@ -14,19 +14,20 @@ help: ## Show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: ## Start a server to try out: SQLite, 127.0.0.1:8080, four known tokens
+	@echo 'run: compiling; the first time go downloads the modules and it takes a minute or two'
 	go run ./cmd/piinguin serve --dev
 
-# The race detector is the part that takes a C compiler.
-test: ## Run every test under the race detector; DynamoDB Local, moto (S3) and what other clients need are set up
-	@command -v gcc >/dev/null || .ci/apt-install gcc libc6-dev
-	@command -v python3 >/dev/null || .ci/apt-install python3
-	CGO_ENABLED=1 .ci/dynamodb-local .ci/moto .ci/clients go test -race ./...
+test: ## Run every test; says first what it downloads and installs
+	@.ci/test
 
-generate: ## Make rpc/'s Go code from its .proto files again
+generate: ## Generate rpc/'s Go code from its .proto files again
 	.ci/generate
 
 lint: ## Run the linters and the other checks that are not tests
 	.ci/lint
+
+vulncheck: ## Look for known vulnerabilities; needs https://vuln.go.dev
+	@.ci/vulncheck
 
 bench: ## Measure audited reads against a bare echo and the bare engines
 	.ci/dynamodb-local go run ./internal/bench
@@ -42,5 +43,5 @@ lambda: ## Build the relay for Lambda (provided.al2023) into bin/: a zip for arm
 		go tool build-lambda-zip -o $(bin)/piinguin-relay-$$arch.zip $(bin)/lambda-$$arch/bootstrap || exit; \
 	done
 
-clean: ## Remove bin/ and .cache/, the fetched tools, DynamoDB Local, moto and other packages
+clean: ## Remove bin/ and .cache/, where everything that was downloaded is
 	rm -rf bin .cache
