@@ -3,7 +3,6 @@ package anchor
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -11,16 +10,17 @@ import (
 	"os"
 	"path"
 	"syscall"
+
+	"github.com/piinguin/piinguin/internal/durable"
 )
 
-// Dir is a Place in a folder, such as one that is mounted from another machine.
-// Files have mode 0644, less the umask, and are never overwritten; whoever owns the
-// folder can still remove them.
+// Dir is a Place in a folder, such as one that is mounted from another machine. Files have mode
+// 0644, less the umask, and are never overwritten. Whoever owns the folder can still remove them.
 type Dir struct{ root *os.Root }
 
-// OpenDir returns the place of a folder, which it makes if it is not there.
+// OpenDir returns the place of a folder. It makes the folder if it does not exist.
 func OpenDir(folder string) (*Dir, error) {
-	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // reviewers read it, who are others
+	if err := durable.MkdirAll(folder, 0o755); err != nil { // reviewers, who are others, read it
 		return nil, fmt.Errorf("anchor: make the folder: %w", errno(err))
 	}
 	root, err := os.OpenRoot(folder)
@@ -33,8 +33,7 @@ func OpenDir(folder string) (*Dir, error) {
 // Close closes the folder.
 func (d *Dir) Close() error { return d.root.Close() }
 
-// Keep implements Place. The file comes to be whole or not at all: it is written
-// and synced under another name and then linked, which fails if the name is taken.
+// Keep implements Place. After a crash the file is whole or does not exist.
 func (d *Dir) Keep(ctx context.Context, name string, data []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -50,44 +49,14 @@ func (d *Dir) Keep(ctx context.Context, name string, data []byte) error {
 }
 
 func (d *Dir) keep(name string, data []byte) error {
-	folder := path.Dir(name)
-	if err := d.makeFolder(folder); err != nil {
+	if err := durable.MkdirAllIn(d.root, path.Dir(name), 0o755); err != nil {
 		return err
 	}
-	temporary := path.Join(folder, ".keep-"+rand.Text())
-	err := d.write(temporary, data)
-	if err == nil {
-		err = d.root.Link(temporary, name)
-	}
-	if removed := d.root.Remove(temporary); err == nil {
-		err = removed
-	}
+	err := durable.CreateIn(d.root, name, 0o644, durable.Bytes(data))
 	if errors.Is(err, fs.ErrExist) {
-		err = d.compare(name, data)
+		return d.compare(name, data)
 	}
-	// Also for a file that was there: the crash of whoever wrote it may have come
-	// between its link and this.
-	return errors.Join(err, d.sync(folder))
-}
-
-func (d *Dir) makeFolder(folder string) error {
-	err := d.root.Mkdir(folder, 0o755)
-	if folder == "." || errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return d.sync(path.Dir(folder))
-}
-
-func (d *Dir) write(name string, data []byte) error {
-	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Sync(), f.Close())
+	return err
 }
 
 func (d *Dir) compare(name string, data []byte) error {
@@ -106,18 +75,10 @@ func (d *Dir) compare(name string, data []byte) error {
 	return nil
 }
 
-func (d *Dir) sync(folder string) error {
-	f, err := d.root.Open(folder)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-// errFile stands for an error that is none of the system's.
+// errFile stands for an error that does not come from the system.
 var errFile = errors.New("not possible")
 
-// errno keeps of an error what the system said, without paths.
+// errno returns the system's part of an error, which names no path.
 func errno(err error) error {
 	var no syscall.Errno
 	if errors.As(err, &no) {

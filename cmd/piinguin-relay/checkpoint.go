@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/piinguin/piinguin/internal/durable"
 )
 
 // checkpoint is how far a replay of files has come, kept in a file of its own, so that
@@ -77,8 +79,8 @@ func (c *checkpoint) skip(s *source) (int, error) {
 	return f.Lines, nil
 }
 
-// done notes that the first lines of an input are done, and keeps it: a crash leaves the
-// checkpoint before or this one.
+// done notes that the first lines of an input are done, and writes the checkpoint. After a crash
+// the file holds the checkpoint before or this one.
 func (c *checkpoint) done(s *source, lines, quarantined int) error {
 	if c.path == "" {
 		return nil
@@ -93,7 +95,7 @@ func (c *checkpoint) done(s *source, lines, quarantined int) error {
 	if err != nil {
 		return err
 	}
-	if err := writeWhole(c.path, append(text, '\n')); err != nil {
+	if err := durable.Replace(c.path, 0o600, durable.Bytes(append(text, '\n'))); err != nil {
 		return fmt.Errorf("--checkpoint: %w", err)
 	}
 	return nil

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
+
+	"github.com/piinguin/piinguin/internal/durable"
 )
 
 // shards is how far each shard of a stream is done, kept in a file. It is safe for
@@ -75,24 +76,10 @@ func (s *shards) keep(id string, state shardState) error {
 	s.Shards[id] = state
 	text, err := json.Marshal(s)
 	if err == nil {
-		err = writeWhole(s.path, append(text, '\n'))
+		err = durable.Replace(s.path, 0o600, durable.Bytes(append(text, '\n')))
 	}
 	if err != nil {
 		return &stateError{err}
 	}
 	return nil
-}
-
-// writeWhole replaces a file: a crash leaves the one before or this one.
-func writeWhole(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".checkpoint-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already, but for an error
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return err
 }

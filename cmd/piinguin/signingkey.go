@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/pflag"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/internal/durable"
 )
 
 func addAuditKey(flags *pflag.FlagSet, path *string) {
@@ -50,24 +50,14 @@ func openKey(ctx context.Context, path string, ledger audit.Store) (audit.Key, e
 	return key, nil
 }
 
-// makeKey writes a new key so that a crash leaves a whole file or none, and no
-// server that starts at the same moment overwrites it.
+// makeKey makes a key and its file. Of two servers that start at the same moment one fails: they
+// must not sign with different keys.
 func makeKey(path string) (audit.Key, error) {
 	key, err := audit.GenerateKey(rand.Reader)
 	if err != nil {
 		return audit.Key{}, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".audit-key-*") // mode 0600
-	if err != nil {
-		return audit.Key{}, fmt.Errorf("make the audit key: %w", err)
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = f.WriteString(key.Text() + "\n")
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Link(f.Name(), path)
-	}
-	if err != nil {
+	if err := durable.Create(path, 0o600, durable.Bytes([]byte(key.Text()+"\n"))); err != nil {
 		return audit.Key{}, fmt.Errorf("make the audit key: %w", err)
 	}
 	return key, nil

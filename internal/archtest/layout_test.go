@@ -35,7 +35,7 @@ var layers = []archtest.Layer{
 	{"audit", []string{"std", modsum, torch}},
 	{"audit/sqlitelog", []string{"std", "./audit", modsum, sqlite, "github.com/gofrs/flock"}},
 	{"audit/dynamolog", []string{"std", "./audit", "./internal/awsx", modsum, errgrp, aws}},
-	{"audit/anchor", []string{"std", "./audit", modsum, torch, errgrp}},
+	{"audit/anchor", []string{"std", "./audit", "./internal/durable", modsum, torch, errgrp}},
 	{"audit/anchor/anchortest", []string{"std", "testing/...", "./audit", "./audit/anchor", modsum, torch, gocmp}},
 	{"audit/s3anchor", []string{"std", "./audit/anchor", "./internal/awsx", aws}},
 	{"audit/audittest", []string{"std", "testing/...", "./audit", modsum, torch, gocmp, rapid, errgrp}},
@@ -69,17 +69,18 @@ var layers = []archtest.Layer{
 	{"cmd/piinguin", []string{
 		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./audit/anchor", "./audit/s3anchor", "./server", "./server/store",
 		"./server/identity", "./server/policy", "./internal/hotfile/tlsfiles", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
-		"./cmd/internal/...", "./internal/awsx/...", twirp, proto, zerolog, aws, "github.com/prometheus/client_golang/prometheus",
+		"./cmd/internal/...", "./internal/awsx/...", "./internal/durable", twirp, proto, zerolog, aws, "github.com/prometheus/client_golang/prometheus",
 		"github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
 	{"cmd/piinguin-relay", []string{
-		"std", "./relay", "./relay/quarantine", "./rpc/client", "./cmd/internal/...", "./internal/awsx", twirp, zerolog, aws, errgrp,
+		"std", "./relay", "./relay/quarantine", "./rpc/client", "./cmd/internal/...", "./internal/awsx", "./internal/durable", twirp, zerolog, aws, errgrp,
 		"github.com/aws/aws-lambda-go/lambda", "github.com/aws/aws-lambda-go/events", "github.com/schollz/progressbar/v3",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
 
 	{"internal/awsx", []string{"std", aws, smithy, backoff}},
 	{"internal/awsx/dynamotable", []string{"std", "./internal/awsx", aws}},
+	{"internal/durable", []string{"std"}},
 	{"internal/hotfile", []string{"std"}},
 	{"internal/hotfile/tlsfiles", []string{"std", "./internal/hotfile"}},
 
@@ -120,6 +121,10 @@ var bans = []archtest.Ban{
 		"server/sqlitestore/write.go",
 		"server/dynamostore/item.go",
 	}},
+	// internal/durable writes files that a crash must not lose or halve.
+	{Name: "os.Rename", Except: []string{"cmd/piinguin/export.go", "cmd/piinguin/token.go", "internal/certtest/certtest.go"}},
+	{Name: "os.Link"},
+	{Name: "os.WriteFile", Except: []string{"internal/certtest/certtest.go"}},
 	// awsx.Config has the transport, the log and the errors that every client needs.
 	{Name: "github.com/aws/aws-sdk-go-v2/config.LoadDefaultConfig", Except: []string{"internal/awsx/awsx.go"}},
 	// AWS's text may quote an item: awsx says where it may be told.
