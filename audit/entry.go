@@ -26,8 +26,10 @@ const MaxLine = 65535
 // section 3.2.2.3).
 const maxIndex = 1<<53 - 1
 
-// timeLayout has a fixed width, so that times compare as text.
+// timeLayout has a fixed width, so that times sort as texts do.
 const timeLayout = "2006-01-02T15:04:05.000000Z"
+
+func formatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
 
 // Operation is what an entry records.
 type Operation string
@@ -43,9 +45,9 @@ const (
 	Pruned Operation = "PRUNE"  // the lines of a closed log were removed
 )
 
-// isHouse reports whether the operation is the ledger's own. Pruning keeps such
-// lines: they name no subject, and what follows is proven by them.
-func (o Operation) isHouse() bool { return o == Opened || o == Closed || o == Pruned }
+// isInternal reports whether the ledger itself writes entries of this operation. Pruning keeps
+// their lines: they name no data subject, and they prove which logs follow.
+func (o Operation) isInternal() bool { return o == Opened || o == Closed || o == Pruned }
 
 // Outcome is how the operation ended.
 type Outcome string
@@ -61,10 +63,10 @@ const (
 var (
 	operations = []Operation{Read, Delete, Create, Review, Opened, Closed, Pruned}
 	outcomes   = []Outcome{Granted, Denied, NotFound, Failed}
-	// bases are the six of GDPR Art. 6(1), by the names of the API.
+	// bases are the six lawful bases of GDPR Art. 6(1), by the names of the API.
 	bases = []string{"CONSENT", "CONTRACT", "LEGAL_OBLIGATION", "VITAL_INTERESTS", "PUBLIC_TASK", "LEGITIMATE_INTERESTS"}
 
-	// conditions are the ten of GDPR Art. 9(2), by the names of the API.
+	// conditions are the ten conditions of GDPR Art. 9(2), by the names of the API.
 	conditions = []string{
 		"ART9_EXPLICIT_CONSENT", "ART9_EMPLOYMENT_AND_SOCIAL_PROTECTION", "ART9_VITAL_INTERESTS", "ART9_NOT_FOR_PROFIT_BODY",
 		"ART9_MADE_PUBLIC", "ART9_LEGAL_CLAIMS", "ART9_SUBSTANTIAL_PUBLIC_INTEREST", "ART9_HEALTH_CARE", "ART9_PUBLIC_HEALTH",
@@ -75,13 +77,11 @@ var (
 	logPattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,62}$`)
 )
 
-// ErrEntry says that an entry or a line breaks the format.
+// ErrEntry says that an entry, or a line, breaks the format. It is never a temporary fault.
 var ErrEntry = errors.New("audit: not a valid entry")
 
-// Entry is one justification record. It never holds an original value.
-//
-// Log, Index and Time are set by the Ledger. Strings are UTF-8 without control
-// characters.
+// Entry is one justification record. It never holds an original value. The Ledger sets Log, Index
+// and Time. Texts are UTF-8 without control characters, and limits count bytes.
 type Entry struct {
 	Log            string    // the log's name
 	Index          int64     // the place in the log, from 0
@@ -97,13 +97,13 @@ type Entry struct {
 	Policy         string // the id of the policy that decided; at most 64 bytes
 	Purpose        string // at most 512 bytes
 	Reference      string // at most 512 bytes; in an OPEN entry the verifier key, in a CLOSE the next log
-	Checkpoint     string // of another log, as Commitment.String: in an OPEN the closed log before it, in a PRUNE the pruned one
+	Checkpoint     string // "log size root" of another log: in an OPEN the log closed before it, in a PRUNE the pruned one
 	ModifiedValue  string // the pseudonym; at most 128 bytes
 	RequestID      string // at most 64 bytes; required but in OPEN and CLOSE
 	Count          int64  // the records of a CREATE
 }
 
-// wireEntry is the JSON of an entry, to read it.
+// wireEntry is what Parse decodes the JSON of an entry into.
 type wireEntry struct {
 	Version        int    `json:"version"`
 	Log            string `json:"log"`
@@ -126,8 +126,8 @@ type wireEntry struct {
 	Count          int64  `json:"count,omitempty"`
 }
 
-// Format returns the entry's line: canonical JSON, without a newline. The error,
-// wrapping ErrEntry, names the field that breaks the format.
+// Format returns the entry's line: canonical JSON, without a newline. The error wraps ErrEntry and
+// names the field that breaks the format, never its content.
 func (e Entry) Format() ([]byte, error) {
 	if err := e.validate(); err != nil {
 		return nil, err
@@ -139,9 +139,10 @@ func (e Entry) Format() ([]byte, error) {
 	return line, nil
 }
 
-// canonical writes the entry in the form of RFC 8785: names sorted, no white space, and
-// of the characters that an entry may have only two escaped (section 3.2.2.2). It is a
-// good part of what a read costs, and most of verifying; a test holds it to a library.
+// canonical writes the entry in the form of RFC 8785: names sorted, no white space, and only the
+// quote and the backslash escaped (section 3.2.2.2: an entry has no control characters). It is
+// written by hand because it is a good part of what a read costs and most of what verifying
+// costs. A test compares it with a library.
 func (e Entry) canonical() []byte {
 	b := make([]byte, 0, 512)
 	comma := byte('{')
@@ -178,7 +179,7 @@ func (e Entry) canonical() []byte {
 	text("reference", e.Reference)
 	text("request_id", e.RequestID)
 	text("special_category_condition", e.Condition)
-	text("time", e.Time.UTC().Format(timeLayout))
+	text("time", formatTime(e.Time))
 	number("version", Version)
 	return append(b, '}')
 }
@@ -195,8 +196,8 @@ func appendText(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// Parse reads a line. It is strict: Parse accepts exactly the lines that Format
-// returns, to the byte. The error wraps ErrEntry.
+// Parse reads a line. It accepts exactly the lines that Format returns, to the byte, so a line has
+// one spelling only. The error wraps ErrEntry.
 func Parse(line []byte) (Entry, error) {
 	var w wireEntry
 	dec := json.NewDecoder(bytes.NewReader(line))
@@ -243,7 +244,7 @@ func (e Entry) validate() error {
 	return e.validateContent()
 }
 
-// validateContent checks what the ledger's user sets.
+// validateContent checks the fields that the ledger's caller sets.
 func (e Entry) validateContent() error {
 	switch {
 	case !slices.Contains(operations, e.Operation):
@@ -258,8 +259,8 @@ func (e Entry) validateContent() error {
 		return fmt.Errorf("%w: special_category_condition", ErrEntry)
 	case e.Count < 0 || e.Count > maxIndex:
 		return fmt.Errorf("%w: count", ErrEntry)
-	// Two servers could take one committed page for the work of both if nothing
-	// told their entries apart.
+	// Without a request id two servers could form equal pages. Each would then take the one
+	// page that was committed for its own.
 	case e.RequestID == "" && e.Operation != Opened && e.Operation != Closed:
 		return fmt.Errorf("%w: request_id", ErrEntry)
 	case e.Operation == Closed && !logPattern.MatchString(e.Reference):

@@ -39,6 +39,17 @@ func newLedger(t *testing.T, s audit.Store, logs int) *audit.Ledger {
 	return l
 }
 
+// openAt opens a ledger whose clock is a variable; the test closes it. Only a closed ledger may have
+// its clock changed: the writer's goroutine reads it.
+func openAt(t *testing.T, s audit.Backend, now *time.Time) *audit.Ledger {
+	t.Helper()
+	l, err := audit.Open(t.Context(), audit.Config{Store: s, Key: newKey(t, 1), Now: func() time.Time { return *now }})
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	return l
+}
+
 // newFilled returns a store whose logs have five pages each.
 func newFilled(t *testing.T, logs int) *audit.Mem {
 	t.Helper()

@@ -187,30 +187,22 @@ func TestVerifyProgress(t *testing.T) {
 	}
 }
 
-// months returns a store with logs of October, November and December of one series,
-// the first of which is pruned, and its ledger's clock at the end.
+// months returns a store with logs of October, November and December of one series. The first of
+// them is pruned.
 func months(t *testing.T) *audit.Mem {
 	t.Helper()
 	m := audit.NewMem()
-	var l *audit.Ledger
 	now := time.Date(2026, time.October, 3, 0, 0, 0, 0, time.UTC)
 	for range 3 {
-		var err error
-		l, err = audit.Open(t.Context(), audit.Config{Store: m, Key: newKey(t, 1), Now: func() time.Time { return now }})
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := openAt(t, m, &now)
 		mustAppend(t, l, newEntry(1))
 		mustAppend(t, l, newEntry(2), newEntry(3))
 		mustClose(t, l)
 		now = now.AddDate(0, 1, 0)
 	}
 	now = now.AddDate(0, -1, 0)
-	l, err := audit.Open(t.Context(), audit.Config{Store: m, Key: newKey(t, 1), Now: func() time.Time { return now }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := l.Prune(t.Context(), now.AddDate(0, -1, -5), audit.Entry{Caller: "operator", RequestID: "r"}); err != nil {
+	l := openAt(t, m, &now)
+	if _, err := l.Prune(t.Context(), m, now.AddDate(0, -1, -5), audit.Entry{Caller: "operator", RequestID: "r"}); err != nil {
 		t.Fatal(err)
 	}
 	mustClose(t, l)

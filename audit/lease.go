@@ -9,27 +9,29 @@ import (
 )
 
 const (
-	// leaseFor is how long a server keeps a series to itself without renewing.
+	// leaseFor is how long a server keeps a series without renewing its lease.
 	leaseFor = 10 * time.Second
-	// renewEvery leaves two renewals that may fail.
+	// renewEvery is short enough that two renewals in a row may fail.
 	renewEvery = leaseFor / 3
 )
 
-// Leases tells servers that share a store apart, so that each writes series of
-// its own. It is for speed only: what keeps a log whole when two servers write it, as
-// a clock that is wrong or a server that was paused can bring about, is that a page number
-// is taken once.
+// Leases lets each of the servers that share a store write series of its own. It is for speed only.
+// Two servers may write one log, after a wrong clock or a pause of one of them; the log stays whole,
+// because each page number is taken once.
+//
+// It is safe for concurrent use, by several processes too. An error leaves the outcome unknown, and
+// calling again is safe.
 type Leases interface {
-	// Lease gives a series to a holder until a time, unless another holds it beyond
-	// now, and reports whether it did. Renewing is the same call; until = now gives
-	// the series back.
+	// Lease gives a series to a holder until a time, and reports whether it did. It does not if
+	// another holder has the series beyond now. Renewing a lease is the same call, and until =
+	// now gives the series back.
 	Lease(ctx context.Context, series, holder string, now, until time.Time) (bool, error)
 }
 
 // seriesName returns the name of the i-th series, from 0.
 func seriesName(i int) string { return fmt.Sprintf("piinguin-%d", i+1) }
 
-// newHolder returns a name that no other server has.
+// newHolder returns a name that no other Ledger has.
 func newHolder() string { return rand.Text() }
 
 // writes reports whether the ledger has a writer of the series.
@@ -42,8 +44,7 @@ func (l *Ledger) writes(series string) bool {
 	return false
 }
 
-// free returns a series that this ledger does not write and that was leased to it
-// just now; "" if others hold all.
+// free leases a series that this ledger does not write yet, and returns it; "" if others hold all.
 func (l *Ledger) free(ctx context.Context) (string, error) {
 	for i := range MaxLogs {
 		if l.writes(seriesName(i)) {
@@ -71,8 +72,8 @@ func (l *Ledger) lease(ctx context.Context, series string, d time.Duration) (boo
 	return held, nil
 }
 
-// firstSeries returns the series for another writer: a free one, else any that this
-// ledger does not write yet, which it then shares.
+// firstSeries returns a series for a new writer: a free one, or else one that this ledger shares
+// with another server.
 func (l *Ledger) firstSeries(ctx context.Context) (string, error) {
 	if l.config.Leases != nil {
 		if series, err := l.free(ctx); err != nil || series != "" {
@@ -86,7 +87,7 @@ func (l *Ledger) firstSeries(ctx context.Context) (string, error) {
 	return seriesName(i), nil
 }
 
-// renew keeps the series until ctx is done, then gives them back.
+// renew renews the leases until ctx is done, and then gives the series back.
 func (l *Ledger) renew(ctx context.Context) {
 	tick := time.NewTicker(renewEvery)
 	defer tick.Stop()
@@ -98,16 +99,16 @@ func (l *Ledger) renew(ctx context.Context) {
 			}
 		case <-ctx.Done():
 			for _, w := range *l.writers.Load() {
-				_, _ = l.lease(context.WithoutCancel(ctx), w.series, 0) // it ends by itself if this fails
+				_, _ = l.lease(context.WithoutCancel(ctx), w.series, 0) // if this fails, the lease still ends by itself
 			}
 			return
 		}
 	}
 }
 
-// keep renews a writer's lease. If another server holds the series, the writer
-// moves to a free one. When the store fails, or no series is free, it stays: that is
-// slower, and as safe.
+// keep renews a writer's lease. If another server holds the series, a new writer in a free series
+// replaces this one. If the store fails, or no series is free, the writer stays: sharing a series
+// is slower, and as safe.
 func (l *Ledger) keep(ctx context.Context, i int, w *writer) {
 	if held, err := l.lease(ctx, w.series, leaseFor); err != nil || held {
 		return
@@ -124,5 +125,5 @@ func (l *Ledger) keep(ctx context.Context, i int, w *writer) {
 	writers := slices.Clone(*l.writers.Load())
 	writers[i] = moved
 	l.writers.Store(&writers)
-	w.close() // it writes what waits, and ends
+	w.close() // it still writes the entries that wait
 }

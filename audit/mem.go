@@ -11,8 +11,8 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// Mem is a Store in memory: the model that the drivers are held to, and a ledger
-// for tests. Nothing of it survives the process.
+// Mem is a Store in memory, for tests: the simplest driver, and the model for the others. It loses
+// everything when the process ends.
 type Mem struct {
 	mu         sync.Mutex
 	pages      map[string][]Page
@@ -40,12 +40,12 @@ func (m *Mem) Commit(ctx context.Context, p Page) error {
 	if taken {
 		return ErrTaken
 	}
-	p.entries = nil // an engine keeps lines only
+	p.entries = nil // as an engine that stores lines
 	m.pages[p.Log] = slices.Insert(m.pages[p.Log], at, p)
 	return nil
 }
 
-// Last implements Log.
+// Last implements PageReader.
 func (m *Mem) Last(ctx context.Context, log string) (Page, error) {
 	if err := ctx.Err(); err != nil {
 		return Page{}, err
@@ -59,7 +59,7 @@ func (m *Mem) Last(ctx context.Context, log string) (Page, error) {
 	return pages[len(pages)-1], nil
 }
 
-// Pages implements Log.
+// Pages implements PageReader.
 func (m *Mem) Pages(ctx context.Context, log string, from int64) iter.Seq2[Page, error] {
 	return func(yield func(Page, error) bool) {
 		if err := ctx.Err(); err != nil {
@@ -174,7 +174,7 @@ func (m *Mem) Leaves(ctx context.Context, log string, first, count int64) ([]tlo
 	return leaves, nil
 }
 
-// Prune implements Store.
+// Prune implements Pruner.
 func (m *Mem) Prune(ctx context.Context, pages []Page) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -192,19 +192,19 @@ func (m *Mem) Prune(ctx context.Context, pages []Page) error {
 	return ctx.Err()
 }
 
-// Tile implements Tiles. Mem keeps none.
+// Tile implements Tiles. Mem stores none.
 func (*Mem) Tile(ctx context.Context, _ string, _ int, _ int64) ([]tlog.Hash, error) {
 	return nil, cmp.Or(ctx.Err(), ErrNotFound)
 }
 
-// Logs implements Index.
+// Logs implements Registry.
 func (m *Mem) Logs(ctx context.Context) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.registered), ctx.Err()
 }
 
-// Register implements Store.
+// Register implements Registry.
 func (m *Mem) Register(ctx context.Context, log string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -214,7 +214,7 @@ func (m *Mem) Register(ctx context.Context, log string) error {
 	return ctx.Err()
 }
 
-// KeepVerifierKey implements Store.
+// KeepVerifierKey implements Registry.
 func (m *Mem) KeepVerifierKey(ctx context.Context, key string) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -224,7 +224,7 @@ func (m *Mem) KeepVerifierKey(ctx context.Context, key string) (string, error) {
 	return m.key, ctx.Err()
 }
 
-// VerifierKey implements Store.
+// VerifierKey implements Evidence.
 func (m *Mem) VerifierKey(ctx context.Context) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -248,7 +248,7 @@ func (m *Mem) Lease(ctx context.Context, series, holder string, now, until time.
 	return true, nil
 }
 
-// Audit implements Store. Mem derives nothing.
+// Audit implements Evidence. Mem derives nothing.
 func (m *Mem) Audit(ctx context.Context, found func(*RowError)) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -11,14 +11,22 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
+// Tree is what a proof is made from: the hashes of a log and its signed root. What it answers is
+// checked against that root.
+type Tree interface {
+	// Last is that of PageReader.
+	Last(ctx context.Context, log string) (Page, error)
+	Tiles
+}
+
 // ErrProof says that a proof does not prove the entry under the key.
 var ErrProof = errors.New("audit: the proof does not hold")
 
-// ProveEntry proves that a log holds an entry: a C2SP tlog-proof v1 with the
-// index, the inclusion path and the latest signed checkpoint. CheckProof and any
-// tlog-proof verifier check it without the ledger. ErrNotFound: no such log or
-// entry. A *RowError says that the ledger is not whole.
-func ProveEntry(ctx context.Context, s Store, log string, index int64) ([]byte, error) {
+// ProveEntry proves that a log holds an entry. It returns a C2SP tlog-proof v1: the index, the
+// inclusion path and the latest signed checkpoint. CheckProof, or any tlog-proof verifier, checks
+// it without the ledger. ErrNotFound: there is no such log or entry. A *RowError says that the
+// ledger is not whole.
+func ProveEntry(ctx context.Context, s Tree, log string, index int64) ([]byte, error) {
 	last, err := s.Last(ctx, log)
 	if err != nil {
 		return nil, err
@@ -45,9 +53,10 @@ type ConsistencyProof struct {
 	Checkpoint       []byte // signed, of NewSize
 }
 
-// ProveConsistency proves that the log of now extends the one of oldSize entries,
-// 1 to its size. ErrNotFound: no such log, or it has fewer entries.
-func ProveConsistency(ctx context.Context, s Store, log string, oldSize int64) (ConsistencyProof, error) {
+// ProveConsistency proves that a log, as it is now, extends the one of its first oldSize entries, 1
+// to its size. ErrNotFound: there is no such log, or it has fewer entries. A *RowError says that
+// the ledger is not whole.
+func ProveConsistency(ctx context.Context, s Tree, log string, oldSize int64) (ConsistencyProof, error) {
 	last, err := s.Last(ctx, log)
 	if err != nil {
 		return ConsistencyProof{}, err
@@ -63,9 +72,9 @@ func ProveConsistency(ctx context.Context, s Store, log string, oldSize int64) (
 	return p, err
 }
 
-// withHashes gives the hashes of the tree after a page, each checked against its
-// root. What fails that check is evidence.
-func withHashes(ctx context.Context, s Store, last Page, f func(tlog.HashReader) error) error {
+// withHashes calls f with the hashes of the tree after a page, each checked against its root. A
+// hash that fails the check makes the error a *RowError.
+func withHashes(ctx context.Context, s Tree, last Page, f func(tlog.HashReader) error) error {
 	tiles := &tileReader{s: s, log: last.Log, size: last.Size()}
 	tree := tlog.Tree{N: last.Size(), Hash: last.Root}
 	err := f(torchwood.TileHashReaderWithContext(ctx, tree, tiles))
@@ -78,9 +87,9 @@ func withHashes(ctx context.Context, s Store, last Page, f func(tlog.HashReader)
 	return last.fault("the log's tiles or entries are not those of its root")
 }
 
-// CheckProof checks, with nothing but the ledger's verifier key, that proof is a
-// C2SP tlog-proof of the entry with this line. The error wraps ErrEntry if the
-// line is none, else ErrProof.
+// CheckProof checks that proof is a C2SP tlog-proof of the entry with this line. It needs nothing
+// but the ledger's verifier key. The error wraps ErrEntry if the line is not an entry's, and
+// ErrProof if the proof does not hold.
 func CheckProof(key VerifierKey, proof, line []byte) error {
 	e, err := Parse(line)
 	if err != nil {
@@ -97,8 +106,8 @@ func CheckProof(key VerifierKey, proof, line []byte) error {
 	return nil
 }
 
-// strictBase64 reports whether no word of the text is base64 with stray bits at its
-// end, which decoders overlook: a proof has one form only.
+// strictBase64 reports whether every word that is base64 is in canonical form. Decoders overlook
+// stray bits at the end of a word, which would give one proof several spellings.
 func strictBase64(text []byte) bool {
 	for word := range bytes.FieldsSeq(text) {
 		if _, err := base64.StdEncoding.DecodeString(string(word)); err != nil {

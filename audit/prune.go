@@ -6,32 +6,43 @@ import (
 	"time"
 )
 
-// pruneChunk is how many pages are pruned in one call of the driver.
-const pruneChunk = 64
-
-// PrunedLog is what Prune did with a log.
-type PrunedLog struct {
-	Log     string
-	Entries int64  // whose lines were removed
-	Kept    string // why the log was left as it is; empty if it was pruned
+// Pruner removes lines from stored pages. It is a right of its own, which no server needs.
+type Pruner interface {
+	// Prune removes from pages of a closed log the lines that Page.Prune removes, and everything
+	// derived from those lines. It gets whole pages, as Pages yields them. Hashes, edges, roots
+	// and checkpoints stay. An error leaves the outcome of each page unknown; pruning the same
+	// pages again is safe, and completes what was interrupted. With nil, the lines are gone
+	// durably.
+	Prune(ctx context.Context, pages []Page) error
 }
 
-// The reasons to leave a log as it is.
+// pruneChunk is how many pages one call of a Pruner gets.
+const pruneChunk = 64
+
+// PrunedLog says what Ledger.Prune did with a log.
+type PrunedLog struct {
+	Log     string
+	Entries int64  // how many entries lost their lines
+	Kept    string // why the log was left alone; empty if it was pruned
+}
+
+// The values of PrunedLog.Kept.
 const (
 	KeptOpen  = "it is open"
 	KeptLater = "it has later entries"
 	KeptGone  = "it was pruned before"
 )
 
-// Prune removes the lines of every closed log whose last entry is older than
-// before. What proves the rest stays: hashes, checkpoints, and the lines of the
-// ledger's own entries. For each log a PRUNE entry, durable before the first line is
-// gone, commits to the tree that it had; by tells its caller, reference and the like.
+// Prune removes, through s, the lines of every closed log whose last entry is older than before. s
+// must remove them from the store that the Ledger has. What proves the other entries stays: hashes,
+// checkpoints, and the lines of the ledger's own entries. Before the first line of a log goes, a
+// PRUNE entry that names the log's checkpoint is durable; by holds that entry's other fields, such
+// as the caller and the reference.
 //
-// A log is verified before it is pruned, and the error is a *RowError if it is not
-// whole: pruning would destroy the evidence. What was interrupted is completed by
-// pruning again.
-func (l *Ledger) Prune(ctx context.Context, before time.Time, by Entry) ([]PrunedLog, error) {
+// Each log is verified before it is pruned. If it is not whole, the error is a *RowError and the
+// log stays as it is: pruning would destroy the evidence. After any error, calling Prune again
+// completes what was interrupted. The logs that were done until then are returned with it.
+func (l *Ledger) Prune(ctx context.Context, s Pruner, before time.Time, by Entry) ([]PrunedLog, error) {
 	if err := l.closeIdle(ctx); err != nil {
 		return nil, err
 	}
@@ -41,7 +52,7 @@ func (l *Ledger) Prune(ctx context.Context, before time.Time, by Entry) ([]Prune
 	}
 	var all []PrunedLog
 	for _, log := range logs {
-		p, err := l.pruneLog(ctx, log, before, by)
+		p, err := l.pruneLog(ctx, s, log, before, by)
 		if err != nil {
 			return all, fmt.Errorf("audit: prune %s: %w", log, err)
 		}
@@ -50,8 +61,8 @@ func (l *Ledger) Prune(ctx context.Context, before time.Time, by Entry) ([]Prune
 	return all, nil
 }
 
-// closeIdle closes the logs of past months in series that no server writes any more,
-// and opens their next ones.
+// closeIdle closes logs of past months that no server writes any more, and opens the next log of
+// their series. Only closed logs can be pruned.
 func (l *Ledger) closeIdle(ctx context.Context) error {
 	logs, err := l.store.Logs(ctx)
 	if err != nil {
@@ -68,7 +79,7 @@ func (l *Ledger) closeIdle(ctx context.Context) error {
 	return nil
 }
 
-func (l *Ledger) pruneLog(ctx context.Context, log string, before time.Time, by Entry) (PrunedLog, error) {
+func (l *Ledger) pruneLog(ctx context.Context, s Pruner, log string, before time.Time, by Entry) (PrunedLog, error) {
 	last, err := l.store.Last(ctx, log)
 	if err != nil {
 		return PrunedLog{}, err
@@ -82,31 +93,30 @@ func (l *Ledger) pruneLog(ctx context.Context, log string, before time.Time, by 
 	case !end.Time.Before(before):
 		return PrunedLog{Log: log, Kept: KeptLater}, nil
 	}
-	var r Report
-	v := verification{report: &r, store: l.store, key: l.config.Key.Verifier(), last: map[string]head{}}
+	v := newVerification(l.store, l.config.Key.Verifier())
 	if err := v.verifyLog(ctx, log); err != nil {
 		return PrunedLog{}, err
 	}
-	if len(r.Findings) > 0 {
-		return PrunedLog{}, r.Findings[0]
+	if len(v.report.Findings) > 0 {
+		return PrunedLog{}, v.report.Findings[0]
 	}
-	if last.Pruned { // the last page is the last that is pruned
+	if last.Pruned { // pages are pruned in their order, so all are
 		return PrunedLog{Log: log, Kept: KeptGone}, nil
 	}
 	by.Operation, by.Outcome, by.Checkpoint = Pruned, Granted, v.last[log].at().String()
 	if _, err := l.Append(ctx, by); err != nil {
 		return PrunedLog{}, err
 	}
-	gone, err := l.removeLines(ctx, log)
+	gone, err := l.removeLines(ctx, s, log)
 	return PrunedLog{Log: log, Entries: gone}, err
 }
 
-// removeLines prunes the pages of a log in their order and returns how many lines are gone.
-func (l *Ledger) removeLines(ctx context.Context, log string) (int64, error) {
+// removeLines prunes the pages of a log in their order, and returns how many lines it removed.
+func (l *Ledger) removeLines(ctx context.Context, s Pruner, log string) (int64, error) {
 	gone := int64(0)
 	var chunk []Page
 	flush := func() error {
-		err := l.store.Prune(ctx, chunk)
+		err := s.Prune(ctx, chunk)
 		chunk = chunk[:0]
 		return err
 	}

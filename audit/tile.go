@@ -9,18 +9,20 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// Tiles serves the tree behind a log's pages. A tile is 256 neighbouring hashes
-// of one level, levels eight apart (C2SP tlog-tiles).
+// Tiles serves the Merkle tree behind a log's pages. A tile is 256 neighbouring hashes of one
+// level; the levels of tiles are eight levels of the tree apart (C2SP tlog-tiles).
+//
+// It is safe for concurrent use. Errors are those of PageReader.
 type Tiles interface {
-	// Lines returns the lines of count entries from an index on, or ErrNotFound if
-	// the log has not so many or one of them was pruned.
+	// Lines returns the lines of count entries from the index first on. ErrNotFound: the log
+	// has fewer entries, or one of these was pruned.
 	Lines(ctx context.Context, log string, first, count int64) ([][]byte, error)
-	// Leaves returns the leaf hashes of count entries from an index on, pruned or not,
-	// or ErrNotFound if the log has not so many.
+	// Leaves returns the leaf hashes of count entries from the index first on, pruned or not.
+	// ErrNotFound: the log has fewer entries.
 	Leaves(ctx context.Context, log string, first, count int64) ([]tlog.Hash, error)
-	// Tile returns the 256 hashes of a full tile, or ErrNotFound if it is not kept.
-	// A driver keeps full tiles as they fill, perhaps a while after the commit; what
-	// is not kept is computed from the leaves.
+	// Tile returns the 256 hashes of a full tile. ErrNotFound: it is not stored. A driver stores
+	// full tiles as they fill, perhaps a while after the commit; the tiles that are not stored
+	// are computed from leaves.
 	Tile(ctx context.Context, log string, level int, number int64) ([]tlog.Hash, error)
 }
 

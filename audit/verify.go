@@ -8,39 +8,58 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// VerifyOptions says what a reviewer knows, and what Verify is to do.
+// Evidence is what Verify reads. Nothing that it answers is trusted: what it says is compared with
+// hashes and signatures.
+//
+// It is safe for concurrent use. Errors are those of PageReader.
+type Evidence interface {
+	PageReader
+
+	// Logs returns the names of the registered logs, sorted. The read is strongly consistent.
+	Logs(ctx context.Context) ([]string, error)
+	// VerifierKey returns the key that Registry.KeepVerifierKey stored. ErrNotFound: none is.
+	VerifierKey(ctx context.Context) (string, error)
+	// Audit looks through every row that is not a page but must agree with the pages: the
+	// registry, rows that belong to no page, and everything derived. It calls found for each row
+	// that is wrong. It returns the names of all logs that have any row, registered or not,
+	// sorted. An error means that it could not look, and says nothing about the rows.
+	Audit(ctx context.Context, found func(*RowError)) ([]string, error)
+}
+
+// VerifyOptions says what a reviewer knows, and how much to read. The zero value verifies
+// everything with the stored key.
 type VerifyOptions struct {
-	// Key is the ledger's verifier key as the reviewer knows it; nil takes the one that
-	// the store keeps, which proves less.
+	// Key is the ledger's verifier key as the reviewer knows it. Without it Verify takes the
+	// key that the store holds, which proves less: whoever rewrote the whole store could have
+	// replaced that key too.
 	Key *VerifierKey
-	// Kept are checkpoints that were kept outside the store: each must be of a prefix
-	// of what stands now. A cut tail and a log written anew are caught by them alone.
+	// Kept are checkpoints that were kept outside the store. Each must be one of a prefix of
+	// what is stored now. Nothing else reveals that a log lost its newest pages or that the
+	// holder of the key wrote it anew.
 	Kept []KeptCheckpoint
-	// From are checkpoints up to which the ledger was verified before. Only what came
-	// after them is read; of each log the one of the largest size counts. The rows
-	// beside the pages are not looked through then.
+	// From are checkpoints up to which the ledger was verified before; of each log the largest
+	// counts. Verify reads only what came after them, and skips Evidence.Audit.
 	From []KeptCheckpoint
-	// Log, if set, is the only log to read: neither what binds it to the logs before
-	// and after it nor the rows beside its pages are looked at.
+	// Log names the only log to read. Verify then checks neither how the log is bound to the
+	// logs before and after it, nor the rows that are not pages.
 	Log string
-	// Progress, if set, is called now and then with how many entries were verified,
-	// of how many.
+	// Progress, if not nil, is called from time to time, by one goroutine, with the number of
+	// entries verified so far and the expected total.
 	Progress func(done, total int64)
 }
 
 // Report is what Verify found.
 type Report struct {
-	// Key is the verifier key that was used, under KeyName.
+	// Key is the verifier key that was used, as VerifierKey.Text(KeyName).
 	Key string
-	// KeyFromStore says that the key was read from the ledger's own store: whoever
-	// could rewrite the whole store could have put another key there.
+	// KeyFromStore says that the key came from the ledger's own store.
 	KeyFromStore bool
-	// Logs has a row for each log, by name.
+	// Logs has one report for each log, sorted by name.
 	Logs []LogReport
-	// Kept is how many kept checkpoints were found to be of a prefix.
+	// Kept is the number of kept checkpoints that were found to be of a prefix.
 	Kept int
-	// Findings names the rows that are not what was written: for each log the
-	// first one, then those outside the logs. Empty means whole.
+	// Findings names the rows that are not what was written: the first one of each log, then
+	// the rows that are not pages. The ledger is whole if there is none.
 	Findings []*RowError
 }
 
@@ -49,24 +68,25 @@ type LogReport struct {
 	Log        string
 	Pages      int64
 	Size       int64     // entries
-	Root       tlog.Hash // RFC 6962, of Size entries
+	Root       tlog.Hash // RFC 6962 root of Size entries
 	Checkpoint string    // the signed note over Size and Root
-	Whole      bool      // no finding in this log
-	From       int64     // entries before it were trusted, as VerifyOptions.From says
-	Pruned     int64     // entries whose lines were removed: that they were there is proven, what they said is not
-	Closed     bool      // by a CLOSE; nothing can be added
+	Whole      bool      // there is no finding in this log
+	From       int64     // entries before this index were trusted (VerifyOptions.From)
+	Pruned     int64     // entries whose lines were removed: their existence is proven, their content is gone
+	Closed     bool      // the log ends with a CLOSE, and nothing can be added to it
 }
 
-// Verify recomputes every leaf, edge, root and signature from the stored rows,
-// and checks that nothing is missing, out of order or beside the logs, and that each
-// log commits to the one before it. It trusts neither the server nor the index.
+// Verify recomputes every leaf, edge, root and signature from the stored rows. It checks that no
+// page is missing, added or out of order, that no row belongs to nothing, and that each log names
+// the checkpoint of the log before it. It trusts neither the server nor the index.
 //
-// Memory does not grow with the ledger: a few pages are held at a time. An error means
-// that it could not be checked; what is wrong with the ledger is in Report.Findings.
-func Verify(ctx context.Context, s Store, o VerifyOptions) (Report, error) {
+// What is wrong with the ledger is in Report.Findings. An error means that the ledger could not be
+// checked, and says nothing about it. Memory does not grow with the ledger: Verify holds a few
+// pages at a time.
+func Verify(ctx context.Context, s Evidence, o VerifyOptions) (Report, error) {
 	var r Report
 	var beside []*RowError
-	logs, err := r.logs(ctx, s, o, func(e *RowError) { beside = append(beside, e) })
+	logs, err := logsToVerify(ctx, s, o, func(e *RowError) { beside = append(beside, e) })
 	if err != nil {
 		return r, err
 	}
@@ -91,9 +111,9 @@ func Verify(ctx context.Context, s Store, o VerifyOptions) (Report, error) {
 	return r, nil
 }
 
-// logs returns the names of the logs to verify. Of a ledger that is verified from its beginning
-// it also looks through the rows that are not pages.
-func (r *Report) logs(ctx context.Context, s Store, o VerifyOptions, found func(*RowError)) ([]string, error) {
+// logsToVerify returns the names of the logs to verify. If the ledger is verified from its
+// beginning, it also looks through the rows that are not pages.
+func logsToVerify(ctx context.Context, s Evidence, o VerifyOptions, found func(*RowError)) ([]string, error) {
 	if o.Log != "" {
 		return []string{o.Log}, nil
 	}
@@ -111,18 +131,17 @@ func (r *Report) logs(ctx context.Context, s Store, o VerifyOptions, found func(
 	return logs, nil
 }
 
-// storedKey returns the key that the store keeps. Each log's first entry names
-// the key as well: where the logs are signed by the one that they name, and none
-// by the kept one, the kept key is the row that was changed. Without any key the
-// finding is all there is to report.
-func (r *Report) storedKey(ctx context.Context, s Store, logs []string) (*VerifierKey, error) {
+// storedKey returns the key that the store holds, or nil after a finding that there is none. Each
+// log's first entry names the key too. If logs are signed by the key that they name, and none by
+// the stored key, then the stored key is the row that was changed.
+func (r *Report) storedKey(ctx context.Context, s Evidence, logs []string) (*VerifierKey, error) {
 	text, err := s.VerifierKey(ctx)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, fmt.Errorf("audit: read the kept verifier key: %w", err)
 	}
 	kept, err := ParseVerifierKey(text)
 	isKey := err == nil
-	var other *VerifierKey // the first that a log names and that is not the kept one
+	var other *VerifierKey // the first one that a log names and that is not the stored one
 	for _, log := range logs {
 		named, err := namedKey(ctx, s, log)
 		switch {
@@ -148,9 +167,9 @@ func (r *Report) storedKey(ctx context.Context, s Store, logs []string) (*Verifi
 	return &kept, nil
 }
 
-// namedKey returns the key that the log's first entry names, if its page is
-// signed by that key; nil if not.
-func namedKey(ctx context.Context, s Store, log string) (*VerifierKey, error) {
+// namedKey returns the key that the log's first entry names, or nil if that key did not sign the
+// entry's page.
+func namedKey(ctx context.Context, s PageReader, log string) (*VerifierKey, error) {
 	for p, err := range s.Pages(ctx, log, 0) {
 		var row *RowError
 		if errors.As(err, &row) {

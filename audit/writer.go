@@ -12,50 +12,54 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// maxQueue bounds what waits for one writer. Beyond it an append fails at once:
-// with the default deadline a longer queue would only make everybody fail later.
+// maxQueue is how many entries may wait for one writer. Beyond it an append fails at once: in a
+// longer queue every append would only miss its deadline.
 const maxQueue = 16384
 
-// The wait between two tries to find out what became of a commit.
+// The wait before the outcome of a commit is looked up again. It doubles from the first to the
+// last, and varies by half at random, so that servers do not retry in step.
 const (
 	firstRetry = 10 * time.Millisecond
 	lastRetry  = time.Second
 )
 
-// writer commits the entries of one series of logs. Its goroutine takes all that
-// waits and writes it as the next page: one page in flight, never two, because a
-// later page without its predecessor would be a hole that nobody may fill.
+// writer commits the entries of one series of logs. Its goroutine takes all entries that wait and
+// writes them as the next page. It never has two pages in flight: if the later one were stored and
+// the earlier one not, the log would have a gap that nobody may fill.
 type writer struct {
-	store  Store
+	store interface {
+		Log
+		Registry
+	}
 	series string
 	key    Key
 	now    func() time.Time
 
-	// The goroutine's own.
+	// Used by the writer's goroutine only.
 	head       head
-	signer     note.Signer // of the head's log, as is the verifier
+	signer     note.Signer // for the head's log
 	verifier   note.Verifier
-	registered bool // the head's log is
+	registered bool // whether the head's log is registered
 
 	waiting   atomic.Int64 // entries queued or in flight
-	troubled  atomic.Bool  // a commit's outcome is not known at the moment
+	troubled  atomic.Bool  // the outcome of a commit is not known at the moment
 	mu        sync.Mutex
 	queue     []*pending
 	closed    bool
 	wake      chan struct{}
-	commitFor time.Duration // limit of one try
+	commitFor time.Duration // how long one call to the store may take
 }
 
-// pending is one entry on its way. Whoever takes it first decides: the
-// goroutine commits it, or the caller gives up and it is never written.
+// pending is an entry that waits. Whoever takes it first decides its fate: the goroutine commits it,
+// or the caller gives up and it is never written.
 type pending struct {
 	entry Entry
 	taken atomic.Bool
 	done  chan Result
 }
 
-// errWriterClosed says that the writer takes nothing any more: the ledger is
-// closed, or another writer has taken its place.
+// errWriterClosed says that the writer takes no more entries: the ledger is closed, or another
+// writer has replaced this one.
 var errWriterClosed = fmt.Errorf("%w: closed", ErrUnavailable)
 
 func (w *writer) enqueue(items []*pending) error {
@@ -76,8 +80,7 @@ func (w *writer) enqueue(items []*pending) error {
 	return nil
 }
 
-// take returns what is to be written next; closed says that nothing will come
-// any more.
+// take returns the entries to write next. closed says that no more will come.
 func (w *writer) take() (batch []*pending, closed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -131,8 +134,8 @@ func (w *writer) close() {
 	}
 }
 
-// commit writes one page of the batch, answers those whose entries it holds and
-// returns how many they were.
+// commit writes one page with as much of the batch as fits, answers the callers of the entries in
+// it, and returns how many entries that were.
 func (w *writer) commit(ctx context.Context, batch []*pending) int {
 	entries := make([]Entry, len(batch))
 	for i, p := range batch {
@@ -142,7 +145,7 @@ func (w *writer) commit(ctx context.Context, batch []*pending) int {
 		return w.answer(batch, func(int) Result { return Result{Err: err} })
 	}
 	for {
-		now := w.now() // read once: the log must be of the page's month
+		now := w.now() // read once, so that the page's month is the log's
 		if err := w.ready(ctx, now); err != nil {
 			return fail(fmt.Errorf("%w: %w", ErrUnavailable, err))
 		}
@@ -164,19 +167,18 @@ func (w *writer) commit(ctx context.Context, batch []*pending) int {
 }
 
 func (w *writer) answer(batch []*pending, result func(i int) Result) int {
-	w.waiting.Add(-int64(len(batch))) // first, so that whoever is answered finds the writer idle
+	w.waiting.Add(-int64(len(batch))) // first: a caller that is answered finds the writer idle
 	for i, p := range batch {
 		p.done <- result(i)
 	}
 	return len(batch)
 }
 
-// write commits the page. It returns true when the page is durable, and false
-// when its number went to another writer, whose pages are adopted then. The
-// outcome of a commit that failed is not known until the page is read back, and
-// until then no other page may be tried: the failed one may still arrive. An
-// error means that the writer has to stop, because ctx is done or the log is not
-// what it was.
+// write commits the page, and returns true once it is durable. It returns false if another writer
+// took the page's number; the head then follows that writer's pages. After a failed commit the
+// outcome is unknown until the page is read back. Until then no other page is tried, because the
+// failed one may still arrive. An error means that the writer has to stop: ctx is done, or the log
+// is not what was written.
 func (w *writer) write(ctx context.Context, page Page) (ours bool, err error) {
 	err = w.persist(ctx, func(ctx context.Context) error {
 		err := w.try(ctx, func(ctx context.Context) error { return w.store.Commit(ctx, page) })
@@ -207,15 +209,16 @@ func (w *writer) persist(ctx context.Context, f func(context.Context) error) err
 	}
 }
 
+// try calls f within the time that one call to the store may take.
 func (w *writer) try(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, w.commitFor)
 	defer cancel()
 	return f(ctx)
 }
 
-// adopt reads back what stands under the page's number and after it. It returns
-// true if that is the page itself, and false when it moved the head past the
-// pages of another writer; ErrNotFound if nothing is there yet.
+// adopt reads back the page with the page's number, and those after it. It returns true if that is
+// the page itself. It returns false if it is another writer's, and moves the head past that
+// writer's pages. ErrNotFound: no page with the number is stored yet.
 func (w *writer) adopt(ctx context.Context, page Page) (bool, error) {
 	head := w.head
 	for got, err := range w.store.Pages(ctx, page.Log, page.Number) {

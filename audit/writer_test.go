@@ -79,20 +79,13 @@ func TestClockGoesBack(t *testing.T) {
 	m := audit.NewMem()
 	noon := time.Date(2026, time.February, 3, 12, 0, 0, 1999, time.FixedZone("east", 3600))
 	now := noon
-	open := func() *audit.Ledger {
-		l, err := audit.Open(t.Context(), audit.Config{Store: m, Key: newKey(t, 1), Now: func() time.Time { return now }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return l
-	}
-	l := open()
+	l := openAt(t, m, &now)
 	for _, c := range []struct{ clock, want time.Duration }{
 		{0, -999}, {-time.Hour, -999}, {time.Second, time.Second - 999}, {time.Millisecond, time.Second - 999},
 	} {
-		mustClose(t, l) // the clock is read by the writer's goroutine
+		mustClose(t, l)
 		now = noon.Add(c.clock)
-		l = open()
+		l = openAt(t, m, &now)
 		r := mustAppend(t, l, newEntry(int(c.clock)))[0]
 		if want := noon.Add(c.want).UTC(); r.Time != want {
 			t.Errorf("clock at %v: the entry's time is %v, want %v", c.clock, r.Time, want)

@@ -87,7 +87,7 @@ func (s *Server) GetCheckpoint(ctx context.Context, req *piinguinv1.GetCheckpoin
 	logs := []string{req.GetLog()}
 	if req.GetLog() == "" {
 		var err error
-		if logs, err = s.ledger.Index().Logs(ctx); err != nil {
+		if logs, err = s.ledger.Logs(ctx); err != nil {
 			return nil, reviewFailure(err).wire()
 		}
 	}

@@ -18,8 +18,6 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
-
-	"github.com/piinguin/piinguin/audit"
 )
 
 const (
@@ -54,10 +52,14 @@ type ConflictError struct {
 // Error implements error.
 func (e *ConflictError) Error() string { return "anchor: " + e.Name + " is kept with other content" }
 
-// Ledger is what is anchored; *audit.Ledger is one.
+// Ledger is what is anchored. *audit.Ledger is one. It is safe for concurrent use. What it answers
+// is checked before it is kept.
 type Ledger interface {
-	Index() audit.Index
+	// Logs returns the names of the registered logs, sorted.
+	Logs(ctx context.Context) ([]string, error)
+	// Checkpoint returns a log's latest signed checkpoint and the tree that it signs.
 	Checkpoint(ctx context.Context, log string) ([]byte, tlog.Tree, error)
+	// Tile returns a tile of a log's tree as C2SP tlog-tiles serves it.
 	Tile(ctx context.Context, log string, t tlog.Tile) ([]byte, error)
 }
 

@@ -63,7 +63,7 @@ func (a *Anchors) report(ctx context.Context, f Failure) {
 func (a *Anchors) registered(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
-	return a.Ledger.Index().Logs(ctx)
+	return a.Ledger.Logs(ctx)
 }
 
 // checkpoint returns a log's latest checkpoint. That it is one of this log's and

@@ -133,9 +133,9 @@ func threeMonths(t *testing.T, s audit.Store) (*audit.Ledger, []audit.Receipt) {
 
 var pruner = audit.Entry{Caller: "operator", Authentication: "signing key", RequestID: "prune-1"}
 
-func mustPrune(t *testing.T, l *audit.Ledger, before time.Time, want ...audit.PrunedLog) {
+func mustPrune(t *testing.T, l *audit.Ledger, s audit.Pruner, before time.Time, want ...audit.PrunedLog) {
 	t.Helper()
-	got, err := l.Prune(t.Context(), before, pruner)
+	got, err := l.Prune(t.Context(), s, before, pruner)
 	if err != nil {
 		t.Fatalf("Prune: %v", err)
 	}
@@ -152,18 +152,18 @@ func prune(t *testing.T, s audit.Store) {
 	}
 	sizes := mustBeWhole(t, s)
 	december := time.Date(2026, time.December, 1, 0, 0, 0, 0, time.UTC)
-	mustPrune(t, l, december.AddDate(0, -2, 0),
+	mustPrune(t, l, s, december.AddDate(0, -2, 0),
 		audit.PrunedLog{Log: "piinguin-1", Kept: audit.KeptLater},
 		audit.PrunedLog{Log: "piinguin-1-2026-11", Kept: audit.KeptLater},
 		audit.PrunedLog{Log: "piinguin-1-2026-12", Kept: audit.KeptOpen})
 	mustHaveSizes(t, s, sizes)
-	mustPrune(t, l, december.AddDate(0, -1, 0),
+	mustPrune(t, l, s, december.AddDate(0, -1, 0),
 		audit.PrunedLog{Log: "piinguin-1", Entries: 520},
 		audit.PrunedLog{Log: "piinguin-1-2026-11", Kept: audit.KeptLater},
 		audit.PrunedLog{Log: "piinguin-1-2026-12", Kept: audit.KeptOpen})
 	sizes["piinguin-1-2026-12"]++
 	mustHaveSizes(t, s, sizes)
-	mustPrune(t, l, december.AddDate(5, 0, 0),
+	mustPrune(t, l, s, december.AddDate(5, 0, 0),
 		audit.PrunedLog{Log: "piinguin-1", Kept: audit.KeptGone},
 		audit.PrunedLog{Log: "piinguin-1-2026-11", Entries: 520},
 		audit.PrunedLog{Log: "piinguin-1-2026-12", Kept: audit.KeptOpen})
@@ -235,15 +235,15 @@ func pruneInterrupted(t *testing.T, s audit.Store) {
 	later := time.Date(2027, time.June, 1, 0, 0, 0, 0, time.UTC)
 	var c calendar
 	c.set(2026, time.December, 24)
-	l = newLedgerAt(t, &stopping{s, 1}, &c, 1)
-	if _, err := l.Prune(t.Context(), later, pruner); !errors.Is(err, errFault) {
+	l = newLedgerAt(t, s, &c, 1)
+	if _, err := l.Prune(t.Context(), &stopping{s, 1}, later, pruner); !errors.Is(err, errFault) {
 		t.Fatalf("Prune: %v, want the fault", err)
 	}
 	closeLedger(t, l)
 	before["piinguin-1-2026-12"]++
 	mustHaveSizes(t, s, before)
 	l = newLedgerAt(t, s, &c, 1)
-	got, err := l.Prune(t.Context(), later, pruner)
+	got, err := l.Prune(t.Context(), s, later, pruner)
 	if err != nil || got[0].Entries == 0 || got[0].Entries == 520 {
 		t.Errorf("Prune again: %v, %v; want that it prunes the rest", got, err)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// Audit implements audit.Store. It scans the whole table once for the logs that
+// Audit implements audit.Evidence. It scans the whole table once for the logs that
 // have pages and for the derived rows, and reads the pages once for the rows that should be
 // there. Both sides are summed up, so memory does not grow with the table; only
 // when the sums differ is it looked for the row, with a read for each.

@@ -52,7 +52,10 @@ type Store struct {
 	wake   chan struct{}
 }
 
-var _ audit.Store = (*Store)(nil)
+var _ interface {
+	audit.Store
+	audit.Leases
+} = (*Store)(nil)
 
 // New returns the ledger in a table made by Schema.
 func New(api API, table string) *Store {

@@ -106,7 +106,7 @@ func hashesOf(it item, name string) (hashes []tlog.Hash, ok bool) {
 	return hashes, ok && len(b) == 0
 }
 
-// Last implements audit.Log.
+// Last implements audit.PageReader.
 func (s *Store) Last(ctx context.Context, log string) (audit.Page, error) {
 	for p, err := range s.pages(ctx, log, math.MaxInt64, false) {
 		return p, err
@@ -114,7 +114,7 @@ func (s *Store) Last(ctx context.Context, log string) (audit.Page, error) {
 	return audit.Page{}, audit.ErrNotFound
 }
 
-// Pages implements audit.Log.
+// Pages implements audit.PageReader.
 func (s *Store) Pages(ctx context.Context, log string, from int64) iter.Seq2[audit.Page, error] {
 	if from == 0 {
 		from = math.MinInt64 // a page below 0 is a change that must be seen

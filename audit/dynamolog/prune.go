@@ -10,7 +10,7 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// Prune implements audit.Store. The derived rows go first: what they are is in the
+// Prune implements audit.Pruner. The derived rows go first: what they are is in the
 // lines. It needs the rights to delete and to replace, which no server has.
 func (s *Store) Prune(ctx context.Context, pages []audit.Page) error {
 	if len(pages) == 0 {

@@ -23,7 +23,7 @@ func logItem(log string) item {
 	return it
 }
 
-// Register implements audit.Store.
+// Register implements audit.Registry.
 func (s *Store) Register(ctx context.Context, log string) error {
 	if err := s.putNew(ctx, "register", logItem(log)); !errors.Is(err, audit.ErrTaken) {
 		return err
@@ -31,7 +31,7 @@ func (s *Store) Register(ctx context.Context, log string) error {
 	return nil
 }
 
-// Logs implements audit.Index.
+// Logs implements audit.Registry.
 func (s *Store) Logs(ctx context.Context) ([]string, error) {
 	var logs []string
 	for it, err := range s.rows(ctx, logsPartition, "0", true) {
@@ -46,7 +46,7 @@ func (s *Store) Logs(ctx context.Context) ([]string, error) {
 	return logs, nil
 }
 
-// KeepVerifierKey implements audit.Store.
+// KeepVerifierKey implements audit.Registry.
 func (s *Store) KeepVerifierKey(ctx context.Context, verifier string) (string, error) {
 	it := key(keyPartition, "0")
 	it["verifier"] = text(verifier)
@@ -56,7 +56,7 @@ func (s *Store) KeepVerifierKey(ctx context.Context, verifier string) (string, e
 	return s.VerifierKey(ctx)
 }
 
-// VerifierKey implements audit.Store.
+// VerifierKey implements audit.Evidence.
 func (s *Store) VerifierKey(ctx context.Context) (string, error) {
 	it, err := s.get(ctx, "read verifier key", key(keyPartition, "0"))
 	if err != nil {

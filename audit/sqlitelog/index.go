@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/piinguin/piinguin/audit"
@@ -14,15 +13,17 @@ const entryColumns = `time, operation, outcome, caller, basis, modified_value, l
 
 // row is an entry's row.
 type row struct {
-	time, operation, outcome, caller, basis, modifiedValue, line string
+	audit.Columns
+	line string
 }
 
+// columns returns where to scan the columns of entryColumns.
 func (r *row) columns() []any {
-	return []any{&r.time, &r.operation, &r.outcome, &r.caller, &r.basis, &r.modifiedValue, &r.line}
+	return []any{&r.Time, &r.Operation, &r.Outcome, &r.Caller, &r.Basis, &r.ModifiedValue, &r.line}
 }
 
-// entry parses the row's line and checks that what stands beside it is the same.
-// The error is an *audit.RowError.
+// entry parses the row's line, and checks that the columns beside it equal the line's. The error is
+// an *audit.RowError.
 func (r *row) entry(log string, index int64) (audit.Entry, error) {
 	name := audit.EntryRow(log, index)
 	e, err := audit.Parse([]byte(r.line))
@@ -32,15 +33,10 @@ func (r *row) entry(log string, index int64) (audit.Entry, error) {
 	if e.Log != log || e.Index != index {
 		return e, &audit.RowError{Row: name, Problem: "its line belongs to another place"}
 	}
-	return e, r.agrees(e)
-}
-
-// agrees checks that what stands beside the line of an entry is the entry's.
-func (r *row) agrees(e audit.Entry) error {
-	if !slices.Equal(beside(e), []any{r.time, r.operation, r.outcome, r.caller, r.basis, r.modifiedValue}) {
-		return &audit.RowError{Row: audit.EntryRow(e.Log, e.Index), Problem: "a field beside its line differs from the line"}
+	if r.Columns != e.Columns() {
+		return e, &audit.RowError{Row: name, Problem: "a field beside its line differs from the line"}
 	}
-	return nil
+	return e, nil
 }
 
 // List implements audit.Index.
@@ -120,7 +116,7 @@ func (s *Store) Entry(ctx context.Context, log string, index int64) (audit.Entry
 	return r.entry(log, index)
 }
 
-// Logs implements audit.Index.
+// Logs implements audit.Registry.
 func (s *Store) Logs(ctx context.Context) ([]string, error) {
 	return strs(ctx, s.read, "read logs", `SELECT log FROM audit_logs ORDER BY log`)
 }

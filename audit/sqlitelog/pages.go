@@ -34,8 +34,8 @@ func (s *Store) Commit(ctx context.Context, p audit.Page) error {
 	}
 	insert := tx.StmtContext(ctx, s.insertEntry)
 	for i, e := range entries {
-		args := append([]any{e.Log, e.Index}, beside(e)...)
-		if _, err := insert.ExecContext(ctx, append(args, string(p.Lines[i]))...); err != nil {
+		c := e.Columns()
+		if _, err := insert.ExecContext(ctx, e.Log, e.Index, c.Time, c.Operation, c.Outcome, c.Caller, c.Basis, c.ModifiedValue, string(p.Lines[i])); err != nil {
 			return failure("commit", err)
 		}
 	}
@@ -52,14 +52,9 @@ func (s *Store) Commit(ctx context.Context, p audit.Page) error {
 	return nil
 }
 
-// beside returns the fields that stand beside the line, in the order of the columns.
-func beside(e audit.Entry) []any {
-	return []any{e.Time.UTC().Format(timeLayout), string(e.Operation), string(e.Outcome), e.Caller, e.Basis, e.ModifiedValue}
-}
-
 const selectPages = `SELECT number, first, leaves, edge, root, checkpoint, pruned FROM audit_pages WHERE log = ? `
 
-// Last implements audit.Log.
+// Last implements audit.PageReader.
 func (s *Store) Last(ctx context.Context, log string) (audit.Page, error) {
 	pages, err := s.pages(ctx, log, selectPages+`ORDER BY number DESC LIMIT 1`, log)
 	if err != nil {
@@ -75,7 +70,7 @@ func (s *Store) Last(ctx context.Context, log string) (audit.Page, error) {
 // truncating its write-ahead log.
 const chunk = 64
 
-// Pages implements audit.Log.
+// Pages implements audit.PageReader.
 func (s *Store) Pages(ctx context.Context, log string, from int64) iter.Seq2[audit.Page, error] {
 	return func(yield func(audit.Page, error) bool) {
 		for {
@@ -144,8 +139,7 @@ func scanPage(log string, rows *sql.Rows) (audit.Page, error) {
 // readLines reads the rows of a page's entries and notes what is wrong with them.
 func (s *Store) readLines(ctx context.Context, p *audit.Page) error {
 	p.Lines = make([][]byte, len(p.Leaves))
-	beside := make([]row, len(p.Leaves))
-	p.Beside = func(e audit.Entry) error { return beside[e.Index-p.First].agrees(e) }
+	p.Beside = make([]audit.Columns, len(p.Leaves))
 	rows, err := s.read.QueryContext(ctx, `SELECT idx, `+entryColumns+` FROM audit_entries
 		WHERE log = ? AND idx >= ? AND idx < ? ORDER BY idx`, p.Log, p.First, p.First+int64(len(p.Leaves)))
 	if err != nil {
@@ -158,7 +152,7 @@ func (s *Store) readLines(ctx context.Context, p *audit.Page) error {
 		if err := rows.Scan(append([]any{&index}, r.columns()...)...); err != nil {
 			return failure("read entries", err)
 		}
-		beside[index-p.First], p.Lines[index-p.First] = r, []byte(r.line)
+		p.Beside[index-p.First], p.Lines[index-p.First] = r.Columns, []byte(r.line)
 	}
 	if err := rows.Err(); err != nil {
 		return failure("read entries", err)

@@ -6,7 +6,7 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// Prune implements audit.Store.
+// Prune implements audit.Pruner.
 func (s *Store) Prune(ctx context.Context, pages []audit.Page) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {

@@ -15,7 +15,7 @@ func roundUp(t time.Time) string {
 	return t.UTC().Add(time.Microsecond - time.Nanosecond).Truncate(time.Microsecond).Format(timeLayout)
 }
 
-// Register implements audit.Store.
+// Register implements audit.Registry.
 func (s *Store) Register(ctx context.Context, log string) error {
 	if _, err := s.write.ExecContext(ctx, `INSERT OR IGNORE INTO audit_logs VALUES (?)`, log); err != nil {
 		return failure("register", err)
@@ -23,7 +23,7 @@ func (s *Store) Register(ctx context.Context, log string) error {
 	return nil
 }
 
-// KeepVerifierKey implements audit.Store.
+// KeepVerifierKey implements audit.Registry.
 func (s *Store) KeepVerifierKey(ctx context.Context, key string) (string, error) {
 	if _, err := s.write.ExecContext(ctx, `INSERT OR IGNORE INTO audit_key VALUES (0, ?)`, key); err != nil {
 		return "", failure("keep verifier key", err)
@@ -31,7 +31,7 @@ func (s *Store) KeepVerifierKey(ctx context.Context, key string) (string, error)
 	return s.VerifierKey(ctx)
 }
 
-// VerifierKey implements audit.Store.
+// VerifierKey implements audit.Evidence.
 func (s *Store) VerifierKey(ctx context.Context) (string, error) {
 	var key string
 	err := s.read.QueryRowContext(ctx, `SELECT verifier FROM audit_key`).Scan(&key)
@@ -51,7 +51,7 @@ const distinct = `WITH RECURSIVE l(log) AS (
 	SELECT (SELECT min(log) FROM %[1]s WHERE log > l.log) FROM l WHERE l.log IS NOT NULL
 ) SELECT log FROM l WHERE log IS NOT NULL`
 
-// Audit implements audit.Store. It sees one moment of the database.
+// Audit implements audit.Evidence. It sees one moment of the database.
 func (s *Store) Audit(ctx context.Context, found func(*audit.RowError)) ([]string, error) {
 	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {

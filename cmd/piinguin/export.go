@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,18 +67,20 @@ standard error.`,
 	return cmd
 }
 
-func (o *exportOptions) export(ctx context.Context, store audit.Store, stdout, stderr io.Writer) error {
+// exportable is what the command reads: the logs, their pages and the key that verifies them.
+type exportable interface {
+	audit.PageReader
+	keyed
+}
+
+func (o *exportOptions) export(ctx context.Context, store exportable, stdout, stderr io.Writer) error {
 	logs, err := o.logs(ctx, store)
 	if err != nil {
 		return err
 	}
-	text, err := store.VerifierKey(ctx)
+	key, err := storedKey(ctx, store)
 	if err != nil {
-		return fmt.Errorf("read the ledger's verifier key: %w", err)
-	}
-	key, err := audit.ParseVerifierKey(text)
-	if err != nil {
-		return fmt.Errorf("the ledger's verifier key: %w", err)
+		return err
 	}
 	if o.out == toStdout {
 		return o.print(ctx, store, key, logs[0], stdout, stderr)
@@ -100,7 +100,7 @@ func (o *exportOptions) export(ctx context.Context, store audit.Store, stdout, s
 }
 
 // logs returns the names of the logs to export, at least one.
-func (o *exportOptions) logs(ctx context.Context, store audit.Store) ([]string, error) {
+func (o *exportOptions) logs(ctx context.Context, store keyed) ([]string, error) {
 	logs, err := store.Logs(ctx)
 	switch {
 	case err != nil:
@@ -117,21 +117,18 @@ func (o *exportOptions) logs(ctx context.Context, store audit.Store) ([]string, 
 	return logs, nil
 }
 
-// errPruned says that there are no lines to export.
-var errPruned = errors.New("its entries were pruned: only its checkpoint can be exported")
-
-// save writes a log's two files, and returns what to say about it. Of a log that was
-// pruned it writes the checkpoint.
-func (o *exportOptions) save(ctx context.Context, store audit.Store, key audit.VerifierKey, log string) ([]string, error) {
-	// The names are used only after the log was verified, its name as well.
+// save writes a log's two files, and returns its row of the summary. If the log was pruned, it
+// writes the checkpoint only.
+func (o *exportOptions) save(ctx context.Context, store audit.PageReader, key audit.VerifierKey, log string) ([]string, error) {
+	// A file gets its name only after the log was verified, and with it the log's name.
 	lines, checkpoint := filepath.Join(o.out, log+".jsonl"), filepath.Join(o.out, log+".checkpoint")
 	var whole audit.LogReport
 	err := inWhole(lines, func(f *os.File) (err error) {
-		whole, err = exportLog(ctx, store, key, log, o.from, f)
+		whole, err = o.exportLog(ctx, store, key, log, f)
 		return err
 	})
 	count := strconv.FormatInt(whole.Size-o.from, 10)
-	if errors.Is(err, errPruned) {
+	if errors.Is(err, audit.ErrPruned) {
 		count, lines, err = "0", "pruned", nil
 	}
 	if err != nil {
@@ -144,15 +141,15 @@ func (o *exportOptions) save(ctx context.Context, store audit.Store, key audit.V
 	return []string{log, count, lines, checkpoint}, err
 }
 
-// print writes a log's lines to stdout and its checkpoint to stderr. They wait in
-// a file until the log is verified: a line once printed cannot be taken back.
-func (o *exportOptions) print(ctx context.Context, store audit.Store, key audit.VerifierKey, log string, stdout, stderr io.Writer) (err error) {
+// print writes a log's lines to stdout and its checkpoint to stderr. The lines wait in a file until
+// the whole log is verified: a printed line cannot be taken back.
+func (o *exportOptions) print(ctx context.Context, store audit.PageReader, key audit.VerifierKey, log string, stdout, stderr io.Writer) (err error) {
 	f, err := os.CreateTemp("", "piinguin-export-*")
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
-	whole, err := exportLog(ctx, store, key, log, o.from, f)
+	whole, err := o.exportLog(ctx, store, key, log, f)
 	if err != nil {
 		return err
 	}
@@ -182,59 +179,15 @@ func inWhole(path string, write func(*os.File) error) error {
 	return nil
 }
 
-// exportLog writes a log's lines from an index on to w, and returns the verified
-// log with the checkpoint over them and those before. With an error, what was
-// written is not to be used.
-func exportLog(ctx context.Context, store audit.Store, key audit.VerifierKey, log string, from int64, w io.Writer) (audit.LogReport, error) {
-	out := bufio.NewWriterSize(w, 1<<16)
-	report, err := audit.Verify(ctx, exported{store, from, out}, audit.VerifyOptions{Key: &key, Log: log})
-	if err != nil {
-		return audit.LogReport{}, err
+// exportLog writes a log's lines to w, and returns the verified log with the checkpoint over them.
+func (o *exportOptions) exportLog(ctx context.Context, store audit.PageReader, key audit.VerifierKey, log string, w io.Writer) (audit.LogReport, error) {
+	whole, err := audit.Export(ctx, store, key, log, o.from, w)
+	var row *audit.RowError
+	switch {
+	case errors.As(err, &row):
+		err = fmt.Errorf("not exported, as %w", row)
+	case errors.Is(err, audit.ErrNotFound):
+		err = fmt.Errorf("--from: %s has %d entries", log, whole.Size)
 	}
-	if len(report.Findings) > 0 {
-		return audit.LogReport{}, fmt.Errorf("not exported, as %w", report.Findings[0])
-	}
-	whole := report.Logs[0]
-	if whole.Pruned > 0 {
-		return whole, errPruned
-	}
-	if from > whole.Size {
-		return audit.LogReport{}, fmt.Errorf("--from: %s has %d entries", log, whole.Size)
-	}
-	return whole, out.Flush()
-}
-
-// exported is one log of a store, whose lines are written as Verify reads them: so
-// they are what was verified, and no page is held longer than Verify holds it.
-type exported struct {
-	audit.Store
-	from int64
-	out  *bufio.Writer
-}
-
-// Pages implements audit.Log.
-func (x exported) Pages(ctx context.Context, log string, from int64) iter.Seq2[audit.Page, error] {
-	return func(yield func(audit.Page, error) bool) {
-		for p, err := range x.Store.Pages(ctx, log, from) {
-			if err == nil {
-				err = x.write(p)
-			}
-			if !yield(p, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-func (x exported) write(p audit.Page) error {
-	for i, line := range p.Lines {
-		if p.First+int64(i) < x.from || line == nil { // pruned: the report tells
-			continue
-		}
-		_, err := x.out.Write(line)
-		if err = errors.Join(err, x.out.WriteByte('\n')); err != nil {
-			return fmt.Errorf("export: %w", err)
-		}
-	}
-	return nil
+	return whole, err
 }

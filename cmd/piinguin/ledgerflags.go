@@ -43,11 +43,14 @@ func (f *ledgerFlags) open(ctx context.Context) (ledger, func() error, error) {
 		return remote{c}, func() error { return nil }, err
 	}
 	store, done, err := f.store.review(ctx)
-	return tables{store}, done, err
+	return tables{store, store}, done, err
 }
 
 // tables is the ledger in its tables.
-type tables struct{ audit.Store }
+type tables struct {
+	audit.Index
+	tree audit.Tree
+}
 
 var errNoEntry = errors.New("there is no such log or entry")
 

@@ -62,7 +62,7 @@ func parseEntryName(name string) (log string, index int64, err error) {
 }
 
 func (t tables) prove(ctx context.Context, log string, index int64) ([]byte, error) {
-	proof, err := audit.ProveEntry(ctx, t.Store, log, index)
+	proof, err := audit.ProveEntry(ctx, t.tree, log, index)
 	if errors.Is(err, audit.ErrNotFound) {
 		return nil, errNoEntry
 	}

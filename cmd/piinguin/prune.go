@@ -65,7 +65,7 @@ DATE must leave --retention-months of entries; --force-retention prunes younger 
 	return cmd
 }
 
-// date reads --before and holds it to the retention.
+// date reads --before, and checks it against the retention.
 func (o *pruneFlags) date(now time.Time) (time.Time, error) {
 	if o.before == "" {
 		return time.Time{}, errors.New("--before is required: a date as 2026-01-31")
@@ -106,12 +106,12 @@ func (o *pruneFlags) prune(ctx context.Context, now time.Time) (logs []audit.Pru
 	if err != nil {
 		return nil, err
 	}
-	logs, err = ledger.Prune(ctx, before, o.entry())
+	logs, err = ledger.Prune(ctx, store, before, o.entry())
 	return logs, errors.Join(err, ledger.Close(ctx))
 }
 
-// entry is what the PRUNE entries say of who did it: whoever holds the signing key,
-// by a name that is only a claim.
+// entry holds what the PRUNE entries say about who pruned: someone with the signing key. The user's
+// name is a claim, as the operating system makes it.
 func (o *pruneFlags) entry() audit.Entry {
 	e := audit.Entry{Caller: "audit prune", Authentication: "signing key", Reference: o.reference, RequestID: rand.Text()}
 	if u, err := user.Current(); err == nil {

@@ -21,7 +21,7 @@ func addAuditKey(flags *pflag.FlagSet, path *string) {
 // openKey reads the ledger's signing key, or makes it on the first run. It makes
 // none for a ledger that has one already: a key that was lost must not be
 // replaced in silence.
-func openKey(ctx context.Context, path string, ledger audit.Store) (audit.Key, error) {
+func openKey(ctx context.Context, path string, ledger keyed) (audit.Key, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if errors.Is(err, fs.ErrNotExist) {
 		_, err := ledger.VerifierKey(ctx)

@@ -58,12 +58,27 @@ operator cannot change them.`,
 	return cmd
 }
 
-func verifierKeys(ctx context.Context, store audit.Store) ([]string, error) {
+// keyed is what the commands need of a ledger that print its key or use it.
+type keyed interface {
+	Logs(ctx context.Context) ([]string, error)
+	VerifierKey(ctx context.Context) (string, error)
+}
+
+// storedKey returns the verifier key that the ledger's own store holds.
+func storedKey(ctx context.Context, store keyed) (audit.VerifierKey, error) {
 	text, err := store.VerifierKey(ctx)
 	if err != nil {
-		return nil, err
+		return audit.VerifierKey{}, fmt.Errorf("read the ledger's verifier key: %w", err)
 	}
 	key, err := audit.ParseVerifierKey(text)
+	if err != nil {
+		return audit.VerifierKey{}, fmt.Errorf("the ledger's verifier key: %w", err)
+	}
+	return key, nil
+}
+
+func verifierKeys(ctx context.Context, store keyed) ([]string, error) {
+	key, err := storedKey(ctx, store)
 	if err != nil {
 		return nil, err
 	}

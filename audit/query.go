@@ -1,0 +1,89 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Index answers a reviewer's questions about entries. An answer is complete: it holds every entry
+// whose Append returned before the question was asked, even if the driver derives its index later.
+//
+// It is safe for concurrent use. A *RowError says that a stored row is not what was written; any
+// other error but ErrNotFound is temporary, and asking again is safe.
+type Index interface {
+	// List returns up to q.Limit entries that match, newest first.
+	List(ctx context.Context, q Query) ([]Entry, error)
+	// Entry returns one entry. ErrNotFound: there is none, or it was pruned.
+	Entry(ctx context.Context, log string, index int64) (Entry, error)
+}
+
+// Query selects entries. A zero field selects everything.
+type Query struct {
+	From, To      time.Time // From <= the entry's time < To
+	ModifiedValue string
+	Caller        string
+	Basis         string
+	Operation     Operation
+	Outcome       Outcome
+	Before        *Position // only entries before this place; nil for all
+	Limit         int       // at least 1
+}
+
+// Match reports whether the entry is selected.
+func (q Query) Match(e Entry) bool {
+	return (q.From.IsZero() || !e.Time.Before(q.From)) &&
+		(q.To.IsZero() || e.Time.Before(q.To)) &&
+		(q.ModifiedValue == "" || e.ModifiedValue == q.ModifiedValue) &&
+		(q.Caller == "" || e.Caller == q.Caller) &&
+		(q.Basis == "" || e.Basis == q.Basis) &&
+		(q.Operation == "" || e.Operation == q.Operation) &&
+		(q.Outcome == "" || e.Outcome == q.Outcome) &&
+		(q.Before == nil || e.Position().Compare(*q.Before) < 0)
+}
+
+// Position is an entry's place among the entries of all logs. Positions are ordered by time, then
+// by log, then by index, so that a list over several logs can be continued without a gap.
+type Position struct {
+	Time  time.Time
+	Log   string
+	Index int64
+}
+
+// Position returns the entry's place.
+func (e Entry) Position() Position { return Position{e.Time, e.Log, e.Index} }
+
+// Compare orders positions, oldest first.
+func (p Position) Compare(o Position) int {
+	return cmp.Or(p.Time.Compare(o.Time), strings.Compare(p.Log, o.Log), cmp.Compare(p.Index, o.Index))
+}
+
+// String returns the position as an opaque token, which ParsePosition reads.
+func (p Position) String() string {
+	text := formatTime(p.Time) + " " + p.Log + " " + strconv.FormatInt(p.Index, 10)
+	return base64.RawURLEncoding.EncodeToString([]byte(text))
+}
+
+// ParsePosition reads a token of Position.String. It accepts no other spelling of it.
+func ParsePosition(token string) (Position, error) {
+	errToken := errors.New("audit: not a position token")
+	raw, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil {
+		return Position{}, errToken
+	}
+	parts := strings.Split(string(raw), " ")
+	if len(parts) != 3 || !logPattern.MatchString(parts[1]) {
+		return Position{}, errToken
+	}
+	at, timeErr := time.Parse(timeLayout, parts[0])
+	index, indexErr := strconv.ParseInt(parts[2], 10, 64)
+	p := Position{at, parts[1], index}
+	if timeErr != nil || indexErr != nil || index < 0 || p.String() != token {
+		return Position{}, errToken
+	}
+	return p, nil
+}
