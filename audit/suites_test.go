@@ -13,7 +13,7 @@ import (
 )
 
 func TestMemConforms(t *testing.T) {
-	audittest.Run(t, func(*testing.T) audit.Store { return audit.NewMem() })
+	audittest.Run(t, audittest.Driver{Open: func(*testing.T) audit.Store { return audit.NewMem() }, Leases: true})
 }
 
 // TestMemTampered holds for both kinds of drivers: those that keep the leaf hashes

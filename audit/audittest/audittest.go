@@ -1,61 +1,109 @@
-// Package audittest holds the suites that every driver of package audit passes:
-// Run for the contracts of audit.Store and the ledger on top of it, with lost and
-// late replies, and Tamper for what audit.Verify must find.
+// Package audittest holds the suites that every driver of package audit passes.
 //
-// A case stands for a sentence of a contract. After every step the whole ledger is
-// verified, not only what the step touched.
+//	func TestConformance(t *testing.T) {
+//		audittest.Run(t, audittest.Driver{
+//			Open:   func(t *testing.T) audit.Store { return newStore(t) },
+//			Leases: true,
+//		})
+//	}
+//
+// Run holds a driver to the contracts of audit.Store: each case stands for a sentence of them. It
+// runs a Ledger on top of the driver too, with replies that are lost, writes that come late and
+// servers that share a log. After every step it verifies the whole ledger, not only what the step
+// touched, with audit.Verify and again without any code of package audit.
+//
+// Tamper and TamperTiles change stored rows behind the driver's back, one change at a time, and
+// expect that audit.Verify names the row.
+//
+// NewFaulty and NewFaultyLeases make a store fail on purpose, for the suites and for tests of
+// whatever uses a ledger.
+//
+// The suites do not measure speed, and do not show that a driver survives a loss of power: a
+// driver's own tests kill a process for that.
 package audittest
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/piinguin/piinguin/audit"
 )
 
-// Run runs the conformance suite. open returns a new, empty store each time, and
-// arranges for its closing by t.Cleanup.
-func Run(t *testing.T, open func(t *testing.T) audit.Store) {
-	for _, c := range []struct {
-		name string
-		run  func(t *testing.T, s audit.Store)
-	}{
-		{"CommitTakesANumberOnce", commitTakesANumberOnce},
-		{"CommitRace", commitRace},
-		{"LastAndPagesOfAnUnknownLog", unknownLog},
-		{"LastSeesEveryCommit", lastSeesEveryCommit},
-		{"PagesInOrder", pagesInOrder},
-		{"PagesWithAGap", pagesWithAGap},
-		{"PagesStopEarly", pagesStopEarly},
-		{"LogsAreApart", logsAreApart},
-		{"BigPage", bigPage},
-		{"Characters", characters},
-		{"CancelledContext", cancelledContext},
-		{"Register", register},
-		{"VerifierKey", verifierKey},
-		{"EmptyStore", emptyStore},
-		{"Entry", entry},
-		{"List", list},
-		{"ListPaging", listPaging},
-		{"ListAfterAppend", listAfterAppend},
-		{"Tiles", tiles},
-		{"Proofs", proofs},
-		{"LedgerConcurrent", ledgerConcurrent},
-		{"LedgersShareLogs", ledgersShareLogs},
-		{"LedgerAfterACrash", ledgerAfterACrash},
-		{"LedgerCheckpoint", ledgerCheckpoint},
-		{"LedgerClose", ledgerClose},
-		{"LedgerOtherKey", ledgerOtherKey},
-		{"Rotation", rotation},
-		{"RotationShared", rotationShared},
-		{"Prune", prune},
-		{"PruneInterrupted", pruneInterrupted},
-		{"Lease", lease},
-		{"LedgerClock", ledgerClock},
-		{"FaultyCommits", faultyCommits},
-		{"FaultyAlone", faultyAlone},
-		{"FaultyLedgersShareALog", faultyLedgersShareALog},
-		{"FaultyGivenUp", faultyGivenUp},
-	} {
-		t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
+// Driver is a driver under test.
+type Driver struct {
+	// Open returns a new, empty store each time, and closes it by t.Cleanup.
+	Open func(t *testing.T) audit.Store
+	// Leases says that several servers may share a store, which is then an audit.Leases too. Run
+	// fails if the store is not what Leases says.
+	Leases bool
+}
+
+// testCase is a case of the suite. It gets a store of its own.
+type testCase struct {
+	name string
+	run  func(t *testing.T, s audit.Store)
+}
+
+// Run runs the conformance suite.
+func Run(t *testing.T, d Driver) {
+	leases := []testCase{{"NoLeases", noLeases}}
+	if d.Leases {
+		leases = []testCase{{"Lease", lease}, {"FaultyLease", faultyLease}}
 	}
+	for _, c := range slices.Concat(contractCases, ledgerCases, faultyCases, leases) {
+		t.Run(c.name, func(t *testing.T) { c.run(t, d.Open(t)) })
+	}
+}
+
+// contractCases call the store itself.
+var contractCases = []testCase{
+	{"CommitTakesANumberOnce", commitTakesANumberOnce},
+	{"CommitRace", commitRace},
+	{"LastAndPagesOfAnUnknownLog", unknownLog},
+	{"LastSeesEveryCommit", lastSeesEveryCommit},
+	{"PagesInOrder", pagesInOrder},
+	{"PagesWithAGap", pagesWithAGap},
+	{"PagesStopEarly", pagesStopEarly},
+	{"LogsAreApart", logsAreApart},
+	{"BigPage", bigPage},
+	{"Characters", characters},
+	{"CancelledContext", cancelledContext},
+	{"Register", register},
+	{"VerifierKey", verifierKey},
+	{"EmptyStore", emptyStore},
+	{"Entry", entry},
+	{"List", list},
+	{"ListPaging", listPaging},
+	{"Tiles", tiles},
+	{"Proofs", proofs},
+}
+
+// ledgerCases run a Ledger on the store.
+var ledgerCases = []testCase{
+	{"ListAfterAppend", listAfterAppend},
+	{"LedgerConcurrent", ledgerConcurrent},
+	{"LedgersShareLogs", ledgersShareLogs},
+	{"LedgerAfterACrash", ledgerAfterACrash},
+	{"LedgerCheckpoint", ledgerCheckpoint},
+	{"LedgerClose", ledgerClose},
+	{"LedgerOtherKey", ledgerOtherKey},
+	{"Rotation", rotation},
+	{"RotationShared", rotationShared},
+	{"Prune", prune},
+	{"PruneInterrupted", pruneInterrupted},
+	{"LedgerClock", ledgerClock},
+}
+
+// faultyCases run a Ledger, or what reads it, on a store that fails.
+var faultyCases = []testCase{
+	{"FaultyCommits", faultyCommits},
+	{"FaultyAlone", faultyAlone},
+	{"FaultyLedgersShareALog", faultyLedgersShareALog},
+	{"FaultyGivenUp", faultyGivenUp},
+	{"FaultyOpen", faultyOpen},
+	{"FaultyVerify", faultyVerify},
+	{"FaultyProofs", faultyProofs},
+	{"FaultyPruneLost", faultyPrune(Lost, audit.PrunedLog{Log: "piinguin-1", Entries: 520})},
+	{"FaultyPruneStored", faultyPrune(Stored, audit.PrunedLog{Log: "piinguin-1", Kept: audit.KeptGone})},
+	{"FaultyPruneLate", faultyPrune(Late, audit.PrunedLog{Log: "piinguin-1"})},
 }

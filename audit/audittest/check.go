@@ -38,8 +38,8 @@ func mayBeNil[E comparable](field string) cmp.Option {
 	)
 }
 
-// mustBeWhole verifies everything, with the store's key and with the given one, and
-// again with no code of package audit. It returns the size of each log.
+// mustBeWhole verifies everything: with the store's key, with the reviewer's key, and again without
+// any code of package audit. It returns the size of each log.
 func mustBeWhole(t *testing.T, s audit.Store) map[string]int64 {
 	t.Helper()
 	given := newKey(t, 1).Verifier()
@@ -71,7 +71,7 @@ func mustBeWhole(t *testing.T, s audit.Store) map[string]int64 {
 	return sizes
 }
 
-// mustHaveSizes is mustBeWhole of logs of these sizes.
+// mustHaveSizes is mustBeWhole, and compares the sizes of the logs.
 func mustHaveSizes(t *testing.T, s audit.Store, want map[string]int64) {
 	t.Helper()
 	if diff := cmp.Diff(want, mustBeWhole(t, s)); diff != "" {
@@ -79,7 +79,8 @@ func mustHaveSizes(t *testing.T, s audit.Store, want map[string]int64) {
 	}
 }
 
-// treeOf computes a log's tree from its stored lines, and the hashes of pruned ones, by golang.org/x/mod.
+// treeOf computes a log's tree with golang.org/x/mod from the stored lines, and from the stored leaf
+// hashes of lines that were pruned.
 func treeOf(t *testing.T, s audit.Store, log string) tlog.Tree {
 	t.Helper()
 	var stored []tlog.Hash
@@ -112,8 +113,8 @@ func treeOf(t *testing.T, s audit.Store, log string) tlog.Tree {
 	return tlog.Tree{N: size, Hash: root}
 }
 
-// mustSign checks a checkpoint over the tree as a standard tool does, by the
-// verifier key under the log's name.
+// mustSign checks, as a standard tool does, that a checkpoint signs the tree with the key under the
+// log's name.
 func mustSign(t *testing.T, log string, checkpoint []byte, want tlog.Tree) {
 	t.Helper()
 	v, err := note.NewVerifier(newKey(t, 1).Verifier().Text(log))
@@ -133,8 +134,8 @@ func mustSign(t *testing.T, log string, checkpoint []byte, want tlog.Tree) {
 	}
 }
 
-// mustHoldOnce checks that the entries of every page are the OPEN and CLOSE ones, each wanted
-// one exactly once where its receipt says, and of the doubtful ones each at most once.
+// mustHoldOnce checks that the ledger holds each wanted entry exactly once, where its receipt says,
+// each doubtful one at most once, and nothing else but OPEN and CLOSE entries.
 func mustHoldOnce(t *testing.T, s audit.Store, want map[string]audit.Receipt, doubtful ...string) {
 	t.Helper()
 	seen := map[string]int{}
@@ -168,7 +169,7 @@ func mustHoldOnce(t *testing.T, s audit.Store, want map[string]audit.Receipt, do
 	}
 }
 
-// mustBeAt checks that the index finds the entry where its receipt says.
+// mustBeAt checks that the index finds an entry where its receipt says.
 func mustBeAt(t *testing.T, s audit.Store, id string, r audit.Receipt) {
 	t.Helper()
 	e, err := s.Entry(t.Context(), r.Log, r.Index)

@@ -3,43 +3,44 @@ package audittest
 import (
 	"context"
 	"errors"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/piinguin/piinguin/audit"
 )
 
-// handClock is a clock that is set by hand and stands still between.
-type handClock struct {
-	mu sync.Mutex
-	at time.Time
+// handClock is a clock that stands still until a test moves it.
+type handClock struct{ nanoseconds atomic.Int64 }
+
+// newHandClock returns a clock that shows noon of a day, in UTC.
+func newHandClock(year int, month time.Month, day int) *handClock {
+	c := &handClock{}
+	c.set(year, month, day)
+	return c
 }
 
-func (c *handClock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
+func (c *handClock) set(year int, month time.Month, day int) {
+	c.nanoseconds.Store(time.Date(year, month, day, 12, 0, 0, 0, time.UTC).UnixNano())
 }
 
-func (c *handClock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
+func (c *handClock) add(d time.Duration) { c.nanoseconds.Add(int64(d)) }
 
-// clockSteps is where the clock goes, one after the other: back, far ahead and back again.
+func (c *handClock) now() time.Time { return time.Unix(0, c.nanoseconds.Load()) }
+
+// clockSteps are the steps that the clock makes, one after the other: back, far ahead, and back.
 var clockSteps = []time.Duration{
 	time.Second, -time.Millisecond, -24 * time.Hour, time.Hour, 48 * time.Hour,
 	10 * 365 * 24 * time.Hour, -10 * 365 * 24 * time.Hour, -50 * 365 * 24 * time.Hour, time.Microsecond,
 	60 * 365 * 24 * time.Hour,
 }
 
-// ledgerClock sets the clock back and ahead between appends, and opens the ledger anew
-// with such a clock. No entry's time is before the one ahead of it, the ledger stays
-// whole, and a receipt's time is its entry's.
+// ledgerClock moves the clock back and ahead between appends, and opens the ledger again with such a
+// clock. No entry's time is before that of the entry before it, the ledger stays whole, and the time
+// of a receipt is its entry's.
 func ledgerClock(t *testing.T, s audit.Store) {
-	clock := &handClock{at: time.Date(2026, time.February, 3, 4, 5, 6, 789_012_345, time.UTC)}
+	clock := newHandClock(2026, time.February, 3)
+	clock.add(789_012_345 * time.Nanosecond)
 	open := func() *audit.Ledger {
 		l, err := audit.Open(t.Context(), audit.Config{Store: s, Key: newKey(t, 1), AppendTimeout: patience, Now: clock.now})
 		if err != nil {
@@ -60,7 +61,7 @@ func ledgerClock(t *testing.T, s audit.Store) {
 		r := mustAppend(t, l, e)[0]
 		receipts[e.RequestID] = r
 		if r.Time.Before(last) {
-			t.Errorf("step %d: the entry's time %v is before %v, the one ahead of it", i, r.Time, last)
+			t.Errorf("step %d: the entry's time %v is before %v, that of the entry before it", i, r.Time, last)
 		}
 		if now := clock.now().Truncate(time.Microsecond); r.Time.Before(now) {
 			t.Errorf("step %d: the entry's time %v is before the clock's %v", i, r.Time, now)
@@ -75,10 +76,10 @@ func ledgerClock(t *testing.T, s audit.Store) {
 	readyAfterTheClock(t, s)
 }
 
-// readyAfterTheClock fails an append while the clock is far ahead. When it is back, nobody
-// may have to wait until that time comes.
+// readyAfterTheClock fails an append while the clock is a year ahead. When the clock is right again,
+// the ledger must be ready at once, and not a year later.
 func readyAfterTheClock(t *testing.T, s audit.Store) {
-	clock := &handClock{at: time.Date(2027, time.February, 3, 0, 0, 0, 0, time.UTC)}
+	clock := newHandClock(2027, time.February, 3)
 	commits := make(chan struct{})
 	l, err := audit.Open(t.Context(), audit.Config{
 		Store: NewFaulty(s, func(op string, _ int) Fault {
@@ -93,7 +94,7 @@ func readyAfterTheClock(t *testing.T, s audit.Store) {
 		t.Fatalf("Open: %v", err)
 	}
 	clock.add(365 * 24 * time.Hour)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond) // it ends: the commit waits for us
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond) // it ends, because the commit is held up
 	defer cancel()
 	if _, err := l.Append(ctx, newEntry(1000)); !errors.Is(err, audit.ErrUnavailable) {
 		t.Errorf("append: %v, want ErrUnavailable", err)

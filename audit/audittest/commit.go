@@ -67,7 +67,7 @@ func unknownLog(t *testing.T, s audit.Store) {
 }
 
 func lastSeesEveryCommit(t *testing.T, s audit.Store) {
-	for _, p := range smallPages(t, 13) { // 10 comes after 9 also where numbers are text
+	for _, p := range smallPages(t, 13) { // page 10 comes after page 9 even if numbers are stored as text
 		mustCommit(t, s, p)
 		last, err := s.Last(t.Context(), p.Log)
 		if err != nil {
@@ -115,12 +115,12 @@ func pagesWithAGap(t *testing.T, s audit.Store) {
 	if row := audit.PageRow("piinguin-1", 2); len(r.Findings) == 0 || r.Findings[0].Row != row {
 		t.Errorf("findings %v, want the first to be %s", r.Findings, row)
 	}
-	mustCommit(t, s, pages[2], pages[3]) // the gap can still be filled
+	mustCommit(t, s, pages[2], pages[3]) // the missing pages can still be committed
 	mustBeWhole(t, s)
 }
 
-// pagesStopEarly leaves iterators in the middle, more often than any pool of connections
-// is large, and uses the store inside of one.
+// pagesStopEarly leaves iterators in the middle, more of them than a pool has connections, and uses
+// the store inside an iteration.
 func pagesStopEarly(t *testing.T, s audit.Store) {
 	pages := smallPages(t, 6)
 	mustCommit(t, s, pages[:5]...)

@@ -7,7 +7,7 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// bigPage commits the largest page there is, onto a tree whose edge is long.
+// bigPage commits a page with as many entries as one can have, to a tree with a long edge.
 func bigPage(t *testing.T, s audit.Store) {
 	big := batch(1000, audit.MaxPageEntries)
 	for i := range big {
@@ -25,7 +25,8 @@ func bigPage(t *testing.T, s audit.Store) {
 	mustHaveSizes(t, s, map[string]int64{"piinguin-1": 511})
 }
 
-// characters are kept to the byte, wherever they stand, and queries find them.
+// characters holds that every field keeps special characters to the byte, and that queries find
+// them.
 func characters(t *testing.T, s audit.Store) {
 	texts := []string{
 		"\u2028\u2029", "😀\U0010ffff", "<>&", `"quoted" \back\\slash`, "'; DROP TABLE audit_pages; --",

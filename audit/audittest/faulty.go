@@ -4,60 +4,93 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/piinguin/piinguin/audit"
 )
 
-// The operations that a faulty store fails.
+// The operations that a faulty store fails: the names of the methods of audit.Store and
+// audit.Leases.
 const (
-	Commit = "Commit"
-	Last   = "Last"
-	Pages  = "Pages"
-	Entry  = "Entry"
-	List   = "List"
-	Logs   = "Logs"
-	Lines  = "Lines"
-	Tile   = "Tile"
+	Commit          = "Commit"
+	Last            = "Last"
+	Pages           = "Pages"
+	Logs            = "Logs"
+	Register        = "Register"
+	KeepVerifierKey = "KeepVerifierKey"
+	VerifierKey     = "VerifierKey"
+	Entry           = "Entry"
+	List            = "List"
+	Lines           = "Lines"
+	Leaves          = "Leaves"
+	Tile            = "Tile"
+	Audit           = "Audit"
+	Prune           = "Prune"
+	Lease           = "Lease"
 )
 
-// Fate is what becomes of the page of a Commit that fails.
+// Fate is what becomes of a write that fails. A reading has none.
 type Fate int
 
 // The fates.
 const (
 	Lost   Fate = iota // never stored
 	Stored             // stored; only the reply is lost
-	Late               // stored when the next Commit begins, after all that was read between
+	Late               // stored when the next Commit begins, after everything that was read until then
 )
 
-// Fault says how a call fails; the zero Fault is a call that does not.
+// Fault says how a call fails. The zero Fault lets the call succeed.
 type Fault struct {
-	Err  error // what the caller is told
-	Fate Fate  // of a Commit
-	Hang bool  // return only when the context ends; without Err with its error
+	Err  error // what the caller gets
+	Fate Fate  // of a write
+	Hang bool  // return only when the context ends; the caller gets the context's error if Err is nil
 }
 
-type faulty struct {
-	audit.Store
+// faults counts calls, and decides which of them fail.
+type faults struct {
 	f func(op string, n int) Fault
 
 	mu    sync.Mutex
 	calls map[string]int
-	late  []audit.Page
+	late  []func(ctx context.Context)
 }
 
-// NewFaulty returns a store whose calls fail as f says: its commits, and whatever reads pages,
-// entries or tiles. f gets the operation and which call of that operation it is, from 1;
-// it runs for one call at a time, before the engine does anything, so it may keep a
-// state or end the caller's context, but may not use the faulty store.
+// faulty embeds no store: after audit.Store gets a method, faulty does not compile until it can fail it.
+type faulty struct {
+	store audit.Store
+	*faults
+}
+
+var _ audit.Store = (*faulty)(nil)
+
+// NewFaulty returns a store whose calls fail as f says. f gets the operation and the number of the
+// call of that operation, from 1. It runs for one call at a time, before the engine does anything.
+// So it may keep a state, or end the caller's context, but it may not use the faulty store.
 func NewFaulty(store audit.Store, f func(op string, n int) Fault) audit.Store {
-	return &faulty{Store: store, f: f, calls: map[string]int{}}
+	return &faulty{store, newFaults(f)}
 }
 
-func (s *faulty) fault(op string) (f Fault, failing bool) {
+// faultyLeases is apart from faulty, because not every store has leases.
+type faultyLeases struct {
+	leases audit.Leases
+	*faults
+}
+
+// NewFaultyLeases is NewFaulty for leases.
+func NewFaultyLeases(leases audit.Leases, f func(op string, n int) Fault) audit.Leases {
+	return &faultyLeases{leases, newFaults(f)}
+}
+
+func newFaults(f func(op string, n int) Fault) *faults {
+	return &faults{f: f, calls: map[string]int{}}
+}
+
+// next returns the fault of an operation's next call.
+func (s *faults) next(op string) (f Fault, failing bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls[op]++
@@ -65,7 +98,7 @@ func (s *faulty) fault(op string) (f Fault, failing bool) {
 	return f, f.Err != nil || f.Hang
 }
 
-// fail waits as the fault says and returns its error.
+// fail waits as the fault says, and returns its error.
 func (f Fault) fail(ctx context.Context) error {
 	if f.Hang {
 		<-ctx.Done()
@@ -73,88 +106,135 @@ func (f Fault) fail(ctx context.Context) error {
 	return cmp.Or(f.Err, ctx.Err())
 }
 
-// Commit implements audit.Log.
-func (s *faulty) Commit(ctx context.Context, p audit.Page) error {
-	f, failing := s.fault(Commit)
-	s.land(ctx)
-	if !failing {
-		return s.Store.Commit(ctx, p)
-	}
-	switch f.Fate {
-	case Stored:
-		if err := s.Store.Commit(ctx, p); err != nil {
-			return err
-		}
-	case Late:
-		s.mu.Lock()
-		s.late = append(s.late, p)
-		s.mu.Unlock()
-	}
-	return f.fail(ctx)
-}
-
-// land stores the late pages. Those whose number was taken meanwhile are refused,
-// which is what makes the late ones harmless.
-func (s *faulty) land(ctx context.Context) {
+// land does the writes that come late. The engine decides whether they still change anything.
+func (s *faults) land(ctx context.Context) {
 	s.mu.Lock()
 	late := s.late
 	s.late = nil
 	s.mu.Unlock()
-	for _, p := range late {
-		_ = s.Store.Commit(context.WithoutCancel(ctx), p)
+	for _, write := range late {
+		write(context.WithoutCancel(ctx))
 	}
 }
 
 // reading does a call that changes nothing, unless it is to fail.
-func reading[R any](ctx context.Context, s *faulty, op string, read func() (R, error)) (R, error) {
-	if f, failing := s.fault(op); failing {
-		var nothing R
-		return nothing, f.fail(ctx)
+func reading[R any](ctx context.Context, s *faults, op string, read func() (R, error)) (R, error) {
+	if f, failing := s.next(op); failing {
+		var none R
+		return none, f.fail(ctx)
 	}
 	return read()
 }
 
-// Last implements audit.Log.
+// writing does a write, unless it is to fail. A write that fails still happens if its fate says so.
+func writing[R any](ctx context.Context, s *faults, op string, write func(ctx context.Context) (R, error)) (R, error) {
+	f, failing := s.next(op)
+	if op == Commit {
+		s.land(ctx)
+	}
+	if !failing {
+		return write(ctx)
+	}
+	var none R
+	switch f.Fate {
+	case Stored:
+		if r, err := write(ctx); err != nil {
+			return r, err
+		}
+	case Late:
+		s.mu.Lock()
+		s.late = append(s.late, func(ctx context.Context) { _, _ = write(ctx) })
+		s.mu.Unlock()
+	}
+	return none, f.fail(ctx)
+}
+
+// nothing makes a write with no result one for writing.
+func nothing(write func(ctx context.Context) error) func(ctx context.Context) (struct{}, error) {
+	return func(ctx context.Context) (struct{}, error) { return struct{}{}, write(ctx) }
+}
+
+// Commit implements audit.Log.
+func (s *faulty) Commit(ctx context.Context, p audit.Page) error {
+	_, err := writing(ctx, s.faults, Commit, nothing(func(ctx context.Context) error { return s.store.Commit(ctx, p) }))
+	return err
+}
+
+// Last implements audit.PageReader.
 func (s *faulty) Last(ctx context.Context, log string) (audit.Page, error) {
-	return reading(ctx, s, Last, func() (audit.Page, error) { return s.Store.Last(ctx, log) })
+	return reading(ctx, s.faults, Last, func() (audit.Page, error) { return s.store.Last(ctx, log) })
+}
+
+// Pages implements audit.PageReader.
+func (s *faulty) Pages(ctx context.Context, log string, from int64) iter.Seq2[audit.Page, error] {
+	return func(yield func(audit.Page, error) bool) {
+		if f, failing := s.next(Pages); failing {
+			yield(audit.Page{}, f.fail(ctx))
+			return
+		}
+		s.store.Pages(ctx, log, from)(yield)
+	}
+}
+
+// Logs implements audit.Registry.
+func (s *faulty) Logs(ctx context.Context) ([]string, error) {
+	return reading(ctx, s.faults, Logs, func() ([]string, error) { return s.store.Logs(ctx) })
+}
+
+// Register implements audit.Registry.
+func (s *faulty) Register(ctx context.Context, log string) error {
+	_, err := writing(ctx, s.faults, Register, nothing(func(ctx context.Context) error { return s.store.Register(ctx, log) }))
+	return err
+}
+
+// KeepVerifierKey implements audit.Registry.
+func (s *faulty) KeepVerifierKey(ctx context.Context, key string) (string, error) {
+	return writing(ctx, s.faults, KeepVerifierKey, func(ctx context.Context) (string, error) { return s.store.KeepVerifierKey(ctx, key) })
+}
+
+// VerifierKey implements audit.Evidence.
+func (s *faulty) VerifierKey(ctx context.Context) (string, error) {
+	return reading(ctx, s.faults, VerifierKey, func() (string, error) { return s.store.VerifierKey(ctx) })
+}
+
+// Audit implements audit.Evidence.
+func (s *faulty) Audit(ctx context.Context, found func(*audit.RowError)) ([]string, error) {
+	return reading(ctx, s.faults, Audit, func() ([]string, error) { return s.store.Audit(ctx, found) })
 }
 
 // Entry implements audit.Index.
 func (s *faulty) Entry(ctx context.Context, log string, index int64) (audit.Entry, error) {
-	return reading(ctx, s, Entry, func() (audit.Entry, error) { return s.Store.Entry(ctx, log, index) })
+	return reading(ctx, s.faults, Entry, func() (audit.Entry, error) { return s.store.Entry(ctx, log, index) })
 }
 
 // List implements audit.Index.
 func (s *faulty) List(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
-	return reading(ctx, s, List, func() ([]audit.Entry, error) { return s.Store.List(ctx, q) })
-}
-
-// Logs implements audit.Index.
-func (s *faulty) Logs(ctx context.Context) ([]string, error) {
-	return reading(ctx, s, Logs, func() ([]string, error) { return s.Store.Logs(ctx) })
+	return reading(ctx, s.faults, List, func() ([]audit.Entry, error) { return s.store.List(ctx, q) })
 }
 
 // Lines implements audit.Tiles.
 func (s *faulty) Lines(ctx context.Context, log string, first, count int64) ([][]byte, error) {
-	return reading(ctx, s, Lines, func() ([][]byte, error) { return s.Store.Lines(ctx, log, first, count) })
+	return reading(ctx, s.faults, Lines, func() ([][]byte, error) { return s.store.Lines(ctx, log, first, count) })
+}
+
+// Leaves implements audit.Tiles.
+func (s *faulty) Leaves(ctx context.Context, log string, first, count int64) ([]tlog.Hash, error) {
+	return reading(ctx, s.faults, Leaves, func() ([]tlog.Hash, error) { return s.store.Leaves(ctx, log, first, count) })
 }
 
 // Tile implements audit.Tiles.
 func (s *faulty) Tile(ctx context.Context, log string, level int, number int64) ([]tlog.Hash, error) {
-	return reading(ctx, s, Tile, func() ([]tlog.Hash, error) { return s.Store.Tile(ctx, log, level, number) })
+	return reading(ctx, s.faults, Tile, func() ([]tlog.Hash, error) { return s.store.Tile(ctx, log, level, number) })
 }
 
-// Pages implements audit.Log.
-func (s *faulty) Pages(ctx context.Context, log string, from int64) iter.Seq2[audit.Page, error] {
-	return func(yield func(audit.Page, error) bool) {
-		if f, failing := s.fault(Pages); failing {
-			yield(audit.Page{}, f.fail(ctx))
-			return
-		}
-		for p, err := range s.Store.Pages(ctx, log, from) {
-			if !yield(p, err) {
-				return
-			}
-		}
-	}
+// Prune implements audit.Pruner.
+func (s *faulty) Prune(ctx context.Context, pages []audit.Page) error {
+	pages = slices.Clone(pages) // a late write must not see how the caller uses its slice again
+	_, err := writing(ctx, s.faults, Prune, nothing(func(ctx context.Context) error { return s.store.Prune(ctx, pages) }))
+	return err
+}
+
+// Lease implements audit.Leases.
+func (s *faultyLeases) Lease(ctx context.Context, series, holder string, now, until time.Time) (bool, error) {
+	return writing(ctx, s.faults, Lease, func(ctx context.Context) (bool, error) { return s.leases.Lease(ctx, series, holder, now, until) })
 }

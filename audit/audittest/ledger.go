@@ -11,9 +11,8 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// appendConcurrently has goroutines append to the ledgers in turn, one entry after
-// the other each, and returns the receipts by request id. Within a log a
-// goroutine's entries keep their order.
+// appendConcurrently has each goroutine append some entries, one after the other, to one of the
+// ledgers. It returns the receipts by request id. A goroutine's entries keep their order in a log.
 func appendConcurrently(t *testing.T, goroutines, each int, ledgers ...*audit.Ledger) map[string]audit.Receipt {
 	t.Helper()
 	var mu sync.Mutex
@@ -63,8 +62,7 @@ func ledgerConcurrent(t *testing.T, s audit.Store) {
 	mustBeWhole(t, s)
 }
 
-// ledgersShareLogs runs two servers on the same logs, which each lose numbers to the
-// other.
+// ledgersShareLogs runs two servers on the same logs. Each loses page numbers to the other.
 func ledgersShareLogs(t *testing.T, s audit.Store) {
 	receipts := appendConcurrently(t, 32, 6, newLedger(t, s, 2), newLedger(t, s, 2))
 	if len(receipts) != 32*6 {
@@ -73,8 +71,7 @@ func ledgersShareLogs(t *testing.T, s audit.Store) {
 	mustHoldOnce(t, s, receipts)
 }
 
-// ledgerAfterACrash opens the ledger again and again without closing the one
-// before, which stays able to write.
+// ledgerAfterACrash opens the ledger again and again, and closes none: those before can still write.
 func ledgerAfterACrash(t *testing.T, s audit.Store) {
 	receipts := map[string]audit.Receipt{}
 	var crashed []*audit.Ledger

@@ -12,8 +12,8 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// newListed fills the store by a ledger of several logs whose entries have few
-// different times, and returns all entries, newest first, by the naive index of audit.Mem.
+// newListed fills the store through a ledger with several logs, whose entries have few different
+// times. It returns all entries, newest first, as the simple index of audit.Mem lists them.
 func newListed(t *testing.T, s audit.Store) []audit.Entry {
 	t.Helper()
 	l := newLedger(t, s, 3)
@@ -31,7 +31,7 @@ func newListed(t *testing.T, s audit.Store) []audit.Entry {
 	return all
 }
 
-// selected is the naive answer to a query.
+// selected answers a query in the simplest way.
 func selected(all []audit.Entry, q audit.Query) []audit.Entry {
 	var entries []audit.Entry
 	for _, e := range all {
@@ -42,7 +42,7 @@ func selected(all []audit.Entry, q audit.Query) []audit.Entry {
 	return entries
 }
 
-// newQuery returns a query that has each filter with the probability density.
+// newQuery returns a query. density is the probability of each of its filters.
 func newQuery(rnd *rand.Rand, all []audit.Entry, density float64) audit.Query {
 	var q audit.Query
 	with := func() bool { return rnd.Float64() < density }
@@ -54,7 +54,7 @@ func newQuery(rnd *rand.Rand, all []audit.Entry, density float64) audit.Query {
 		q.To = some().Time.Add(time.Duration(rnd.IntN(3)-1) * time.Microsecond)
 	}
 	if with() {
-		q.ModifiedValue = fmt.Sprintf("m-%d", rnd.IntN(5)) // m-4 is nobody's
+		q.ModifiedValue = fmt.Sprintf("m-%d", rnd.IntN(5)) // no entry has m-4
 	}
 	if with() {
 		q.Caller = fmt.Sprintf("caller-%d", rnd.IntN(4))
@@ -109,8 +109,8 @@ func list(t *testing.T, s audit.Store) {
 	}
 }
 
-// listPaging walks from page to page by Before. Together the pages are the list,
-// once, also where entries of several logs have one time.
+// listPaging goes from page to page by Before. The pages together are the whole list, and no entry is
+// in two of them, even if entries of several logs have the same time.
 func listPaging(t *testing.T, s audit.Store) {
 	all := newListed(t, s)
 	for _, q := range []audit.Query{
@@ -143,8 +143,8 @@ func listPaging(t *testing.T, s audit.Store) {
 	}
 }
 
-// listAfterAppend asks right after each append: an index that is derived in the background must not
-// show.
+// listAfterAppend asks right after each append. An answer is complete even if the driver derives its
+// index in the background.
 func listAfterAppend(t *testing.T, s audit.Store) {
 	l := newLedger(t, s, 2)
 	for i := range 25 {

@@ -10,8 +10,8 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// tiles holds the tiles that a driver keeps against those of the entries: it
-// resumes at odd sizes and adds leaf by leaf what is there.
+// tiles compares the tiles that a driver stores with those computed from the entries. It resumes a
+// Tiler at odd sizes, and adds the remaining leaves one by one.
 func tiles(t *testing.T, s audit.Store) {
 	l := newLedger(t, s, 1)
 	mustAppend(t, l, batch(0, 500)...)
@@ -71,8 +71,8 @@ func hashesDiffer(a, b []tlog.Hash) bool {
 	return len(a) != len(b)
 }
 
-// proofs proves entries of logs of several sizes, and that each log extends the
-// smaller ones, and checks the proofs with x/mod and torchwood alone.
+// proofs proves entries at several sizes of a log, and that the log extends each of its earlier
+// sizes. It checks the proofs with x/mod and torchwood alone.
 func proofs(t *testing.T, s audit.Store) {
 	l := newLedger(t, s, 1)
 	trees := map[int64]tlog.Hash{}

@@ -12,8 +12,8 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// cancelledContext calls everything with a context that is over. The answer is an
-// error that nobody can take for knowledge of what is stored.
+// cancelledContext calls each method with a context that is done. The error must not say anything
+// about what is stored.
 func cancelledContext(t *testing.T, s audit.Store) {
 	pages := smallPages(t, 3)
 	mustKeep(t, s)

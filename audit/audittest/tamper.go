@@ -7,12 +7,11 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// Tamperable is a store that can be changed behind its driver's back.
+// Tamperable is a store whose rows a test can change behind its driver's back.
 type Tamperable interface {
 	audit.Store
-	// Tamperings returns changes of what is stored now, one at a time: for each
-	// row a change of each of its parts, its loss, its doubling and its exchange
-	// with a neighbour.
+	// Tamperings returns changes of what is stored now: for each row a change of each of its
+	// parts, its loss, a copy of it, and an exchange with the next row. Each is applied alone.
 	Tamperings(t *testing.T) []Tampering
 }
 
@@ -21,19 +20,17 @@ type Tampering struct {
 	Name  string
 	Row   string // the row of the finding, as audit.PageRow and the like name it
 	Apply func(t *testing.T)
-	Undo  func(t *testing.T) // puts everything back as it was
+	Undo  func(t *testing.T) // restores what was stored before Apply
 }
 
-// wholeEvery is after how many tamperings the ledger is verified to be whole again,
-// and faultsShown how many are reported before the suite stops.
 const (
-	wholeEvery  = 50
-	faultsShown = 20
+	wholeEvery  = 50 // tamperings, after which the ledger is verified to be whole again
+	faultsShown = 20 // reports, after which the suite stops
 )
 
-// Tamper fills a store with logs of several pages, applies each tampering alone,
-// and expects that audit.Verify finds it and names its row: with the key from the
-// store, and with the reviewer's own but where the kept key is what was changed.
+// Tamper fills a store with logs of several pages, applies each tampering alone, and expects that
+// audit.Verify names its row. It verifies with the key from the store and with the reviewer's own
+// key; the latter cannot show that the stored key was changed.
 func Tamper(t *testing.T, open func(t *testing.T) Tamperable) {
 	s := open(t)
 	l := newLedger(t, s, 2)
@@ -84,8 +81,8 @@ func mustFind(t *testing.T, s audit.Store, c Tampering, key *audit.VerifierKey) 
 	return false
 }
 
-// TamperTiles is Tamper for a log that has full tiles. Every tile of a log of
-// 70,000 entries would take long, so it has 600.
+// TamperTiles is Tamper for a log that has full tiles. The log has 600 entries and so two tiles: a
+// log with a tile of the next level, of 65,536 entries, would take too long.
 func TamperTiles(t *testing.T, open func(t *testing.T) Tamperable, tileTamperings func(t *testing.T, s Tamperable) []Tampering) {
 	s := open(t)
 	l := newLedger(t, s, 1)

@@ -27,5 +27,5 @@ func newTable(t *testing.T) table {
 }
 
 func TestConformance(t *testing.T) {
-	audittest.Run(t, func(t *testing.T) audit.Store { return newTable(t).Store })
+	audittest.Run(t, audittest.Driver{Open: func(t *testing.T) audit.Store { return newTable(t).Store }, Leases: true})
 }

@@ -24,7 +24,7 @@ func newStore(t *testing.T, path string) *sqlitelog.Store {
 }
 
 func TestConformance(t *testing.T) {
-	audittest.Run(t, func(t *testing.T) audit.Store {
+	audittest.Run(t, audittest.Driver{Open: func(t *testing.T) audit.Store {
 		return newStore(t, filepath.Join(t.TempDir(), "a?b#c%41 .db"))
-	})
+	}})
 }

@@ -11,8 +11,7 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// patience is the deadline of appends that have to succeed however slow the
-// machine is.
+// patience is the deadline of appends that have to succeed, however slow the machine is.
 const patience = 2 * time.Minute
 
 // newKey returns the same key for the same seed.
@@ -25,8 +24,8 @@ func newKey(t *testing.T, seed byte) audit.Key {
 	return key
 }
 
-// newClock returns a clock that goes on a millisecond every so many readings, so
-// that pages of several logs have equal times.
+// newClock returns a clock that advances by a millisecond after so many readings, so that pages of
+// several logs get equal times.
 func newClock(readings int64) func() time.Time {
 	start := time.Date(2026, time.February, 3, 4, 5, 6, 789_012_000, time.UTC)
 	var n atomic.Int64
@@ -35,7 +34,7 @@ func newClock(readings int64) func() time.Time {
 	}
 }
 
-// newLedger opens a ledger of the key 1 that the test's end closes.
+// newLedger opens a ledger with the key newKey(1). The end of the test closes it.
 func newLedger(t *testing.T, s audit.Store, logs int) *audit.Ledger {
 	t.Helper()
 	l, err := audit.Open(t.Context(), audit.Config{
@@ -55,8 +54,8 @@ func closeLedger(t *testing.T, l *audit.Ledger) {
 	}
 }
 
-// newEntry returns an entry that no other number gives, with few different values
-// in the fields that a query selects by.
+// newEntry returns an entry that is different for every n. The fields that a query selects by have
+// few different values.
 func newEntry(n int) audit.Entry {
 	operations := []audit.Operation{audit.Read, audit.Delete, audit.Create, audit.Review}
 	outcomes := []audit.Outcome{audit.Granted, audit.Denied, audit.NotFound, audit.Failed}
@@ -74,7 +73,7 @@ func newEntry(n int) audit.Entry {
 	return e
 }
 
-// batch returns entries from..from+n-1.
+// batch returns the entries newEntry(from) to newEntry(from+n-1).
 func batch(from, n int) []audit.Entry {
 	entries := make([]audit.Entry, n)
 	for i := range entries {
@@ -96,8 +95,8 @@ func mustAppend(t *testing.T, l *audit.Ledger, entries ...audit.Entry) []audit.R
 	return receipts
 }
 
-// newPages returns the pages of piinguin-1 as a ledger writes them: the one of the OPEN entry,
-// then one for each batch.
+// newPages returns the pages of piinguin-1 as a ledger writes them: the page of the OPEN entry, then
+// one page for each batch.
 func newPages(t *testing.T, batches ...[]audit.Entry) []audit.Page {
 	t.Helper()
 	m := audit.NewMem()
@@ -130,7 +129,7 @@ func pagesOf(t *testing.T, s audit.Store, log string, from int64) []audit.Page {
 	return pages
 }
 
-// mustCommit commits pages of a log, and registers it after the first as a ledger does.
+// mustCommit commits pages and registers their logs.
 func mustCommit(t *testing.T, s audit.Store, pages ...audit.Page) {
 	t.Helper()
 	for _, p := range pages {

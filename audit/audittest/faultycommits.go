@@ -15,8 +15,8 @@ var errFault = errors.New("audittest: injected fault")
 
 var fates = map[string]Fate{"lost": Lost, "stored": Stored, "late": Late}
 
-// sometimes returns faults by chance: of commits each second, of readings each
-// third. They begin when the ledgers are open.
+// sometimes fails about half of the commits and a third of the readings of pages, by chance, once
+// open is true.
 func sometimes(seed uint64, open *atomic.Bool) func(string, int) Fault {
 	rnd := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // the same faults each time
 	return func(op string, _ int) Fault {
@@ -31,6 +31,7 @@ func sometimes(seed uint64, open *atomic.Bool) func(string, int) Fault {
 	}
 }
 
+// faultyCommits lets one ledger write while calls fail by chance.
 func faultyCommits(t *testing.T, s audit.Store) {
 	var open atomic.Bool
 	l := newLedger(t, NewFaulty(s, sometimes(1, &open)), 2)
@@ -39,6 +40,7 @@ func faultyCommits(t *testing.T, s audit.Store) {
 	mustHoldOnce(t, s, receipts)
 }
 
+// faultyLedgersShareALog lets two ledgers write one log while calls fail by chance.
 func faultyLedgersShareALog(t *testing.T, s audit.Store) {
 	var open atomic.Bool
 	shared := NewFaulty(s, sometimes(2, &open))
@@ -48,8 +50,8 @@ func faultyLedgersShareALog(t *testing.T, s audit.Store) {
 	mustHoldOnce(t, s, receipts)
 }
 
-// faultyAlone injects each fault on its own, with a reading back that works and one that
-// fails at first, and verifies after each append.
+// faultyAlone injects one fault at a time, and verifies after each append. The page is read back at
+// once, or only after that has failed too.
 func faultyAlone(t *testing.T, s audit.Store) {
 	var next, reading atomic.Pointer[Fault]
 	l := newLedger(t, NewFaulty(s, func(op string, _ int) Fault {
@@ -79,8 +81,8 @@ func faultyAlone(t *testing.T, s audit.Store) {
 	}
 }
 
-// faultyGivenUp lets a caller give up while the commit's outcome is unknown, and
-// the server stop. Its successor on the store finds the entry, or not, or it comes in late.
+// faultyGivenUp lets the caller give up, and the server stop, while the outcome of a commit is
+// unknown. The next server finds the entry, or does not find it, or it comes late.
 func faultyGivenUp(t *testing.T, s audit.Store) {
 	receipts := map[string]audit.Receipt{}
 	var doubtful []string
@@ -92,7 +94,7 @@ func faultyGivenUp(t *testing.T, s audit.Store) {
 			if !down.Load() {
 				return Fault{}
 			}
-			cancel() // the caller's patience ends when the commit has begun
+			cancel() // the caller gives up once the commit has begun
 			return Fault{Err: errFault, Fate: fate}
 		})
 		l, err := audit.Open(t.Context(), audit.Config{Store: shared, Key: newKey(t, 1), AppendTimeout: patience, Now: newClock(1)})
