@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,6 +55,48 @@ func deadline(t *testing.T, fate audittest.Fate) {
 			t.Errorf("%s is %d times in the ledger, want %d", request, got, want)
 		}
 	}
+}
+
+// TestCommitOutlastsALongOutage holds that a page whose outcome is unknown is tried for as long as the
+// store is away, and that the writer tries at least about once a second: nothing else may be written
+// before the outcome is known.
+func TestCommitOutlastsALongOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := audit.NewMem()
+		var down switched
+		var calls atomic.Int64
+		l := newLedger(t, audittest.NewFaulty(m, func(op string, n int) audittest.Fault {
+			calls.Add(1)
+			return down.f(op, n)
+		}), 1)
+		down.set(audittest.Fault{Err: errEngine})
+		if _, err := l.Append(t.Context(), newEntry(1)); !errors.Is(err, audit.ErrUnavailable) {
+			t.Errorf("append: %v, want ErrUnavailable", err)
+		}
+		time.Sleep(24 * time.Hour)
+		if err := l.Ready(t.Context()); !errors.Is(err, audit.ErrUnavailable) {
+			t.Errorf("Ready after a day: %v, want ErrUnavailable", err)
+		}
+		before := calls.Load()
+		time.Sleep(time.Hour)
+		// A commit and a reading each second; the waits vary by half.
+		if n := calls.Load() - before; n < 6000 || n > 9000 {
+			t.Errorf("%d calls in an hour, want about 7200", n)
+		}
+		down.clear()
+		time.Sleep(2 * time.Second)
+		if err := l.Ready(t.Context()); err != nil {
+			t.Errorf("Ready when the store is back: %v", err)
+		}
+		mustAppend(t, l, newEntry(2))
+		mustClose(t, l)
+		mustBeWhole(t, m)
+		for _, request := range []string{"r-1", "r-2"} {
+			if got := times(t, m, request); got != 1 {
+				t.Errorf("%s is %d times in the ledger, want once", request, got)
+			}
+		}
+	})
 }
 
 // TestCallersDeadline holds that a caller's own shorter deadline counts.

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"golang.org/x/mod/sumdb/note"
 )
 
@@ -191,22 +191,28 @@ func (w *writer) write(ctx context.Context, page Page) (ours bool, err error) {
 	return ours, err
 }
 
-// persist calls f until it succeeds or finds a row that is not what was written.
+// persist calls f until it succeeds, finds a row that is not what was written, or ctx is done. It
+// never gives up by itself, however long the store is away: the writer could not go on without
+// knowing the outcome.
 func (w *writer) persist(ctx context.Context, f func(context.Context) error) error {
 	defer w.troubled.Store(false)
-	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
-		err := f(ctx)
-		var row *RowError
-		if err == nil || errors.As(err, &row) {
-			return err
-		}
-		w.troubled.Store(true)
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ctx.Err(), err)
-		case <-time.After(wait/2 + rand.N(wait)): //nolint:gosec // jitter is no secret
-		}
+	waits := &backoff.ExponentialBackOff{
+		InitialInterval: firstRetry, MaxInterval: lastRetry, Multiplier: 2, RandomizationFactor: 0.5,
 	}
+	var last error
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		last = f(ctx)
+		var row *RowError
+		if errors.As(last, &row) {
+			return struct{}{}, backoff.Permanent(last)
+		}
+		w.troubled.Store(last != nil)
+		return struct{}{}, last
+	}, backoff.WithBackOff(waits), backoff.WithMaxElapsedTime(0)) // 0: no limit
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ctx.Err(), last)
+	}
+	return err
 }
 
 // try calls f within the time that one call to the store may take.

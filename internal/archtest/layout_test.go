@@ -32,7 +32,7 @@ const (
 // only its own. No layer but internal/bench's allows a test kit (audittest, storetest,
 // relaytest), so only tests and the bench import one.
 var layers = []archtest.Layer{
-	{"audit", []string{"std", modsum, torch}},
+	{"audit", []string{"std", backoff, modsum, torch}},
 	{"audit/sqlitelog", []string{"std", "./audit", modsum, sqlite, "github.com/gofrs/flock"}},
 	{"audit/dynamolog", []string{"std", "./audit", "./internal/awsx", modsum, errgrp, aws}},
 	{"audit/anchor", []string{"std", "./audit", "./internal/durable", modsum, torch, errgrp}},
