@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/cenkalti/backoff/v5"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -27,7 +28,8 @@ const (
 	pollEvery = time.Second
 	// listEvery is how often it is looked whether the stream was resharded.
 	listEvery = 10 * time.Second
-	// The wait after a failure.
+	// The wait after a failure doubles from firstWait to lastWait. Each one is between half and one
+	// and a half of that: shards that failed together do not come back together.
 	firstWait = 200 * time.Millisecond
 	lastWait  = 10 * time.Second
 )
@@ -164,52 +166,48 @@ func (t *tailer) start(ctx context.Context, g *errgroup.Group, s types.Shard, al
 	g.Go(func() error { return t.shard(ctx, id) })
 }
 
-// shard reads a shard to its end.
+// shard reads a shard to its end. After a failure it waits, longer each time until something goes
+// well, and reads on from the checkpoint.
 func (t *tailer) shard(ctx context.Context, id string) error {
-	pause := firstWait
-	for {
-		done, err := t.read(ctx, id)
+	waits := &backoff.ExponentialBackOff{InitialInterval: firstWait, Multiplier: 2, MaxInterval: lastWait, RandomizationFactor: 0.5}
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := t.read(ctx, id, waits.Reset)
 		var kept *stateError
-		switch {
-		case done || ctx.Err() != nil || errors.As(err, &kept):
-			return err
-		case err != nil:
-			t.log.Error().Str("shard", id).Str("failure", err.Error()).Msg("a shard waits")
-			if err := wait(ctx, pause); err != nil {
-				return err
-			}
-			pause = min(2*pause, lastWait)
-		default:
-			pause = firstWait
+		if err == nil || ctx.Err() != nil || errors.As(err, &kept) {
+			return struct{}{}, backoff.Permanent(err)
 		}
-	}
+		t.log.Error().Str("shard", id).Str("failure", err.Error()).Msg("a shard waits")
+		return struct{}{}, err
+	}, backoff.WithBackOff(waits), backoff.WithMaxElapsedTime(0))
+	return err
 }
 
-// read reads on from the checkpoint until something fails. done says that the shard has
-// no more records and gets none.
-func (t *tailer) read(ctx context.Context, id string) (done bool, err error) {
+// read reads on from the checkpoint until the shard has no more records and gets none, or
+// something fails. It calls well after each answer whose records are stored.
+func (t *tailer) read(ctx context.Context, id string, well func()) error {
 	at := &kinesis.GetShardIteratorInput{StreamName: &t.stream, ShardId: &id, ShardIteratorType: types.ShardIteratorTypeTrimHorizon}
 	if n := t.state.of(id).SequenceNumber; n != "" {
 		at.ShardIteratorType, at.StartingSequenceNumber = types.ShardIteratorTypeAfterSequenceNumber, &n
 	}
 	out, err := t.api.GetShardIterator(ctx, at)
 	if err != nil {
-		return false, awsx.Failure(ctx, "GetShardIterator", err)
+		return awsx.Failure(ctx, "GetShardIterator", err)
 	}
 	for next := out.ShardIterator; ; {
 		got, err := t.api.GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: next})
 		if err != nil {
-			return false, awsx.Failure(ctx, "GetRecords", err)
+			return awsx.Failure(ctx, "GetRecords", err)
 		}
 		if err := t.relay(ctx, id, got.Records); err != nil {
-			return false, err
+			return err
 		}
+		well()
 		if next = got.NextShardIterator; next == nil {
-			return true, t.state.done(id)
+			return t.state.done(id)
 		}
 		if len(got.Records) == 0 {
 			if err := wait(ctx, pollEvery); err != nil {
-				return false, err
+				return err
 			}
 		}
 	}

@@ -86,7 +86,7 @@ func TestKilledAtAnyStep(t *testing.T) {
 
 func killWriter(t *testing.T, path string, after time.Duration) {
 	t.Helper()
-	writer := exec.CommandContext(t.Context(), os.Args[0])
+	writer := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test's own binary
 	writer.Env = append(os.Environ(), pathVariable+"="+path)
 	out, err := writer.StdoutPipe()
 	if err != nil {

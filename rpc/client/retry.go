@@ -4,11 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/twitchtv/twirp"
 	"google.golang.org/protobuf/proto"
 )
@@ -19,10 +19,10 @@ const (
 	maxAttempts     = 100
 )
 
-// The wait after the nth try is random, up to firstWait doubled n times: callers
-// who failed together do not come back together.
+// A wait is random, from nothing to a limit that doubles from firstWait to maxWait: callers who
+// failed together do not come back together.
 const (
-	firstWait = 100 * time.Millisecond
+	firstWait = 200 * time.Millisecond
 	maxWait   = 5 * time.Second
 )
 
@@ -48,19 +48,63 @@ func (c Config) retry() retry {
 func (r retry) intercept(next twirp.Method) twirp.Method {
 	return func(ctx context.Context, request any) (any, error) {
 		method, _ := twirp.MethodName(ctx)
-		again := r.reads || repeatable(method)
-		for n := 1; ; n++ {
-			answer, err := next(ctx, request)
-			if err == nil || !again || n == r.attempts || !mendable(err) || !pause(ctx, max(backoff(n), asked(err))) {
-				return answer, err
-			}
-			r.notify(ctx, method, codeOf(err))
+		if !r.reads && !repeatable(method) {
+			return next(ctx, request)
 		}
+		return r.send(ctx, method, func() (any, error) { return next(ctx, request) })
 	}
 }
 
-// repeatable reports whether a method may be sent twice without a trace that its
-// caller did not ask for: a read is an entry of its own each time.
+// send calls once until it succeeds, its failure will not pass, or there is no time left. The
+// error is always once's last one: the server's word says more than that time is up.
+func (r retry) send(ctx context.Context, method string, once func() (any, error)) (any, error) {
+	var last error
+	w := newWaits(ctx)
+	answer, _ := backoff.Retry(ctx, func() (any, error) {
+		if last != nil {
+			if ctx.Err() != nil { // it may end together with the wait
+				return nil, backoff.Permanent(last)
+			}
+			r.notify(ctx, method, codeOf(last))
+		}
+		var answer any
+		answer, last = once()
+		if last == nil || !mendable(last) {
+			return answer, backoff.Permanent(last)
+		}
+		w.asked = asked(last)
+		return answer, last
+	}, backoff.WithBackOff(w), backoff.WithMaxTries(uint(r.attempts)), backoff.WithMaxElapsedTime(0)) //nolint:gosec // Config.Validate bounds it
+	return answer, last
+}
+
+// waits is a backoff.BackOff that knows what the server asked for, and ends where no wait is worth
+// it.
+type waits struct {
+	backoff.ExponentialBackOff
+	ctx   context.Context
+	asked time.Duration
+}
+
+func newWaits(ctx context.Context) *waits {
+	return &waits{ctx: ctx, ExponentialBackOff: backoff.ExponentialBackOff{
+		// A random factor of 1 is between 0 and twice the interval.
+		InitialInterval: firstWait / 2, Multiplier: 2, MaxInterval: maxWait / 2, RandomizationFactor: 1,
+	}}
+}
+
+// NextBackOff returns backoff.Stop if the server asks for more than maxWait, or ctx would end
+// during the wait.
+func (w *waits) NextBackOff() time.Duration {
+	wait := max(w.ExponentialBackOff.NextBackOff(), w.asked)
+	if end, ok := w.ctx.Deadline(); wait > maxWait || ok && time.Until(end) <= wait {
+		return backoff.Stop
+	}
+	return wait
+}
+
+// repeatable reports whether a method may be sent twice. A read may not: each one is an entry of
+// the ledger that its caller has to answer for.
 func repeatable(method string) bool {
 	switch method {
 	case "CreatePiiRecord", "CreatePiiRecords", "DeletePiiRecord", "DeletePiiRecords":
@@ -69,8 +113,8 @@ func repeatable(method string) bool {
 	return false
 }
 
-// mendable reports whether another try may go better. Twirp makes the code internal
-// of everything that happens on the way, so that code is looked into.
+// mendable reports whether another try may go better. Twirp gives the code internal to
+// everything that happens on the way, so the cause behind that code decides.
 func mendable(err error) bool {
 	var (
 		trust *tls.CertificateVerificationError
@@ -101,17 +145,8 @@ func codeOf(err error) twirp.ErrorCode {
 	return failure.Code()
 }
 
-// backoff is how long to wait after the nth try.
-func backoff(n int) time.Duration {
-	limit := firstWait
-	for range n {
-		limit = min(2*limit, maxWait)
-	}
-	return rand.N(limit + 1) //nolint:gosec // G404: it spreads load and guards nothing
-}
-
-// asked is how long the server wants to be left alone: meta.retry_after, in seconds. It
-// tells so of callers who are beyond their limit.
+// asked is how long the server wants to be left alone: meta.retry_after, in seconds. It says so
+// to callers who are beyond their limit.
 func asked(err error) time.Duration {
 	var failure twirp.Error
 	if !errors.As(err, &failure) {
@@ -119,22 +154,4 @@ func asked(err error) time.Duration {
 	}
 	seconds, _ := strconv.ParseUint(failure.Meta("retry_after"), 10, 16) // what is no number asks for nothing
 	return time.Duration(seconds) * time.Second
-}
-
-// pause reports whether the wait was worth it: false at once if it is too long or the
-// context would end before, and when it does end.
-func pause(ctx context.Context, wait time.Duration) bool {
-	if wait > maxWait {
-		return false
-	}
-	if end, ok := ctx.Deadline(); ok && time.Until(end) <= wait {
-		return false
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-	return ctx.Err() == nil // both may have come about
 }

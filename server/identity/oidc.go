@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
@@ -71,7 +72,7 @@ type OIDC struct {
 	mu       sync.Mutex
 	verifier *oidc.IDTokenVerifier // nil until the issuer was found
 	next     time.Time             // when to look for the issuer again
-	wait     time.Duration
+	waits    backoff.BackOff
 }
 
 // NewOIDC returns an OIDC, which looks for the issuer's keys at once and, while
@@ -95,7 +96,7 @@ func NewOIDC(ctx context.Context, cfg OIDCConfig) (*OIDC, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	o := &OIDC{cfg: cfg, client: newOutbound(cfg.HTTPClient, issuerAnswer, issuerTimeout), wait: firstWait}
+	o := &OIDC{cfg: cfg, client: newOutbound(cfg.HTTPClient, issuerAnswer, issuerTimeout), waits: newWaits()}
 	o.keys = newOutbound(cfg.HTTPClient, issuerAnswer, issuerTimeout)
 	o.keys.Transport = &seldom{
 		next: o.keys.Transport, limit: rate.NewLimiter(rate.Every(keyFetchEvery), keyFetches), now: cfg.Now,
@@ -171,6 +172,10 @@ func (o *OIDC) found(ctx context.Context) *oidc.IDTokenVerifier {
 	}
 }
 
+func newWaits() backoff.BackOff {
+	return &backoff.ExponentialBackOff{InitialInterval: firstWait, Multiplier: 2, MaxInterval: lastWait}
+}
+
 // discover reads the issuer's discovery document (OpenID Connect Discovery 1.0
 // section 4), and says when to do so again if that fails.
 func (o *OIDC) discover(ctx context.Context) {
@@ -178,8 +183,7 @@ func (o *OIDC) discover(ctx context.Context) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err != nil {
-		o.next = o.cfg.Now().Add(o.wait)
-		o.wait = min(2*o.wait, lastWait)
+		o.next = o.cfg.Now().Add(o.waits.NextBackOff())
 		return
 	}
 	o.verifier = provider.VerifierContext(oidc.ClientContext(ctx, o.keys), &oidc.Config{
