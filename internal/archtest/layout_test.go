@@ -14,6 +14,7 @@ const (
 	aws      = "github.com/aws/aws-sdk-go-v2/..."
 	smithy   = "github.com/aws/smithy-go/..."
 	dynamodb = "github.com/aws/aws-sdk-go-v2/service/dynamodb/..."
+	lru      = "github.com/hashicorp/golang-lru/v2/simplelru"
 	backoff  = "github.com/cenkalti/backoff/v5"
 	gocmp    = "github.com/google/go-cmp/cmp/..."
 	errgrp   = "golang.org/x/sync/errgroup"
@@ -46,7 +47,7 @@ var layers = []archtest.Layer{
 	{"server/store/storetest", []string{"std", "testing/...", "./server/store", gocmp, porcup, rapid, errgrp}},
 
 	{"server/identity", []string{
-		"std", "./server/policy", "./internal/hotfile", "github.com/coreos/go-oidc/v3/oidc", "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
+		"std", "./server/policy", "./internal/hotfile", backoff, "github.com/coreos/go-oidc/v3/oidc", lru, "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
 	}},
 	{"server/policy", []string{"std", "./internal/hotfile", "github.com/cedar-policy/cedar-go/..."}},
 	{"server", []string{
@@ -55,7 +56,7 @@ var layers = []archtest.Layer{
 	}},
 
 	{"rpc/piinguin/v1", []string{"std", twirp, proto}},
-	{"rpc/client", []string{"std", rpc, twirp, proto}},
+	{"rpc/client", []string{"std", rpc, backoff, twirp, proto}},
 	{"rpc/client/iam", []string{"std", "./rpc/client", aws, smithy}},
 
 	{"relay", []string{
@@ -73,7 +74,7 @@ var layers = []archtest.Layer{
 		"github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
 	{"cmd/piinguin-relay", []string{
-		"std", "./relay", "./relay/quarantine", "./rpc/client", "./cmd/internal/...", "./internal/awsx", "./internal/durable", twirp, zerolog, aws, errgrp,
+		"std", "./relay", "./relay/quarantine", "./rpc/client", "./cmd/internal/...", "./internal/awsx", "./internal/durable", twirp, zerolog, aws, backoff, errgrp,
 		"github.com/aws/aws-lambda-go/lambda", "github.com/aws/aws-lambda-go/events", "github.com/schollz/progressbar/v3",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},

@@ -11,7 +11,7 @@ import (
 func TestAnswersAreBounded(t *testing.T) {
 	hash := func(n int) [sha256.Size]byte { return sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(n))) } //nolint:gosec // not negative
 	start := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	var a answers
+	a := newAnswers()
 	for n := range keptTokens {
 		ends := start.Add(time.Minute)
 		if n%2 == 0 {
@@ -28,8 +28,8 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 	for n := range keptTokens + 100 {
 		a.put(hash(n), "bob", later.Add(time.Hour), later)
-		if len(a.kept) > keptTokens {
-			t.Fatalf("%d answers are kept, want at most %d", len(a.kept), keptTokens)
+		if a.kept.Len() > keptTokens {
+			t.Fatalf("%d answers are kept, want at most %d", a.kept.Len(), keptTokens)
 		}
 		if name, found := a.get(hash(n), later); !found || name != "bob" {
 			t.Fatal("the newest is not kept")

@@ -6,14 +6,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/time/rate"
 )
 
 const (
 	guesses    = 10 // in a row from one address
 	guessEvery = 6 * time.Second
-	// guessers is how many addresses a generation remembers; there are two.
-	guessers = 8192
+	// guessers is how many addresses are remembered: those that failed last.
+	guessers = 16384
 )
 
 // LimitGuesses returns an Authenticator that asks next, unless so many credentials
@@ -29,7 +30,7 @@ func LimitGuesses(next Authenticator, now func() time.Time) Authenticator {
 	if now == nil {
 		now = time.Now
 	}
-	return &guessLimit{next: next, now: now, young: map[netip.Prefix]*rate.Limiter{}}
+	return &guessLimit{next: next, now: now, failed: newCache[netip.Prefix, *rate.Limiter](guessers)}
 }
 
 type guessLimit struct {
@@ -37,9 +38,9 @@ type guessLimit struct {
 	now  func() time.Time
 
 	mu sync.Mutex
-	// When young is full it becomes old, and old is forgotten: whoever keeps failing
-	// is remembered, and what is remembered is bounded.
-	young, old map[netip.Prefix]*rate.Limiter
+	// The address that has not been asked for longest makes room: whoever keeps guessing is
+	// remembered, however many others guess.
+	failed *simplelru.LRU[netip.Prefix, *rate.Limiter]
 }
 
 // Authenticate implements Authenticator.
@@ -52,20 +53,20 @@ func (g *guessLimit) Authenticate(r *http.Request) (Caller, error) {
 		return Caller{}, ErrUnknown
 	}
 	caller, err := g.next.Authenticate(r)
-	if err != nil { // also of who hung up, or hanging up would make guesses free
-		g.failed(from)
+	if err != nil { // a caller who hung up counts too: hanging up must not make guesses free
+		g.fail(from)
 	}
 	return caller, err
 }
 
-// addressOf returns whom a failure counts against, and whether it counts.
+// addressOf returns the address that a failure counts against, and whether it counts.
 func addressOf(r *http.Request) (netip.Prefix, bool) {
 	if r.Header.Get("Authorization") == "" {
 		return netip.Prefix{}, false
 	}
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return netip.Prefix{}, true // all of these are one
+		return netip.Prefix{}, true // addresses that cannot be read count as one
 	}
 	address := from.Addr().Unmap().WithZone("")
 	bits := address.BitLen()
@@ -79,36 +80,17 @@ func addressOf(r *http.Request) (netip.Prefix, bool) {
 func (g *guessLimit) exceeded(from netip.Prefix) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	limiter := g.find(from)
-	return limiter != nil && limiter.TokensAt(g.now()) < 1
+	limiter, known := g.failed.Get(from)
+	return known && limiter.TokensAt(g.now()) < 1
 }
 
-func (g *guessLimit) failed(from netip.Prefix) {
+func (g *guessLimit) fail(from netip.Prefix) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	limiter := g.find(from)
-	if limiter == nil {
+	limiter, known := g.failed.Get(from)
+	if !known {
 		limiter = rate.NewLimiter(rate.Every(guessEvery), guesses)
-		g.keep(from, limiter)
+		g.failed.Add(from, limiter)
 	}
 	limiter.AllowN(g.now(), 1)
-}
-
-// find returns the address's limiter, or nil if none of it failed lately.
-func (g *guessLimit) find(from netip.Prefix) *rate.Limiter {
-	if limiter := g.young[from]; limiter != nil {
-		return limiter
-	}
-	limiter := g.old[from]
-	if limiter != nil {
-		g.keep(from, limiter)
-	}
-	return limiter
-}
-
-func (g *guessLimit) keep(from netip.Prefix, limiter *rate.Limiter) {
-	if len(g.young) >= guessers {
-		g.young, g.old = map[netip.Prefix]*rate.Limiter{}, g.young
-	}
-	g.young[from] = limiter
 }

@@ -58,7 +58,7 @@ type IAM struct {
 	client         *http.Client
 	asking         chan struct{}
 	flights        singleflight.Group
-	known, refused answers
+	known, refused *answers
 }
 
 // NewIAM returns an IAM. It asks nobody before a token comes.
@@ -85,7 +85,7 @@ func NewIAM(cfg IAMConfig) (*IAM, error) {
 	}
 	client := newOutbound(cfg.HTTPClient, stsBody, stsTimeout)
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &IAM{cfg: cfg, allowed: allowed, client: client, asking: make(chan struct{}, stsCalls)}, nil
+	return &IAM{cfg: cfg, allowed: allowed, client: client, asking: make(chan struct{}, stsCalls), known: newAnswers(), refused: newAnswers()}, nil
 }
 
 // Authenticate implements Authenticator.
