@@ -12,45 +12,45 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// answerTime is kept back from the invocation's time, so that Lambda hears which
-// records are done instead of killing the function and sending all of them again.
+// answerTime is reserved at the end of an invocation. Without it Lambda would kill the function before
+// it could say which records are done, and would send all of them again.
 const answerTime = time.Second
 
 // errSequence makes Lambda send the whole batch again.
 var errSequence = errors.New("relay: a record has no sequence number, so it is not one of Kinesis")
 
-// HandlerConfig says what a Handler works with. Relay is required.
+// HandlerConfig configures a Handler. Relay is required.
 type HandlerConfig struct {
 	Relay *Relay
 	Log   zerolog.Logger
-	// Quarantine takes the records that can never be stored. Without one they are logged
-	// by their position, and counted.
+	// Quarantine keeps the records that can never be stored. If it is nil, they are only logged by
+	// their position, and counted.
 	Quarantine Quarantine
-	// CallTimeout is how long one call to the server may take. An invocation that has
-	// less time than that is warned of, once. 0: not known.
+	// CallTimeout is the longest that one call to the server may take; 0 if it is not known. The
+	// Handler logs a warning, once, if an invocation has less time than that.
 	CallTimeout time.Duration
 }
 
-// Handler is a Lambda function on a Kinesis stream of PII transformation events,
-// one event a record. The event source mapping must have ReportBatchItemFailures.
+// Handler is a Lambda function for a Kinesis stream of PII transformation events, one event a record.
+// The event source mapping must have ReportBatchItemFailures: without it Lambda takes a batch that
+// was stored in part for done, and the rest is lost. A Handler is safe for concurrent use.
 type Handler struct {
 	HandlerConfig
 	warn sync.Once
 }
 
-// NewHandler makes a Handler. It logs one line for each record that it quarantines, with
-// its position and Reason, and one line an invocation, whose counts are CloudWatch metrics
-// as well, in the Embedded Metric Format.
+// NewHandler makes a Handler. It logs one line for each quarantined record, with its position and
+// Reason, and one line for each invocation. The counts of that line are CloudWatch metrics, in the
+// Embedded Metric Format.
 func NewHandler(c HandlerConfig) *Handler { return &Handler{HandlerConfig: c} }
 
-// Handle stores the pairs of a batch of records. The answer names the lowest
-// sequence number of a record that must come again: Lambda retries everything
-// from there on, and takes what is before it as done. Records that can never be
-// stored are put into quarantine and do not hold up the others; those after the lowest
-// number come again too, and wait until then.
+// Handle stores the pairs of a batch of records. The answer names the lowest sequence number of a
+// record that must come again, or nothing. Lambda sends everything from there on again, and takes
+// everything before it as done. Records that can never be stored go into quarantine if they are below
+// that number; the others come again and wait.
 //
-// The error is one fixed text, when a record has no number by which it could be named;
-// nothing is stored then.
+// Handle stops calling the server one second before ctx's deadline. Its only error has a fixed text: a
+// record has no sequence number. Nothing is stored then.
 func (h *Handler) Handle(ctx context.Context, event events.KinesisEvent) (events.KinesisEventResponse, error) {
 	if !numbered(event.Records) {
 		return events.KinesisEventResponse{}, errSequence
@@ -75,7 +75,7 @@ func (h *Handler) Handle(ctx context.Context, event events.KinesisEvent) (events
 	return answerOf(lowest), nil
 }
 
-// compare warns if a call may take longer than an invocation.
+// compare warns once if a single call may take longer than the time that is left.
 func (h *Handler) compare(left time.Duration, log zerolog.Logger) {
 	if h.CallTimeout <= 0 || h.CallTimeout+answerTime < left {
 		return
@@ -87,6 +87,7 @@ func (h *Handler) compare(left time.Duration, log zerolog.Logger) {
 	})
 }
 
+// answerOf tells Lambda where to go on. An empty list means that everything is done.
 func answerOf(lowest string) events.KinesisEventResponse {
 	answer := events.KinesisEventResponse{BatchItemFailures: []events.KinesisBatchItemFailure{}}
 	if lowest != "" {

@@ -10,18 +10,19 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// kinesisBatch is the records of an invocation, decoded. position says which
-// record an event came from.
+// kinesisBatch is the records of one Lambda invocation and what becomes of them. events holds those
+// that have pairs; position[i] is the index in records of events[i].
 type kinesisBatch struct {
 	records     []events.KinesisEventRecord
 	events      []Event
 	position    []int
-	bad         []Quarantined // found so far
+	bad         []Quarantined // can never be stored; may grow until quarantine is called
 	skipped     int
 	quarantined int
 	unfinished  int
 }
 
+// decodeBatch decodes each record once. A record that cannot be decoded is bad, and the others go on.
 func decodeBatch(records []events.KinesisEventRecord) *kinesisBatch {
 	b := &kinesisBatch{records: records}
 	for i, record := range records {
@@ -39,8 +40,8 @@ func decodeBatch(records []events.KinesisEventRecord) *kinesisBatch {
 	return b
 }
 
-// settle finds the lowest record that must come again, and adds those that the server
-// refused to the bad ones.
+// settle adds the records that the server refused to the bad ones. It returns the lowest sequence
+// number of a record that must come again, or nothing.
 func (b *kinesisBatch) settle(result Result) (lowest string) {
 	for i, outcome := range result.Outcomes {
 		record := b.records[b.position[i]]
@@ -55,8 +56,10 @@ func (b *kinesisBatch) settle(result Result) (lowest string) {
 	return lowest
 }
 
-// quarantine puts the bad records away that are done with: those after the lowest
-// unfinished one come again. If they cannot be put away, they are unfinished themselves.
+// quarantine hands the bad records below lowest to a Quarantine, if there is one. Lambda sends
+// everything from lowest on again, so later bad records wait until then; handing them over now
+// would keep them twice. If the Quarantine fails, its records are unfinished too: acknowledging
+// them would lose them. It returns the lowest number that must come again after that.
 func (b *kinesisBatch) quarantine(ctx context.Context, to Quarantine, lowest string, log zerolog.Logger) (string, error) {
 	done := b.bad[:0]
 	for _, q := range b.bad {
@@ -86,18 +89,18 @@ func numbered(records []events.KinesisEventRecord) bool {
 	return !slices.ContainsFunc(records, func(r events.KinesisEventRecord) bool { return !isNumber(r.Kinesis.SequenceNumber) })
 }
 
-// isNumber reports whether a text is digits, as a sequence number of Kinesis is.
+// isNumber reports whether n is all digits, as Kinesis's sequence numbers are.
 func isNumber(n string) bool {
 	return n != "" && strings.Trim(n, "0123456789") == ""
 }
 
-// compareSequences compares as numbers, which have more digits than an int64.
+// compareSequences compares two sequence numbers. They have more digits than an int64 holds.
 func compareSequences(a, b string) int {
 	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
 	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 }
 
-// lower returns the lower one of two sequence numbers, of which the empty one is none.
+// lower returns the lower of two sequence numbers. An empty one does not count.
 func lower(a, b string) string {
 	if a == "" || b != "" && compareSequences(b, a) < 0 {
 		return b

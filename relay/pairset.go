@@ -8,7 +8,8 @@ import (
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
-// fate is what became of one pair. The zero fate acknowledges nothing.
+// fate is what became of one pair. The zero fate is failed, so a pair that nobody decides about is
+// never acknowledged.
 type fate int
 
 const (
@@ -19,7 +20,7 @@ const (
 	stored
 )
 
-// pair is one record on its way, with the event that it came from.
+// pair is one record to be sent, with the event that it came from.
 type pair struct {
 	event  int // index into the batch
 	record *piinguinv1.PiiRecord
@@ -27,15 +28,16 @@ type pair struct {
 	code   twirp.ErrorCode // why this pair alone failed, if the server said so
 }
 
-// pairSet is the pairs of some events, merged by modified value.
+// pairSet is the pairs of some events, grouped by modified value.
 type pairSet struct {
 	all    []*pair
 	newest []*pair            // one for each modified value
 	older  map[string][]*pair // the others by modified value, oldest first
 }
 
-// merge keeps of each modified value the pair that was observed last, and of
-// those observed at once the one that came last: what the server would keep.
+// merge finds the newest pair of each modified value: the one that was observed last, and among equal
+// times the one that came last. That is the one which the server would keep, so the others need not
+// be sent.
 func merge(events []Event) pairSet {
 	s := pairSet{older: map[string][]*pair{}}
 	var order []string
@@ -61,10 +63,12 @@ func merge(events []Event) pairSet {
 	return s
 }
 
-// settle decides about the pairs that were merged away, once their newest is
-// decided. If the server has the newest they are done; if the newest failed they
-// come again with it. If it was refused they must stand for themselves after all:
-// settle returns them, oldest first of each modified value.
+// settle decides about the older pairs once the newest of their modified value is decided:
+//
+//   - If the server has the newest, the older ones are merged: they need nothing more.
+//   - If the newest failed, they stay failed and come again with it.
+//   - If the newest was refused, the server may still want an older one. settle returns those,
+//     oldest first for each modified value, and the caller sends them.
 func (s pairSet) settle() (unmerged []*pair) {
 	for _, p := range s.newest {
 		older := s.older[p.record.ModifiedValue]
@@ -80,7 +84,7 @@ func (s pairSet) settle() (unmerged []*pair) {
 	return unmerged
 }
 
-// result counts the fates.
+// result counts the fates. An event gets the lowest outcome of its pairs.
 func (s pairSet) result(events int) Result {
 	r := Result{Outcomes: slices.Repeat([]Outcome{Finished}, events), Pairs: len(s.all)}
 	for _, p := range s.all {
@@ -104,7 +108,7 @@ func (s pairSet) result(events int) Result {
 	return r
 }
 
-// failure is that of the first pair which alone failed, or nil.
+// failure returns the reason of the first pair that failed by itself, while its call succeeded, or nil.
 func (s pairSet) failure() error {
 	for _, p := range s.all {
 		if p.fate == failed && p.code != "" {

@@ -10,16 +10,16 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// Quarantine is where records go that can never be stored, for people to look at.
+// Quarantine keeps records that can never be stored, for people to look at.
 type Quarantine interface {
-	// Put keeps some records. It returns nil when all of them are durable; after an error,
-	// whose text holds nothing from inside a record, they all come again, so keeping one
-	// twice must do no harm. It is safe for concurrent use.
+	// Put keeps some records. It returns nil only when all of them are durable. After an error all
+	// of them come again, so keeping a record twice must do no harm. The error's text holds nothing
+	// from inside a record, because it is logged. Put is safe for concurrent use.
 	Put(ctx context.Context, records []Quarantined) error
 }
 
-// Quarantined is a record that can never be stored: where it stands in its stream, and why.
-// It prints without what it holds under every fmt verb, because that may be personal data.
+// Quarantined is a record that can never be stored, with its place in the stream and the reason. No fmt
+// verb prints its content, which may be personal data.
 type Quarantined struct {
 	Stream         string // name; empty if not known
 	Shard          string // such as shardId-000000000001; empty if not known
@@ -31,7 +31,7 @@ type Quarantined struct {
 	data     []byte
 }
 
-// Data is the record as it came.
+// Data is the record as it came. It may hold personal data.
 func (q Quarantined) Data() []byte { return q.data }
 
 // Format implements fmt.Formatter.
@@ -39,6 +39,8 @@ func (q Quarantined) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "record %s of %s/%s: %s", q.SequenceNumber, q.Stream, q.Shard, q.Reason)
 }
 
+// quarantined describes a record. Stream and shard come from outside, so they are taken only if they
+// look like what Kinesis sends: they go into log lines and names of objects.
 func quarantined(r events.KinesisEventRecord, position int, reason Reason) Quarantined {
 	return Quarantined{
 		Stream: streamOf(r), Shard: shardOf(r), SequenceNumber: r.Kinesis.SequenceNumber,
@@ -51,7 +53,7 @@ var (
 	shardPattern  = regexp.MustCompile(`^shardId-[0-9]{1,32}$`)
 )
 
-// streamOf is the end of arn:aws:kinesis:REGION:ACCOUNT:stream/NAME.
+// streamOf returns NAME of arn:aws:kinesis:REGION:ACCOUNT:stream/NAME, or nothing.
 func streamOf(r events.KinesisEventRecord) string {
 	name := r.EventSourceArn[strings.LastIndexByte(r.EventSourceArn, '/')+1:]
 	if !streamPattern.MatchString(name) {
@@ -60,7 +62,7 @@ func streamOf(r events.KinesisEventRecord) string {
 	return name
 }
 
-// shardOf is the beginning of shardId-000000000001:SEQUENCE.
+// shardOf returns the part before the colon of shardId-000000000001:SEQUENCE, or nothing.
 func shardOf(r events.KinesisEventRecord) string {
 	id, _, _ := strings.Cut(r.EventID, ":")
 	if !shardPattern.MatchString(id) {

@@ -1,19 +1,3 @@
-// Package relay carries Snowplow's PII transformation events into Piinguin: it
-// decodes lines of the stream into pairs of a modified and an original value and
-// stores them through the Twirp client.
-//
-// It promises that nothing is acknowledged which is not stored: an event is
-// Finished when the server has said of each of its pairs that it is stored, or
-// that a newer one is; everything else comes again. An event that can never be
-// stored is quarantined: counted, and reported by its position and a Reason from
-// a closed set. No error, report or log line of this package holds anything from
-// inside an event.
-//
-// It does not promise that an event is stored once: Kinesis redelivers, and a
-// replay may be repeated. The server keeps the value observed last, so neither
-// changes what is stored.
-//
-// Handler is for AWS Lambda on a Kinesis stream, Replay for files.
 package relay
 
 import (

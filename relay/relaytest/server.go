@@ -1,6 +1,11 @@
-// Package relaytest has a Piinguin server for tests of the relay: a real HTTP
-// server that speaks the contract, keeps records in memory as the real one does,
-// and can be told to fail in all the ways that servers and networks do.
+// Package relaytest has a Piinguin server for tests of the relay. It is a real HTTP server that speaks
+// the contract and keeps records in memory as the real one does.
+//
+//	s := relaytest.New(t)
+//	s.OnCall(relaytest.First(2, relaytest.Cut)) // lose the answers of the first two calls
+//
+// OnCall lets whole calls fail as servers, proxies and networks do, OnRecord single records. The
+// server fails the test when a request breaks the contract.
 package relaytest
 
 import (
