@@ -1,6 +1,10 @@
-// Command piinguin-relay carries Snowplow's PII transformation events into a
-// Piinguin server. In AWS Lambda it is the handler of a Kinesis stream; elsewhere
-// it replays files. Run it with --help.
+// Command piinguin-relay stores the pairs of Snowplow's PII transformation events in a Piinguin
+// server. In AWS Lambda it is the handler of a Kinesis stream; elsewhere it reads files or a stream:
+//
+//	piinguin-relay replay enriched.tsv
+//	piinguin-relay tail --stream pii-events --checkpoint pii-events.state
+//
+// This package reads flags, files and streams. What happens to an event is decided in package relay.
 package main
 
 import (

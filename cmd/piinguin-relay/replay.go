@@ -14,36 +14,35 @@ import (
 	"github.com/piinguin/piinguin/rpc/client"
 )
 
-const rootHelp = `piinguin-relay carries Snowplow's PII transformation events into a Piinguin
-server, which keeps the way back from each pseudonym to the original value.
+const rootHelp = `piinguin-relay takes the pairs of pseudonym and original value out of Snowplow's PII
+transformation events and stores them in a Piinguin server.
 
-In AWS Lambda it is the handler of a Kinesis stream and takes its settings from
-the environment; here it replays files, or reads a stream itself. See:
-piinguin-relay replay --help and piinguin-relay tail --help`
+In AWS Lambda it handles a Kinesis stream, with its settings in the environment.
+Elsewhere "replay" reads files and "tail" reads a stream. Settings of both are flags or
+variables: --timeout-sec is PIINGUIN_TIMEOUT_SEC.`
 
 const replayHelp = `Store the pairs of PII transformation events from files.
 
-A folder stands for all files in it and below, in the order of their names, and
-s3://BUCKET/PREFIX for all objects with that prefix, by the AWS SDK's settings. A file
-holds one event a line: Snowplow's enriched TSV of 131 fields, or
-flattened JSON, both in one file if need be. A file compressed by gzip is
-recognised by its content. "-" is standard input.
+FILE may be a folder, which stands for all files in it and below, in the order of their
+names; s3://BUCKET/PREFIX, for all objects with that prefix, with the AWS SDK's usual
+settings; or "-", standard input. A file holds one event a line: Snowplow's enriched TSV
+of 131 fields, or flattened JSON, also mixed. Files compressed by gzip are recognised by
+their content.
 
 Events of other kinds are skipped. A line that cannot be read, or that the server
-refuses, is quarantined: it is reported as FILE:LINE: REASON, never by what it
-holds, and the rest goes on. Replaying again is safe: the server keeps the value
-that was observed last, so a second run changes nothing. With --checkpoint FILE a
-run that was interrupted goes on where it stopped, however it ended: name the same
-files again. --dry-run asks no server and only counts.
+refuses, is quarantined: it is reported as FILE:LINE: REASON, never with its content,
+and the others go on. Replaying again is safe: the server keeps the value that was
+observed last, so a second run changes nothing. With --checkpoint FILE, the same
+command continues a run that was interrupted, however it ended. --dry-run calls no
+server and only counts.
 
-Every flag can be set by an environment variable: PIINGUIN_ and the flag's name,
-such as PIINGUIN_HOST, PIINGUIN_PORT, PIINGUIN_TOKEN, PIINGUIN_TIMEOUT_SEC. With
-PIINGUIN_AUTH=iam the AWS role that it runs in takes the token's place, with
-PIINGUIN_TLS_CERT and PIINGUIN_TLS_KEY a certificate.
+Every flag can be set in the environment, such as PIINGUIN_HOST and PIINGUIN_TOKEN.
+PIINGUIN_AUTH=iam uses the AWS role instead of a token, PIINGUIN_TLS_CERT and
+PIINGUIN_TLS_KEY a certificate.
 
-Exit codes: 0 all is stored; 1 a line was quarantined; 2 wrong usage, or it could
-not be finished: a file is missing, the server cannot be reached or does not
-accept the token, or it was interrupted. The summary says how far it came.`
+Exit codes: 0 everything is stored; 1 a line was quarantined; 2 wrong usage, or the
+work could not be finished: a file is missing, the server cannot be reached or does not
+accept the credential, or the run was interrupted. The summary says how far it got.`
 
 const replayExamples = `  export PIINGUIN_TOKEN=dev-writer   # the token of piinguin serve --dev
   piinguin-relay replay enriched.tsv
@@ -70,7 +69,7 @@ type program struct {
 func (p *program) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "piinguin-relay",
-		Short:         "Carry PII transformation events into Piinguin",
+		Short:         "Store Snowplow's PII transformation events in Piinguin",
 		Long:          rootHelp,
 		SilenceErrors: true, // run prints them
 		SilenceUsage:  true,
@@ -96,16 +95,16 @@ func (p *program) command() *cobra.Command {
 	}
 	p.server.AddTo(replay.Flags())
 	replay.Flags().BoolVar(&p.json, "json", false, "print the summary as a JSON object")
-	replay.Flags().BoolVar(&p.dryRun, "dry-run", false, "ask no server, only count")
-	replay.Flags().StringVar(&p.state, "checkpoint", "", "`file` that keeps how far the files are done, to go on after an interruption")
+	replay.Flags().BoolVar(&p.dryRun, "dry-run", false, "call no server, only count")
+	replay.Flags().StringVar(&p.state, "checkpoint", "", "`file` that keeps the progress, to continue after an interruption")
 	root.AddCommand(replay, p.tailCommand())
 	return root
 }
 
-// replay relays the named inputs and prints the summary, whatever happened.
+// replay relays the named inputs. It prints the summary also after a failure, because it says what is done.
 func (p *program) replay(ctx context.Context, names []string) error {
 	if p.dryRun && p.state != "" {
-		return errors.New("--dry-run does nothing that --checkpoint could keep")
+		return errors.New("--dry-run and --checkpoint exclude each other: a dry run has no progress to keep")
 	}
 	c, err := p.server.Open(ctx)
 	if err != nil {

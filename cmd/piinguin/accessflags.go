@@ -16,8 +16,8 @@ import (
 	"github.com/piinguin/piinguin/server/identity"
 )
 
-// accessFlags are how callers reach a server and prove who they are: the flags of serve
-// that name files, all of which are read again when they change.
+// accessFlags are the flags of serve that say how callers reach the server and prove who they are.
+// The server reads the files that they name again when they change.
 type accessFlags struct {
 	dev                   bool
 	host                  string
@@ -29,38 +29,38 @@ type accessFlags struct {
 }
 
 func (a *accessFlags) addTo(flags *pflag.FlagSet) {
-	flags.BoolVar(&a.dev, "dev", false, "try it out: four known tokens, this machine only")
+	flags.BoolVar(&a.dev, "dev", false, "try it out: four known tokens, reachable from this machine only")
 	flags.StringVar(&a.host, "host", "127.0.0.1", "`address` to listen on")
 	flags.StringVar(&a.tokens, "tokens", "", "token `file`, see piinguin token create")
-	flags.StringVar(&a.tlsCert, "tls-cert", "", "PEM `file` of the server's certificate: the server speaks TLS")
+	flags.StringVar(&a.tlsCert, "tls-cert", "", "PEM `file` of the server's certificate; turns TLS on")
 	flags.StringVar(&a.tlsKey, "tls-key", "", "PEM `file` of its private key")
-	flags.StringVar(&a.clientCA, "client-ca", "", "PEM `file` of who may vouch for callers' certificates (mutual TLS)")
-	flags.StringVar(&a.callersFile, "callers", "", "callers `file`: a line with mtls, oidc or iam, name and roles for each caller without a token here")
+	flags.StringVar(&a.clientCA, "client-ca", "", "PEM `file` of the authorities that issue callers' certificates (mutual TLS)")
+	flags.StringVar(&a.callersFile, "callers", "", "callers `file`: a line for each caller without a token: mtls, oidc or iam, its name, its roles")
 	a.providers.addTo(flags)
 	flags.BoolVar(&a.allowPlaintext, "allow-plaintext", false,
-		"listen beyond this machine without TLS: only behind a proxy that has it")
+		"listen beyond this machine without TLS; only behind a proxy that has TLS")
 }
 
-// check refuses flags that do not stand together, and an open port without TLS.
+// check refuses flags that contradict each other, and a port that is open to other machines without TLS.
 func (a *accessFlags) check() error {
 	if err := a.providers.check(); err != nil {
 		return err
 	}
 	switch {
 	case a.dev && a.tokens != "":
-		return errors.New("--dev has its own tokens; leave --tokens out")
+		return errors.New("--dev has its own tokens: remove --tokens")
 	case a.dev && (a.tlsCert != "" || a.tlsKey != "" || a.clientCA != "" || a.callersFile != "" || a.providers.any()):
-		return errors.New("--dev speaks plain HTTP and knows its own tokens only; leave certificates, callers, --oidc-issuer and --iam-audience out")
+		return errors.New("--dev uses plain HTTP and its own tokens: remove the flags of certificates, --callers, --oidc-issuer and --iam-audience")
 	case (a.tlsCert == "") != (a.tlsKey == ""):
 		return errors.New("--tls-cert and --tls-key go together")
 	case a.callersFile == "" && (a.clientCA != "" || a.providers.iamAudience != "" || a.providers.issuer != "" && a.providers.rolesClaim == ""):
-		return errors.New("--callers is required: it says what those may do whose names are proven by a certificate, an issuer or AWS")
+		return errors.New("--callers is required: it gives roles to callers that a certificate, an issuer or AWS identifies")
 	case a.callersFile != "" && a.clientCA == "" && !a.providers.any():
-		return errors.New("--callers is for --client-ca, --oidc-issuer and --iam-audience")
+		return errors.New("--callers needs --client-ca, --oidc-issuer or --iam-audience")
 	case a.clientCA != "" && a.tlsCert == "":
-		return errors.New("--client-ca is for TLS, which needs --tls-cert and --tls-key")
+		return errors.New("--client-ca needs TLS: --tls-cert and --tls-key")
 	case !a.dev && a.tokens == "" && a.clientCA == "" && !a.providers.any():
-		return errors.New("--tokens is required, or --client-ca, --oidc-issuer or --iam-audience: there is no default credential; or try --dev")
+		return errors.New("one of --tokens, --client-ca, --oidc-issuer and --iam-audience is required: there is no default credential; to try the server out, use --dev")
 	}
 	return a.checkHost()
 }
@@ -72,14 +72,14 @@ func (a *accessFlags) checkHost() error {
 	case loopback || a.tlsCert != "":
 		return nil
 	case a.dev:
-		return errors.New("--dev listens on this machine only: --host must be a loopback address")
+		return errors.New("with --dev, --host must be a loopback address")
 	case !a.allowPlaintext:
-		return errors.New("--host is open to other machines, and the server speaks plain HTTP: give it --tls-cert and --tls-key, or put a proxy with TLS before it and say --allow-plaintext")
+		return errors.New("--host is reachable from other machines, so TLS is required: set --tls-cert and --tls-key, or put a proxy with TLS in front and set --allow-plaintext")
 	}
 	return nil
 }
 
-// open reads the files. The configuration is nil without TLS.
+// open reads the files and returns who recognises callers. The TLS configuration is nil without TLS.
 func (a *accessFlags) open(ctx context.Context, log zerolog.Logger) (identity.Authenticator, *tls.Config, error) {
 	if a.dev {
 		return identity.DevTokens(), nil, nil
@@ -110,7 +110,7 @@ func (a *accessFlags) open(ctx context.Context, log zerolog.Logger) (identity.Au
 	return limited(slices.Concat(callers, fromProviders, mtls), a.allowPlaintext), conf, nil
 }
 
-// openTLS returns what --tls-cert and --client-ca ask for.
+// openTLS reads the files of --tls-cert, --tls-key and --client-ca.
 func (a *accessFlags) openTLS(log zerolog.Logger, directory *identity.Directory) ([]identity.Authenticator, *tls.Config, error) {
 	if a.tlsCert == "" {
 		return nil, nil, nil
@@ -132,7 +132,8 @@ func (a *accessFlags) openTLS(log zerolog.Logger, directory *identity.Directory)
 	return callers, conf, nil
 }
 
-// renewed logs what became of a changed file. The errors that it gets have fixed texts.
+// renewed logs whether a changed file could be used. The errors that it gets have fixed texts, so they
+// may be logged.
 func renewed(log zerolog.Logger, file string) func(error) {
 	return func(err error) {
 		if err != nil {

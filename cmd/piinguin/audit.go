@@ -8,11 +8,11 @@ func auditCommand() *cobra.Command {
 		Short: "Review and verify the ledger",
 		Long: `Review and verify the ledger.
 
-list, show and prove ask the server, with an auditor's token; list and show become
-entries of the ledger themselves. With --store they read the tables without a
-server. verify, export and key always read the tables: they must not have to trust a
-server. check needs nothing but a proof, the entry and the key. prune is the operator's,
-and needs the signing key.`,
+list, show and prove ask the server with an auditor's token; each list and show
+becomes an entry of the ledger. With --store they read the tables without a server.
+verify, export and key always read the tables, because they must not trust a server.
+check needs only a proof, the entry and the key. prune is for the operator and needs
+the signing key.`,
 	}
 	cmd.AddCommand(listCommand(), showCommand(), proveCommand(), checkCommand(), verifyCommand(), exportCommand(), keyCommand(), pruneCommand())
 	return cmd
@@ -20,5 +20,5 @@ and needs the signing key.`,
 
 const (
 	storeOrServer = "read sqlite:`PATH` or dynamodb directly, without a server"
-	storeUsage    = "where the ledger is kept: sqlite:`PATH` or dynamodb"
+	storeUsage    = "where the ledger is stored: sqlite:`PATH` or dynamodb"
 )

@@ -134,13 +134,13 @@ func TestServeRefusesCallersFlags(t *testing.T) {
 		{"", "no default credential"},
 		{"--oidc-issuer https://issuer.example", "go together"},
 		{"--oidc-audience a", "go together"},
-		{"--oidc-roles-claim roles", "is for --oidc-issuer"},
+		{"--oidc-roles-claim roles", "needs --oidc-issuer"},
 		{"--oidc-issuer http://issuer.example --oidc-audience a --oidc-roles-claim r", "not an https URL"},
 		{"--oidc-issuer https://issuer.example --oidc-audience a", "--callers is required"},
-		{"--iam-sts-endpoint https://sts.example", "is for --iam-audience"},
+		{"--iam-sts-endpoint https://sts.example", "needs --iam-audience"},
 		{"--iam-audience a", "--callers is required"},
-		{"--callers f --tokens t", "--callers is for"},
-		{"--dev --iam-audience a", "--dev speaks plain HTTP"},
+		{"--callers f --tokens t", "--callers needs"},
+		{"--dev --iam-audience a", "--dev uses plain HTTP"},
 	} {
 		args := append([]string{"serve", "--port", "0"}, strings.Fields(test.args)...)
 		if code, _, stderr := in.run(t, "piinguin", args...); code != 2 || !strings.Contains(stderr, test.want) {

@@ -13,10 +13,10 @@ import (
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
-// listPage is how many entries are asked for at once: the API's limit.
+// listPage is how many entries one request asks for: the most that the API allows.
 const listPage = 500
 
-// ledgerFlags are where list and show read the ledger: a server, or its tables.
+// ledgerFlags say where list, show and prove read the ledger: from a server, or with --store from its tables.
 type ledgerFlags struct {
 	server settings.Client
 	store  storeFlags
@@ -27,7 +27,7 @@ func (f *ledgerFlags) addTo(cmd *cobra.Command) {
 	f.store.addLedger(cmd.Flags(), "", storeOrServer)
 }
 
-// ledger answers a reviewer.
+// ledger is what the reviewing commands ask, whichever of the two it is.
 type ledger interface {
 	list(ctx context.Context, q audit.Query) ([]audit.Entry, error)
 	entry(ctx context.Context, log string, index int64) (audit.Entry, error)
@@ -37,7 +37,7 @@ type ledger interface {
 func (f *ledgerFlags) open(ctx context.Context) (ledger, func() error, error) {
 	if f.store.store == "" {
 		if !f.server.HasCredential() {
-			return nil, nil, fmt.Errorf("say who asks, with an auditor's --token (%s), --auth iam or --tls-cert, or read the tables with --store", settings.EnvName("token"))
+			return nil, nil, fmt.Errorf("an auditor's credential is required: --token (%s), --auth iam or --tls-cert; or read the tables with --store", settings.EnvName("token"))
 		}
 		c, err := f.server.Open(ctx)
 		return remote{c}, func() error { return nil }, err
@@ -46,7 +46,7 @@ func (f *ledgerFlags) open(ctx context.Context) (ledger, func() error, error) {
 	return tables{store, store}, done, err
 }
 
-// tables is the ledger in its tables.
+// tables reads the ledger from its tables. That makes no entry: whoever can read the tables needs no server.
 type tables struct {
 	audit.Index
 	tree audit.Tree
@@ -66,7 +66,8 @@ func (t tables) entry(ctx context.Context, log string, index int64) (audit.Entry
 	return e, err
 }
 
-// remote is the ledger behind a server. Entries are read from their lines.
+// remote reads the ledger through a server. It parses the entries' own lines, so that what is printed is
+// what was signed and not the server's rendering of it.
 type remote struct{ piinguinv1.Audit }
 
 func (r remote) list(ctx context.Context, q audit.Query) ([]audit.Entry, error) {

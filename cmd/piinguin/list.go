@@ -58,9 +58,9 @@ func listCommand() *cobra.Command {
 	flags.StringVar(&o.basis, "basis", "", "only entries with this lawful `basis`")
 	flags.StringVar(&o.operation, "operation", "", "only READ, DELETE, CREATE, REVIEW or OPEN")
 	flags.StringVar(&o.outcome, "outcome", "", "only GRANTED, DENIED, NOT_FOUND or ERROR")
-	flags.IntVar(&o.limit, "limit", 100, "how many entries at the most; 0 lists all")
-	flags.BoolVar(&o.asJSON, "json", false, "print the entries' own lines: canonical JSON, one each")
-	flags.BoolVar(&o.asCSV, "csv", false, "print CSV; a cell that a spreadsheet would take for a formula begins with '")
+	flags.IntVar(&o.limit, "limit", 100, "most entries to list; 0 lists all")
+	flags.BoolVar(&o.asJSON, "json", false, "print each entry's own line, which is canonical JSON")
+	flags.BoolVar(&o.asCSV, "csv", false, "print CSV; a ' protects cells that a spreadsheet would run as a formula")
 	cmd.MarkFlagsMutuallyExclusive("json", "csv")
 	return cmd
 }
@@ -98,7 +98,7 @@ func (o *listFlags) query() (audit.Query, error) {
 	return q, nil
 }
 
-// listAll asks page by page for up to limit entries; 0 is all.
+// listAll asks page by page for at most limit entries; 0 means all.
 func listAll(ctx context.Context, l ledger, q audit.Query, limit int) ([]audit.Entry, error) {
 	var all []audit.Entry
 	for {
@@ -169,7 +169,7 @@ func printCSV(w io.Writer, entries []audit.Entry) error {
 	return nil
 }
 
-// cell keeps a text of a caller from being run by the reviewer's spreadsheet.
+// cell protects the reviewer: a caller chose this text, and a spreadsheet would run it as a formula.
 func cell(s string) string {
 	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
 		return "'" + s

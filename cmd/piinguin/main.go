@@ -1,5 +1,11 @@
-// Command piinguin is the server and the commands of its operators and
-// reviewers. Run it with --help.
+// Command piinguin is the re-identification vault's server, and the commands of its operators and
+// reviewers:
+//
+//	piinguin serve --dev
+//	piinguin audit verify --store sqlite:piinguin-dev/piinguin.db
+//
+// This package reads flags and connects parts. What is done with a value or an entry is decided in
+// packages server and audit. Every flag can be set in the environment.
 package main
 
 import (
@@ -20,8 +26,8 @@ import (
 // The exit codes.
 const (
 	exitDone    = 0
-	exitFinding = 1 // audit verify found something
-	exitFailure = 2 // wrong usage, or something could not be done
+	exitFinding = 1 // the command did its work and found something: a changed ledger, a denial
+	exitFailure = 2 // wrong usage, or the work could not be done
 )
 
 // errFinding ends a command that did its work and found something.
@@ -53,10 +59,10 @@ func run(ctx context.Context, args []string, env func(string) string, stdin io.R
 func command(env func(string) string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "piinguin",
-		Short: "The vault for the way back from pseudonyms to personal data",
-		Long: `Piinguin keeps the personal values behind pseudonyms. Whoever reads one states a
-lawful basis (GDPR Art. 6(1)), and a justification record is durable in a
-tamper-evident ledger before the value is released.
+		Short: "A re-identification vault: maps pseudonyms back to personal data, and records why",
+		Long: `Piinguin maps pseudonyms back to personal values. Each read states a lawful basis
+(GDPR Art. 6(1)), and its audit entry is durable in a tamper-evident ledger before
+the value is released.
 
 Start a server to try it:            piinguin serve --dev
 Make a caller's token:               piinguin token create
@@ -64,8 +70,8 @@ Store, read and erase a value:       piinguin create | read | delete
 Review and verify the ledger:        piinguin audit list | show | verify | export
 
 Every flag can be set in the environment: --audit-table-name is
-PIINGUIN_AUDIT_TABLE_NAME. Exit codes: 0 done, 1 a finding of audit verify,
-2 wrong usage or a failure.`,
+PIINGUIN_AUDIT_TABLE_NAME. Exit codes: 0 done, 1 a finding (audit verify, audit
+check, policy check), 2 wrong usage or a failure.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {

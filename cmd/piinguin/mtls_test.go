@@ -141,15 +141,15 @@ func TestServeRefuses(t *testing.T) {
 		says string
 		args []string
 	}{
-		{"--tokens is required", nil},
-		{"--tokens is required", withTLS},
-		{"leave --tokens out", []string{"--dev", "--tokens", "tokens.txt"}},
-		{"--dev speaks plain HTTP", append(withTLS, "--dev")},
-		{"--dev listens on this machine only", []string{"--dev", "--host", "192.0.2.1"}},
+		{"one of --tokens, --client-ca", nil},
+		{"one of --tokens, --client-ca", withTLS},
+		{"remove --tokens", []string{"--dev", "--tokens", "tokens.txt"}},
+		{"--dev uses plain HTTP", append(withTLS, "--dev")},
+		{"with --dev, --host must be", []string{"--dev", "--host", "192.0.2.1"}},
 		{"--tls-cert and --tls-key go together", []string{"--tokens", "tokens.txt", "--tls-key", "server.key"}},
 		{"--callers is required", append(withTLS, "--client-ca", "server.pem")},
-		{"--callers is for", append(withTLS, "--tokens", "tokens.txt", "--callers", "tokens.txt")},
-		{"--client-ca is for TLS", []string{"--client-ca", "server.pem", "--callers", "tokens.txt"}},
+		{"--callers needs", append(withTLS, "--tokens", "tokens.txt", "--callers", "tokens.txt")},
+		{"--client-ca needs TLS", []string{"--client-ca", "server.pem", "--callers", "tokens.txt"}},
 		{"--tls-cert and --tls-key, or put a proxy", []string{"--tokens", "tokens.txt", "--host", "192.0.2.1"}},
 		{"listen: ", append(withTLS, "--tokens", "tokens.txt", "--host", "192.0.2.1")}, // an address that no machine has
 		{"--tokens: the file is not there", []string{"--tokens", "CANARY.txt"}},

@@ -21,10 +21,11 @@ func policyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
 		Short: "Show and try the policy that decides who may do what",
-		Long: `Show and try the policy that decides who may do what: Cedar, https://www.cedarpolicy.com.
+		Long: `Show and try the policy that decides who may do what. It is written in Cedar,
+https://www.cedarpolicy.com.
 
-"serve --policy FILE" replaces the built-in policy. What a role does not allow, no
-policy can: a reader may at the most read, and never review the ledger.`,
+"serve --policy FILE" replaces the built-in policy. A policy narrows what a role
+allows and never extends it: a reader may read, and can never review the ledger.`,
 	}
 	cmd.AddCommand(policyShowCommand(), policyCheckCommand())
 	return cmd
@@ -51,7 +52,7 @@ func policyShowCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&file, "policy", "", policyUsage)
-	cmd.Flags().BoolVar(&schema, "schema", false, "print the schema that policies are held to instead")
+	cmd.Flags().BoolVar(&schema, "schema", false, "print the schema of policies instead")
 	return cmd
 }
 
@@ -84,9 +85,9 @@ func policyCheckCommand() *cobra.Command {
 	var o checkFlags
 	cmd := &cobra.Command{
 		Use:   "check --caller NAME --role ROLE --action ACTION",
-		Short: "Say whether a policy allows something, and by which rule",
-		Long: `Check decides as a server with this policy would, and prints the id of the policy that
-decided. Actions: ` + strings.Join(actionNames(), ", ") + `.
+		Short: "Say whether a policy allows a request, and which rule decides",
+		Long: `Check decides as a server with this policy would, and prints the id of the policy
+rule that decided. Actions: ` + strings.Join(actionNames(), ", ") + `.
 
 Exit codes: 0 allowed, 1 denied, 2 the policy is broken.`,
 		Example: `  piinguin policy check --caller marketing --role reader --action ReadPiiRecord --basis CONSENT
@@ -111,16 +112,16 @@ Exit codes: 0 allowed, 1 denied, 2 the policy is broken.`,
 	flags.StringVar(&o.file, "policy", "", policyUsage)
 	flags.StringVar(&o.request.Caller, "caller", "", "`name` of the caller")
 	flags.StringVar(&o.request.Authentication, "authentication", "token", "how the caller was authenticated")
-	flags.StringArrayVar(&o.roles, "role", nil, "`role` of the caller, or group:NAME; may be given several times")
+	flags.StringArrayVar(&o.roles, "role", nil, "`role` of the caller, or group:NAME; repeatable")
 	flags.StringVar(&o.action, "action", "", "`method` of the API")
 	flags.StringVar(&o.at, "time", "", "`time` of the request as 2026-01-31T03:00:00Z; default now")
 	flags.StringVar(&o.network, "network", "", "`address` that the request comes from")
 	flags.StringVar(&o.read.Basis, "basis", "", "lawful basis of a read, for example CONSENT")
 	flags.StringVar(&o.read.Purpose, "purpose", "", "purpose of a read")
 	flags.StringVar(&o.read.Reference, "reference", "", "reference of a read")
-	flags.StringVar(&o.read.OnBehalfOf, "on-behalf-of", "", "whom a read is for")
+	flags.StringVar(&o.read.OnBehalfOf, "on-behalf-of", "", "person that a read is for")
 	flags.StringVar(&o.read.SpecialCategoryCondition, "special-category-condition", "", "condition of GDPR Art. 9(2) of a read")
-	flags.StringVar(&o.read.FieldName, "field", "", "`field` that the record's value was found in")
+	flags.StringVar(&o.read.FieldName, "field", "", "`field` of the event that held the record's value")
 	addJSON(cmd, &o.json)
 	return cmd
 }
@@ -151,7 +152,7 @@ func (o *checkFlags) check() (policy.Decision, error) {
 	}
 	if o.at != "" {
 		if r.Time, err = time.Parse(time.RFC3339, o.at); err != nil {
-			return policy.Decision{}, errors.New("--time must be a time as 2026-01-31T03:00:00Z")
+			return policy.Decision{}, errors.New("--time must look like 2026-01-31T03:00:00Z")
 		}
 	}
 	if o.network != "" {

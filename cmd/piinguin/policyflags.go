@@ -11,7 +11,7 @@ import (
 	"github.com/piinguin/piinguin/server/policy"
 )
 
-// policyFlags are what callers may do: the flags of serve beside roles.
+// policyFlags are the flags of serve that narrow what callers may do within their roles.
 type policyFlags struct {
 	policy    string
 	limits    server.Limits
@@ -21,13 +21,13 @@ type policyFlags struct {
 
 func (f *policyFlags) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&f.policy, "policy", "", policyUsage+"; read again when it changes")
-	flags.BoolVar(&f.purpose, "require-purpose", false, "refuse reads that state no purpose")
-	flags.BoolVar(&f.reference, "require-reference", false, "refuse reads that state no reference")
-	flags.Float64Var(&f.limits.RequestsPerSecond, "limit-requests", 0, "`number` of requests a second that one caller may make; 0 is no limit")
-	flags.IntVar(&f.limits.RecordsPerMinute, "limit-records", 0, "`number` of records a minute that one caller may read; 0 is no limit")
+	flags.BoolVar(&f.purpose, "require-purpose", false, "refuse a read that states no purpose")
+	flags.BoolVar(&f.reference, "require-reference", false, "refuse a read that states no reference")
+	flags.Float64Var(&f.limits.RequestsPerSecond, "limit-requests", 0, "most requests a second that one caller may make, a `number`; 0 is no limit")
+	flags.IntVar(&f.limits.RecordsPerMinute, "limit-records", 0, "most records a minute that one caller may read, a `number`; 0 is no limit")
 }
 
-// open reads the policy.
+// open reads the policy, or returns the built-in one.
 func (f *policyFlags) open(log zerolog.Logger) (server.Policy, error) {
 	if f.policy == "" {
 		return policy.NewBuiltin(), nil

@@ -12,8 +12,8 @@ import (
 	"github.com/piinguin/piinguin/server/policy"
 )
 
-// providerFlags are the flags of serve that name other servers which vouch for callers:
-// an OpenID Connect issuer and AWS STS.
+// providerFlags are the flags of serve that name identity providers: an OpenID Connect issuer, and AWS
+// STS for IAM.
 type providerFlags struct {
 	issuer, audience        string
 	callerClaim, rolesClaim string
@@ -22,31 +22,32 @@ type providerFlags struct {
 }
 
 func (p *providerFlags) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&p.issuer, "oidc-issuer", "", "https `URL` of an OpenID Connect issuer whose JWTs prove callers, as their iss has it")
-	flags.StringVar(&p.audience, "oidc-audience", "", "this server's `name` there: what aud must hold")
-	flags.StringVar(&p.callerClaim, "oidc-caller-claim", "sub", "`claim` that is the caller's name")
-	flags.StringVar(&p.rolesClaim, "oidc-roles-claim", "", "`claim` that gives roles: a list, or words with spaces between them")
-	flags.StringVar(&p.iamAudience, "iam-audience", "", "`name` that AWS callers sign for, such as the server's host name; with it AWS IAM proves callers")
-	flags.StringVar(&p.stsEndpoint, "iam-sts-endpoint", "", "https `URL` of a private endpoint of AWS STS, in place of the public ones")
+	flags.StringVar(&p.issuer, "oidc-issuer", "", "https `URL` of an OpenID Connect issuer whose JWTs identify callers; the same as iss in them")
+	flags.StringVar(&p.audience, "oidc-audience", "", "this server's `name` at the issuer; aud of a JWT must hold it")
+	flags.StringVar(&p.callerClaim, "oidc-caller-claim", "sub", "`claim` that holds the caller's name")
+	flags.StringVar(&p.rolesClaim, "oidc-roles-claim", "", "`claim` that holds roles, as a list or separated by spaces")
+	flags.StringVar(&p.iamAudience, "iam-audience", "", "`name` that AWS callers sign for, such as the server's host name; lets AWS IAM identify callers")
+	flags.StringVar(&p.stsEndpoint, "iam-sts-endpoint", "", "https `URL` of a private endpoint of AWS STS, instead of the public ones")
 }
 
-// any reports whether a server is named that vouches for callers.
+// any reports whether an identity provider is named.
 func (p *providerFlags) any() bool { return p.issuer != "" || p.iamAudience != "" }
 
-// check refuses flags that do not stand together.
+// check refuses flags that contradict each other.
 func (p *providerFlags) check() error {
 	switch {
 	case (p.issuer == "") != (p.audience == ""):
-		return errors.New("--oidc-issuer and --oidc-audience go together: whose tokens, and which of them are for this server")
+		return errors.New("--oidc-issuer and --oidc-audience go together: they say whose tokens, and which of them are for this server")
 	case p.issuer == "" && p.rolesClaim != "":
-		return errors.New("--oidc-roles-claim is for --oidc-issuer")
+		return errors.New("--oidc-roles-claim needs --oidc-issuer")
 	case p.iamAudience == "" && p.stsEndpoint != "":
-		return errors.New("--iam-sts-endpoint is for --iam-audience")
+		return errors.New("--iam-sts-endpoint needs --iam-audience")
 	}
 	return nil
 }
 
-// open returns an authenticator for each server that is named.
+// open returns an authenticator for each provider. An issuer that cannot be reached now does not keep the
+// server from starting, because its callers are not the only ones.
 func (p *providerFlags) open(ctx context.Context, log zerolog.Logger, directory *identity.Directory) ([]identity.Authenticator, error) {
 	var callers []identity.Authenticator
 	if p.issuer != "" {
@@ -57,7 +58,7 @@ func (p *providerFlags) open(ctx context.Context, log zerolog.Logger, directory 
 			return nil, fmt.Errorf("--oidc-issuer: %w", err)
 		}
 		if !oidc.Found() {
-			log.Warn().Msg("the OIDC issuer's discovery document cannot be read: its callers are unknown until it can")
+			log.Warn().Msg("the OIDC issuer's discovery document cannot be read: its callers are refused until it can")
 		}
 		callers = append(callers, oidc)
 	}
@@ -77,7 +78,8 @@ func rolesOf(directory *identity.Directory, method string) func(string) ([]polic
 	return func(name string) ([]policy.Role, bool) { return directory.Roles(method, name) }
 }
 
-// limited limits guesses, but not behind a proxy, whose one address is everybody's.
+// limited limits failed attempts by address. Behind a proxy all callers have the proxy's address, so a
+// limit there would shut everybody out.
 func limited(callers []identity.Authenticator, proxied bool) identity.Authenticator {
 	if proxied {
 		return identity.First(callers...)

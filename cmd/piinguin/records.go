@@ -13,8 +13,8 @@ import (
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
-// maxInput is above the server's limit of an original value, so that the server
-// and not a cut says that it is too long.
+// maxInput bounds what is read from standard input. It is above the server's limit for an original
+// value, so that the server refuses a long value; cutting it here would store a wrong one.
 const maxInput = 64 << 10
 
 func createCommand() *cobra.Command {
@@ -25,9 +25,9 @@ func createCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create MODIFIED_VALUE [ORIGINAL_VALUE]",
 		Short: "Store a value",
-		Long: `Store the original value behind a modified value. Without ORIGINAL_VALUE it is
-read from standard input, without the last newline: an argument shows in the
-process list and in the shell's history.`,
+		Long: `Store the original value behind a modified value. Without ORIGINAL_VALUE the command
+reads it from standard input and drops the last newline. Prefer that: an argument
+shows in the process list and in the shell's history.`,
 		Example: `  printf %s alex@acme.com | piinguin create 7d8a4beae5bc9d31`,
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -60,7 +60,7 @@ process list and in the shell's history.`,
 			became := "stored"
 			switch {
 			case out.GetSuperseded():
-				became = "superseded: a newer value stands there, or it was erased since"
+				became = "superseded: the server has a newer value, or erased it since"
 			case out.GetReplaced():
 				became = "replaced"
 			}
@@ -69,12 +69,12 @@ process list and in the shell's history.`,
 	}
 	server.AddTo(cmd.Flags())
 	addJSON(cmd, &asJSON)
-	cmd.Flags().StringVar(&observedAt, "observed-at", "", "when the value was seen at its source, as RFC 3339 `time`; default now")
+	cmd.Flags().StringVar(&observedAt, "observed-at", "", "`time` when the value was seen at its source (RFC 3339); default now")
 	cmd.Flags().StringVar(&source.FieldName, "field-name", "", "`field` of the event that held the value")
 	return cmd
 }
 
-// original returns the value of the argument, or what stands in the input.
+// original returns the value of the argument, or else of the input.
 func original(args []string, in io.Reader) (string, error) {
 	if len(args) == 1 {
 		return args[0], nil
@@ -93,7 +93,7 @@ func readCommand() *cobra.Command {
 	var req piinguinv1.ReadPiiRecordRequest
 	cmd := &cobra.Command{
 		Use:     "read MODIFIED_VALUE --basis BASIS",
-		Short:   "Read a value; the reading is recorded",
+		Short:   "Read a value; the ledger records it",
 		Example: `  piinguin read 7d8a4beae5bc9d31 --basis CONTRACT --purpose "send the invoice" --reference INV-2026-1`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -134,8 +134,8 @@ func readCommand() *cobra.Command {
 	cmd.Flags().StringVar(&basis, "basis", "", "lawful `basis` (GDPR Art. 6(1)), required: CONSENT, CONTRACT, LEGAL_OBLIGATION,\nVITAL_INTERESTS, PUBLIC_TASK or LEGITIMATE_INTERESTS")
 	cmd.Flags().StringVar(&req.Purpose, "purpose", "", "what the value is needed for")
 	cmd.Flags().StringVar(&req.Reference, "reference", "", "ticket or case number")
-	cmd.Flags().StringVar(&req.OnBehalfOf, "on-behalf-of", "", "whom you act for")
-	cmd.Flags().StringVar(&condition, "special-category-condition", "", "`condition` of GDPR Art. 9(2), for a value of a special category, such as\nART9_EXPLICIT_CONSENT")
+	cmd.Flags().StringVar(&req.OnBehalfOf, "on-behalf-of", "", "person or team that you act for")
+	cmd.Flags().StringVar(&condition, "special-category-condition", "", "`condition` of GDPR Art. 9(2) for a value of a special category, such as\nART9_EXPLICIT_CONSENT")
 	return cmd
 }
 
@@ -160,7 +160,7 @@ func deleteCommand() *cobra.Command {
 			}
 			became := "erased"
 			if !out.GetErased() {
-				became = "no value was there; a tombstone is now"
+				became = "there was no value; a tombstone is there now"
 			}
 			return table(cmd.OutOrStdout(), [][]string{{"modified_value", args[0]}, {"result", became}, receiptRow(out.GetReceipt())})
 		},

@@ -25,8 +25,8 @@ import (
 const (
 	devFolder = "piinguin-dev"
 
-	// drain is how long open requests get at the end, closeLedger what waits for
-	// the ledger then.
+	// drain is how long open requests may take to finish when the server stops. closeLedger is how
+	// long the entries that wait may then take to become durable.
 	drain       = 20 * time.Second
 	closeLedger = 5 * time.Second
 )
@@ -47,8 +47,8 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
-		Long: `Run the server: Twirp on HTTP, in JSON and protobuf, under /twirp; and /healthz,
-/readyz and /metrics.
+		Long: `Run the server. It serves Twirp over HTTP under /twirp, in JSON and protobuf, and
+/healthz, /readyz and /metrics.
 
 To try it:       piinguin serve --dev
 On one machine:  piinguin token create --name relay --role writer --tokens tokens.txt
@@ -56,15 +56,16 @@ On one machine:  piinguin token create --name relay --role writer --tokens token
 On AWS:          piinguin tables create && piinguin serve --store dynamodb --tokens tokens.txt
 With TLS:        piinguin serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem --tokens tokens.txt
 
---dev keeps its data in ./` + devFolder + `, answers on this machine only and knows four
-tokens, one a role: dev-writer, dev-reader, dev-eraser and dev-auditor.
+--dev keeps its data in ./` + devFolder + `, listens on this machine only and knows four
+tokens, one for each role: dev-writer, dev-reader, dev-eraser and dev-auditor.
 
-With --client-ca a caller may prove by a certificate of those authorities who it is,
-in place of a token: by its one URI (SPIFFE ID), else DNS name, else e-mail address.
-What it may do is a line of --callers, such as: mtls spiffe://acme.com/relay writer
+With --client-ca a caller may use a certificate instead of a token. Its name is the
+certificate's one URI (SPIFFE ID), else its DNS name, else its e-mail address. A line
+of --callers gives it roles, such as: mtls spiffe://acme.com/relay writer
 
-Tokens, callers, certificates and authorities are read again within a second when
-their files change; a file that is broken then changes nothing, and the log says so.`,
+The server reads the files of tokens, callers, certificates and authorities again
+within a second after they change. If a changed file is broken, the server keeps
+what it read before and logs an error.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.applyDev(cmd.Flags().Changed)
@@ -73,18 +74,18 @@ their files change; a file that is broken then changes nothing, and the log says
 	}
 	flags := cmd.Flags()
 	o.access.addTo(flags)
-	flags.StringVar(&o.store.store, "store", defaultStore, "where records and ledger are kept: sqlite:`PATH` or dynamodb")
+	flags.StringVar(&o.store.store, "store", defaultStore, "where records and ledger are stored: sqlite:`PATH` or dynamodb")
 	o.store.addTables(flags)
-	flags.IntVar(&o.port, "port", 8080, "port to listen on; 0 takes a free one")
+	flags.IntVar(&o.port, "port", 8080, "port to listen on; 0 chooses a free one")
 	addAuditKey(flags, &o.auditKey)
 	flags.DurationVar(&o.appendTimeout, "append-timeout", audit.DefaultAppendTimeout,
-		"how long an entry may take to be durable; a read fails past it")
+		"how long an entry may take to become durable; after that the read fails")
 	o.policy.addTo(flags)
 	o.anchor.addTo(flags)
 	return cmd
 }
 
-// applyDev sets what --dev means where nothing else was said.
+// applyDev sets the defaults of --dev for flags that were not given.
 func (o *serveFlags) applyDev(given func(string) bool) {
 	if !o.access.dev {
 		return
@@ -192,8 +193,7 @@ func listen(ctx context.Context, listener net.Listener, handler http.Handler, lo
 	return nil
 }
 
-// silent notes that net/http had something to say, but not what: it may quote a
-// request.
+// silent logs that net/http reported something, but not its text, which may quote a request.
 type silent struct{ log zerolog.Logger }
 
 func (s silent) Write(p []byte) (int, error) {
@@ -201,7 +201,8 @@ func (s silent) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// greet says where the server is, and for --dev how to call it.
+// greet prints the server's address, and with --dev how to call it. Scripts and tests wait for the
+// first line.
 func (o *serveFlags) greet(w io.Writer, address string) {
 	_, _ = fmt.Fprintf(w, "piinguin listens on %s and keeps its data in %s\n", address, o.store.store)
 	if !o.access.dev {
@@ -216,7 +217,7 @@ Read it, with a lawful basis:
   curl -s -H 'Authorization: Bearer dev-reader' -H 'Content-Type: application/json' \
     -d '{"modified_value":"123","processing_basis":"CONSENT","purpose":"support"}' \
     %[1]s/twirp/piinguin.v1.Piinguin/ReadPiiRecord
-See who read what, and verify that nothing was changed:
+See who read what, and verify the ledger:
   curl -s -H 'Authorization: Bearer dev-auditor' -H 'Content-Type: application/json' \
     -d '{}' %[1]s/twirp/piinguin.v1.Audit/ListEntries
   go run ./cmd/piinguin audit verify --store %[2]s

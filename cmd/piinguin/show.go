@@ -48,7 +48,7 @@ func showCommand() *cobra.Command {
 	return cmd
 }
 
-// fields returns the fields of an entry that are set, with their names.
+// fields returns the name and value of each field that an entry has.
 func fields(e audit.Entry) [][]string {
 	all := [][]string{
 		{"log", e.Log}, {"index", strconv.FormatInt(e.Index, 10)}, {"time", formatTime(e.Time)},

@@ -16,12 +16,12 @@ func tablesCommand() *cobra.Command {
 	var w storeFlags
 	create := &cobra.Command{
 		Use:   "create",
-		Short: "Make the tables of records and ledger, where they are missing",
+		Short: "Make the tables of records and ledger if they are missing",
 		Long: `Make the DynamoDB tables of records and ledger with on-demand billing,
-point-in-time recovery and deletion protection. What is there already is kept, and
-gets what it lacks of the latter two, so it is safe to run again. A table of the
-original Piinguin serves as it is. AWS settings come from the SDK's own chain:
-AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB and so on.`,
+point-in-time recovery and deletion protection. A table that exists is kept, and gets
+recovery and protection if it lacks them, so it is safe to run this again. A table of
+the original Piinguin works as it is. The AWS SDK's usual settings apply: AWS_REGION,
+AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB and so on.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := dynamoClient(cmd.Context())

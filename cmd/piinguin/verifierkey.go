@@ -12,7 +12,7 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// givenKey reads --key; nil if there is none.
+// givenKey reads --key: the key itself, or @FILE, whose first line is it. Without --key it is nil.
 func givenKey(text string) (*audit.VerifierKey, error) {
 	if text == "" {
 		return nil, nil
@@ -36,10 +36,10 @@ func keyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "key",
 		Short: "Print the ledger's verifier key",
-		Long: `Print the ledger's verifier key as C2SP signed-note verifier keys, one for each log:
-a checkpoint is signed under its log's name, by the same key for all. Any of the
-lines serves for "piinguin audit verify --key". Keep them where the ledger's
-operator cannot change them.`,
+		Long: `Print the ledger's verifier key in the form of C2SP signed-note verifier keys, a line
+for each log. All logs are signed with the same key, but under their own names. Any of
+the lines works as "piinguin audit verify --key". Keep them where the ledger's operator
+cannot change them.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			store, done, err := w.review(cmd.Context())

@@ -1,5 +1,13 @@
-// Package settings is how the commands take their settings: every flag has a
-// variable in the environment, and the flags of a client are the same everywhere.
+// Package settings reads the settings of both commands. Every flag has a variable in the environment,
+// and the flags that say which server to call are the same in every command:
+//
+//	var server settings.Client
+//	server.AddTo(flags)
+//	err := settings.FromEnvironment(flags, os.Getenv)
+//	c, err := server.Open(ctx)
+//
+// A flag that is given wins over its variable. Errors name the variable and never quote its value, which
+// may be a token.
 package settings
 
 import (
@@ -63,12 +71,12 @@ type Client struct {
 
 // AddTo adds the flags.
 func (c *Client) AddTo(flags *pflag.FlagSet) {
-	flags.StringVar(&c.Host, "host", client.DefaultHost, "server's name or address, or a whole `URL` such as https://vault.internal")
+	flags.StringVar(&c.Host, "host", client.DefaultHost, "server's name, address or whole `URL`, such as https://vault.internal")
 	flags.IntVar(&c.Port, "port", client.DefaultPort, "server's port; not used if --host is a URL")
 	flags.StringVar(&c.Token, "token", "", "bearer token; better set "+EnvName("token")+
 		":\na flag shows in the process list and in the shell's history")
-	flags.StringVar(&c.TLSCA, "tls-ca", "", "`file` of PEM certificates that may vouch for the server, in place of the system's;\nwith it or --tls-cert a name as --host is called by https")
-	flags.StringVar(&c.TLSCert, "tls-cert", "", "PEM `file` of your certificate, to prove by mutual TLS who you are; no token then")
+	flags.StringVar(&c.TLSCA, "tls-ca", "", "`file` of PEM certificates of the authorities to trust, instead of the system's;\nwith it or --tls-cert, a name as --host means https")
+	flags.StringVar(&c.TLSCert, "tls-cert", "", "PEM `file` of your certificate (mutual TLS), instead of a token")
 	flags.StringVar(&c.TLSKey, "tls-key", "", "PEM `file` of its private key")
 	c.addAuth(flags)
 	flags.IntVar(&c.TimeoutSec, "timeout-sec", int(client.DefaultTimeout/time.Second), "how many `seconds` one attempt of a call to the server may take"+
