@@ -36,7 +36,8 @@ observed last, so a second run changes nothing. With --checkpoint FILE, the same
 command continues a run that was interrupted, however it ended. --dry-run calls no
 server and only counts.
 
-Every flag can be set in the environment, such as PIINGUIN_HOST and PIINGUIN_TOKEN.
+Every flag can be set in the environment: PIINGUIN_HOST, PIINGUIN_PORT, PIINGUIN_TOKEN,
+PIINGUIN_TIMEOUT_SEC and so on.
 PIINGUIN_AUTH=iam uses the AWS role instead of a token, PIINGUIN_TLS_CERT and
 PIINGUIN_TLS_KEY a certificate.
 
