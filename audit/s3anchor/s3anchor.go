@@ -1,11 +1,15 @@
-// Package s3anchor keeps checkpoints in S3 under Object Lock, in compliance mode:
-// until its date nobody deletes or replaces a kept version, the account's root user
-// included.
+// Package s3anchor keeps checkpoints in S3 under Object Lock.
 //
-// The bucket must have Object Lock, which brings versioning. The server needs
-// s3:GetBucketObjectLockConfiguration, s3:PutObject, s3:PutObjectRetention, and,
-// to resolve what was kept already, s3:GetObject and s3:GetObjectRetention. It needs no right to
-// delete; a delete marker hides a kept version and removes nothing.
+//	place, err := s3anchor.New(ctx, s3anchor.Config{Client: client, Bucket: "acme-anchors"})
+//	err = place.Keep(ctx, anchor.Name(log, size), checkpoint)
+//
+// It promises that nobody deletes or replaces a kept version before its date, the account's root
+// user included: the lock is in compliance mode. It does not promise that the version is seen: a
+// delete marker hides a kept version, and removes nothing.
+//
+// The bucket must have Object Lock, which brings versioning. The server needs the rights
+// s3:GetBucketObjectLockConfiguration, s3:PutObject and s3:PutObjectRetention, and, to find out
+// what is kept already, s3:GetObject and s3:GetObjectRetention. It needs no right to delete.
 package s3anchor
 
 import (
@@ -25,10 +29,10 @@ import (
 	"github.com/piinguin/piinguin/internal/awsx"
 )
 
-// DefaultRetention is twelve months.
+// DefaultRetention is twelve months: until then nobody can delete a checkpoint.
 const DefaultRetention = 365 * 24 * time.Hour
 
-// ErrNoLock says that the bucket has no Object Lock.
+// ErrNoLock says that the bucket has no Object Lock, so its checkpoints would prove nothing.
 var ErrNoLock = errors.New("s3anchor: the bucket has no Object Lock: whoever may write to it could remove what is kept")
 
 // Config says where to keep. Client and Bucket are required.
@@ -89,7 +93,7 @@ func (p *Place) Keep(ctx context.Context, name string, data []byte) error {
 		ObjectLockRetainUntilDate: aws.Time(p.Now().Add(p.Retention)),
 	})
 	switch awsx.Code(err) {
-	// The SDK's own retry after a lost reply ends here too.
+	// The SDK may get here by its own retry, after the reply to its success was lost.
 	case "PreconditionFailed", "ConditionalRequestConflict":
 		return p.compare(ctx, name, key, data)
 	}
@@ -118,8 +122,8 @@ func (p *Place) compare(ctx context.Context, name, key string, data []byte) erro
 	return nil
 }
 
-// lock locks what was kept without a lock, by somebody else, or longer ago than its
-// retention: else whoever could remove it would be believed to have kept it.
+// lock locks an object that has no lock: somebody else made it, or its retention has ended. Without
+// this a checkpoint would count as kept although somebody can remove it.
 func (p *Place) lock(ctx context.Context, key string, object *s3.GetObjectOutput) error {
 	until := object.ObjectLockRetainUntilDate
 	if object.ObjectLockMode == types.ObjectLockModeCompliance && until != nil && until.After(p.Now()) {

@@ -1,10 +1,18 @@
-// Package hotfile keeps what a server has parsed from files up to date while it
-// runs, without a watcher: on use, at most once a second, it looks whether a file
-// was changed or exchanged.
+// Package hotfile keeps a value that is parsed from files up to date while a server runs: token
+// files, policies, certificates.
 //
-// What cannot be read or parsed is not taken: the last good value stays in use. So
-// a half-written file or a slip of an editor neither locks everybody out nor lets
-// anybody in, and the operator hears of it.
+//	files, err := hotfile.Open(hotfile.Source[*Policy]{Paths: []string{path}, Parse: parse, Now: time.Now, Report: report})
+//	...
+//	policy := files.Current()
+//
+// It promises that a changed or exchanged file is in use a second later, and that a broken file
+// changes nothing: if a file cannot be read or parsed, the last good value stays in use. So a
+// half-written file or an editor's slip locks nobody out and lets nobody in, and the operator
+// hears of it once.
+//
+// It does not watch files: it looks when the value is used. It does not say when a change was
+// made, and of several files that belong together it may read one before and one after a change;
+// Parse has to refuse a pair that does not fit.
 package hotfile
 
 import (
@@ -19,41 +27,41 @@ import (
 )
 
 const (
-	// every is how often files are looked at, at most.
+	// every is the shortest time between two looks at the files.
 	every = time.Second
-	// settle is how much younger than its reading a file must not be: a file system
-	// whose clock ticks slowly shows no second change within one tick, so what was read
-	// in that tick is read again.
+	// settle is how old a change must be before the file counts as read. A file system whose
+	// clock ticks slowly shows no second change within one tick, so a file that changed in the
+	// tick of its reading is read again.
 	settle = 2 * time.Second
-	// maxFile is the limit of a file's size in bytes.
+	// maxFile is the largest size of a file, in bytes.
 	maxFile = 4 << 20
 )
 
-// Files is the value that was parsed from files. It is safe for concurrent use.
+// Files holds the value that was parsed from files. It is safe for concurrent use.
 type Files[T any] struct {
 	source Source[T]
 	value  atomic.Pointer[T]
 
-	mu      sync.Mutex // held by the one who looks
+	mu      sync.Mutex // held while one caller looks at the files
 	checked time.Time
-	read    time.Time         // the latest, good or not
-	seen    []fs.FileInfo     // before that; nil if they could not be read
-	digest  [sha256.Size]byte // of what was read, good or not
+	read    time.Time         // when the files were last read, successfully or not
+	seen    []fs.FileInfo     // how they looked just before; nil if they could not be read
+	digest  [sha256.Size]byte // of their contents or of the error
 }
 
-// Source says what is read, and who hears of it. All fields are required.
+// Source says what to read and whom to tell. All fields are required.
 type Source[T any] struct {
 	Paths []string
 	// Parse makes the value from the files' contents, in the order of Paths. Its
 	// errors are reported, so they must not quote the contents.
 	Parse func(contents [][]byte) (T, error)
 	Now   func() time.Time
-	// Report is told once of each change: nil that it was taken, or why it was not.
-	// It must not use the value.
+	// Report is called once for each change: with nil if the new value is in use, or with the
+	// reason why it is not. It must not call Current.
 	Report func(error)
 }
 
-// The reasons for which a file is not read. They name no file.
+// The reasons why a file is not read. Their texts name no file.
 var (
 	ErrNotThere   = errors.New("the file is not there")
 	ErrPermission = errors.New("the file may not be read")
@@ -62,8 +70,8 @@ var (
 	ErrIrregular  = errors.New("it is not a regular file") // a pipe would be empty the second time
 )
 
-// Open reads the files for the first time. Nothing is reported: the error is the
-// answer, one of this package's or one of Parse's.
+// Open reads the files for the first time. It reports nothing: it returns one of this package's
+// errors or one of Parse's.
 func Open[T any](s Source[T]) (*Files[T], error) {
 	f := &Files[T]{source: s, checked: s.Now()}
 	contents, err := f.readAll()
@@ -79,8 +87,8 @@ func Open[T any](s Source[T]) (*Files[T], error) {
 	return f, nil
 }
 
-// Current returns the newest value that could be read. Whoever comes while another
-// caller reads the files gets the value before it, and does not wait.
+// Current returns the newest good value. While one caller reads the files, the others get the
+// value before and do not wait.
 func (f *Files[T]) Current() T {
 	if f.mu.TryLock() {
 		defer f.mu.Unlock()
@@ -101,7 +109,7 @@ func (f *Files[T]) look() {
 	contents, err := f.readAll()
 	d := digest(contents, err)
 	if d == f.digest {
-		return // touched, or as broken as before: that was reported
+		return // only the time of change differs, or the file is broken as before
 	}
 	f.digest = d
 	var value T
@@ -129,7 +137,8 @@ func (f *Files[T]) unchanged() bool {
 	return true
 }
 
-// readAll notes how the files look first: a change while they are read is seen next time.
+// readAll notes how the files look before it reads them, so that a change during the reading is
+// seen the next time.
 func (f *Files[T]) readAll() ([][]byte, error) {
 	f.seen, f.read = nil, f.checked
 	var seen []fs.FileInfo
@@ -178,7 +187,7 @@ func reason(err error) error {
 	return ErrUnreadable
 }
 
-// digest tells one outcome of readAll from another.
+// digest is the same for two outcomes of readAll only if they are the same.
 func digest(contents [][]byte, err error) [sha256.Size]byte {
 	if err != nil {
 		return sha256.Sum256([]byte("error: " + err.Error()))

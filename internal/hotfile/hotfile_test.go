@@ -15,7 +15,7 @@ import (
 
 var errParse = errors.New("not parsed")
 
-// kept is the text of one file, and what was reported of it.
+// kept is a file that a test changes, its value, and what was reported.
 type kept struct {
 	path    string
 	now     time.Time
@@ -138,7 +138,7 @@ func TestAFileThatIsSettledIsNotReadAgain(t *testing.T) {
 	k.date(t, past)
 	k.later(t, time.Second, "one")
 	k.write(t, "two")
-	k.date(t, past) // nobody does this but to see whether it is read
+	k.date(t, past) // hides the change, to show that the file is not read
 	k.later(t, time.Second, "one")
 	k.date(t, past.Add(1))
 	k.later(t, time.Second, "two", "taken")

@@ -15,19 +15,19 @@ import (
 	"github.com/piinguin/piinguin/relay"
 )
 
-// putsAtOnce bounds how many objects are on their way.
+// putsAtOnce bounds the requests that run at the same time.
 const putsAtOnce = 8
 
-// S3 is a bucket, or a prefix in one. A record is the object PREFIX/STREAM/SHARD/SEQUENCE-NUMBER
-// as it came, with its reason in the metadata: personal data, as the stream is. It
-// needs s3:PutObject, and kms:GenerateDataKey on the key; it is safe for concurrent use.
+// S3 is a bucket, or a prefix in one. The object PREFIX/STREAM/SHARD/SEQUENCE-NUMBER is a record as
+// it came, with the reason in its metadata. S3 needs s3:PutObject, and kms:GenerateDataKey on the
+// key. It is safe for concurrent use.
 type S3 struct {
 	client              *s3.Client
 	bucket, prefix, key string
 }
 
-// NewS3 returns the place of a bucket. The key is the ID, ARN or alias of a key of KMS
-// (SSE-KMS): whoever may not use it cannot read the records.
+// NewS3 returns the place of a bucket. The key is the ID, ARN or alias of a key of KMS (SSE-KMS):
+// nobody reads the records without the right to use it.
 func NewS3(client *s3.Client, bucket, prefix, key string) (*S3, error) {
 	if client == nil || bucket == "" || key == "" {
 		return nil, errors.New("quarantine: a client, a bucket and a key of KMS are required")
@@ -35,7 +35,7 @@ func NewS3(client *s3.Client, bucket, prefix, key string) (*S3, error) {
 	return &S3{client, bucket, prefix, key}, nil
 }
 
-// Put implements relay.Quarantine. A record that comes again is the same object.
+// Put implements relay.Quarantine. A record that comes again replaces its object.
 func (s *S3) Put(ctx context.Context, records []relay.Quarantined) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(putsAtOnce)

@@ -16,17 +16,17 @@ import (
 	"github.com/piinguin/piinguin/relay"
 )
 
-// perCall is how many messages SQS takes in one call.
+// perCall is SQS's limit of messages in one call.
 const perCall = 10
 
-// SQS is a queue. It needs sqs:SendMessage, and is safe for concurrent use.
+// SQS is a queue. It needs sqs:SendMessage. It is safe for concurrent use.
 type SQS struct {
 	client *sqs.Client
 	url    string
 }
 
-// Message is the JSON of a message: a record by its place. Its content is in the stream
-// until that forgets it.
+// Message is the JSON of a message: the place of a record. The stream holds the content until its
+// retention ends.
 type Message struct {
 	Stream         string     `json:"stream"`
 	Shard          string     `json:"shard"`
@@ -35,8 +35,8 @@ type Message struct {
 	ArrivedAt      *time.Time `json:"arrived_at,omitempty"` // at the stream, approximately
 }
 
-// NewSQS returns the queue of a URL. A record that comes again is a second message, so a
-// FIFO queue, which would need more than that, is refused.
+// NewSQS returns the queue of a URL. It refuses a FIFO queue, which would need a group and a
+// deduplication ID for each message. A record that comes again is a second message.
 func NewSQS(client *sqs.Client, url string) (*SQS, error) {
 	if client == nil || url == "" || strings.HasSuffix(url, ".fifo") {
 		return nil, errors.New("quarantine: a client and the URL of a standard queue are required")
@@ -59,7 +59,7 @@ func (s *SQS) Put(ctx context.Context, records []relay.Quarantined) error {
 		if err != nil {
 			return failure(ctx, "SendMessageBatch", err)
 		}
-		if len(out.Successful) != len(some) { // the others failed by themselves
+		if len(out.Successful) != len(some) { // single messages of a call may fail
 			return errors.New("quarantine: SendMessageBatch: the queue did not take all messages")
 		}
 	}

@@ -74,7 +74,7 @@ func (r retry) send(ctx context.Context, method string, once func() (any, error)
 		}
 		w.asked = asked(last)
 		return answer, last
-	}, backoff.WithBackOff(w), backoff.WithMaxTries(uint(r.attempts)), backoff.WithMaxElapsedTime(0)) //nolint:gosec // Config.Validate bounds it
+	}, backoff.WithBackOff(w), backoff.WithMaxTries(uint(r.attempts)), backoff.WithMaxElapsedTime(0))
 	return answer, last
 }
 

@@ -1,9 +1,14 @@
-// Package dynamostore keeps records in a DynamoDB table. A table of the original
-// Piinguin (HASH key modifiedValue, attribute originalValue) works as it is.
+// Package dynamostore keeps records in a DynamoDB table. A table of the original Piinguin (HASH
+// key modifiedValue, attribute originalValue) works as it is.
 //
-// A put is one conditional PutItem: the engine itself decides by the rule of package
-// store, so any number of servers may share a table. Reads are strongly consistent.
-// Items are built and read by hand: a marshaler would store what an Original prints as.
+//	s := dynamostore.New(dynamodb.NewFromConfig(cfg), "piinguin")
+//	results := s.Get(ctx, []string{modifiedValue})
+//
+// It promises what store.Store asks for, to any number of servers on one table: a put is one
+// conditional PutItem, so the engine itself decides which value is newer. Reads are strongly
+// consistent. It does not make the table: package dynamotable does, from Schema.
+//
+// Items are built and read by hand, because a marshaler would store what an Original prints as.
 package dynamostore
 
 import (
@@ -28,7 +33,7 @@ type API interface {
 	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 }
 
-// sideBySide is how many requests of one call are under way at once.
+// sideBySide bounds the requests of one call that run at the same time.
 const sideBySide = 32
 
 // Store is a store.Store in a DynamoDB table.
@@ -40,16 +45,15 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// New returns the records in a table, made from Schema or by the original
-// Piinguin. The client's own retries and time-outs apply to each request.
+// New returns the records in a table that was made from Schema or by the original Piinguin. The
+// client's own retries and time-outs apply to each request.
 func New(client API, table string) *Store {
 	s := &Store{api: client, table: table}
 	s.single.fetch = s.fetch
 	return s
 }
 
-// Ready implements store.Store: it reads a key, as every request does, and takes
-// no value from the table.
+// Ready implements store.Store. It reads a key, as every request does, and no value.
 func (s *Store) Ready(ctx context.Context) error {
 	_, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.table, Key: keyOf("ready"), ConsistentRead: aws.Bool(true),
@@ -61,8 +65,8 @@ func (s *Store) Ready(ctx context.Context) error {
 	return nil
 }
 
-// eachKey calls one for each of n items: those of different keys side by side,
-// those of the same key one after the other as they were given.
+// eachKey calls one for each of n items: items of different keys side by side, items of one key
+// one after the other, in their order.
 func eachKey(n int, key func(i int) string, one func(i int)) {
 	items := make(map[string][]int, n)
 	for i := range n {

@@ -9,13 +9,12 @@ import (
 	"github.com/piinguin/piinguin/server/store"
 )
 
-// maxFlights is how many requests for single keys are under way at once.
+// maxFlights bounds the requests for single keys that run at the same time.
 const maxFlights = 4
 
-// gatherer reads single keys. A lookup goes at once while fewer than maxFlights
-// requests are under way; those that come meanwhile go together as soon as one lands,
-// up to maxKeys in a request. What a server pays for is requests, not keys, and no
-// lookup waits for company.
+// gatherer reads single keys in few requests, because a server pays for requests and not for keys.
+// While fewer than maxFlights requests are under way a lookup is sent at once: it never waits for
+// others. Lookups that come meanwhile go together, up to maxKeys, when a request ends.
 type gatherer struct {
 	fetch func(ctx context.Context, keys []string) map[string]store.GetResult
 
@@ -31,8 +30,8 @@ type lookup struct {
 	done   chan struct{}
 }
 
-// get reads one key. A lookup joins only a request that has not begun, so it sees
-// every write that ended before it.
+// get reads one key. A lookup joins only a request that has not begun, so it sees every write that
+// ended before get was called.
 func (g *gatherer) get(ctx context.Context, key string) store.GetResult {
 	if ctx.Err() != nil {
 		return store.GetResult{Err: failure(ctx, "GetItem", ctx.Err())}
@@ -53,7 +52,7 @@ func (g *gatherer) get(ctx context.Context, key string) store.GetResult {
 	}
 }
 
-// fly makes requests until nobody waits.
+// fly sends requests until no lookup waits.
 func (g *gatherer) fly() {
 	for {
 		g.mu.Lock()
@@ -70,8 +69,8 @@ func (g *gatherer) fly() {
 	}
 }
 
-// land makes one request for lookups and hands out the results. The request ends
-// early when the last of its callers has given up, and not with any one of them.
+// land sends one request for some lookups and hands out the results. The request is cancelled when
+// the last of its callers has given up, and not before.
 func (g *gatherer) land(batch []*lookup) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(batch[0].ctx))
 	defer cancel()

@@ -16,7 +16,7 @@ import (
 	"github.com/piinguin/piinguin/server/store"
 )
 
-// maxKeys is how many keys a BatchGetItem may hold.
+// maxKeys is DynamoDB's limit of keys in a BatchGetItem.
 const maxKeys = 100
 
 // Get implements store.Store.
@@ -77,7 +77,7 @@ func result(it item, now time.Time) store.GetResult {
 	return store.GetResult{Record: row.record}
 }
 
-// getOne reads one key: half of what a batch of one costs on the wire.
+// getOne reads one key by GetItem, which is half as large on the wire as a batch of one.
 func (s *Store) getOne(ctx context.Context, keys []string) (map[string]item, error) {
 	if ctx.Err() != nil {
 		return nil, failure(ctx, "GetItem", ctx.Err())

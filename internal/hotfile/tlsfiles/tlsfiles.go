@@ -1,5 +1,12 @@
-// Package tlsfiles is a server's side of TLS, from files that may be renewed while
-// it runs.
+// Package tlsfiles makes a server's TLS configuration from files that may be renewed while the
+// server runs.
+//
+//	conf, err := tlsfiles.New(tlsfiles.Config{CertFile: cert, KeyFile: key, Now: time.Now, Report: report})
+//	server := &http.Server{TLSConfig: conf}
+//
+// It promises that a handshake uses the newest certificate that fits its key, and the client
+// authorities of that moment. It does not end connections: a client whose authority was removed
+// stays until its connection ends.
 package tlsfiles
 
 import (
@@ -11,29 +18,29 @@ import (
 	"github.com/piinguin/piinguin/internal/hotfile"
 )
 
-// Config says where the server's certificate is and how clients prove themselves. All
+// Config says where the server's certificate is and which clients' certificates it accepts. All
 // fields but ClientCAs are required.
 type Config struct {
-	// CertFile is the server's certificate in PEM with those that vouch for it behind
-	// it, KeyFile its private key. Both are read again when one was changed; until both
-	// fit each other, the earlier pair stays in use.
+	// CertFile is the server's certificate in PEM, followed by the intermediate ones. KeyFile is
+	// its private key. Both are read again when one of them changes; until they fit each other
+	// the earlier pair stays in use.
 	CertFile, KeyFile string
-	// ClientCAs returns who vouches for clients' certificates, at each handshake. A
-	// client need not have one; a handshake with one that nobody vouches for fails. Nil
-	// means that none is asked for.
+	// ClientCAs returns the authorities for clients' certificates; it is called at each
+	// handshake. A client needs no certificate, but a handshake with one that no authority signed
+	// fails. If ClientCAs is nil the server asks for no certificate.
 	ClientCAs func() *x509.CertPool
 	Now       func() time.Time
-	// Report gets nil for a changed pair that was taken, or why it was not, in a fixed
-	// text.
+	// Report is called once for each change: with nil if the new pair is in use, or with the
+	// reason why it is not, in a fixed text.
 	Report func(error)
 }
 
 var errPair = errors.New("the files are not a certificate and its private key in PEM")
 
-// New reads the certificate and returns the configuration of a server with TLS 1.2 and
-// later, HTTP/1.1 and HTTP/2.
+// New reads the certificate and returns the configuration of a server: TLS 1.2 and later,
+// HTTP/1.1 and HTTP/2.
 //
-// Errors have fixed texts, for what stands in a key file must be in no log.
+// Errors have fixed texts, because the content of a key file must be in no log.
 func New(c Config) (*tls.Config, error) {
 	pair, err := hotfile.Open(hotfile.Source[*tls.Certificate]{
 		Paths: []string{c.CertFile, c.KeyFile}, Now: c.Now, Report: c.Report,
@@ -60,8 +67,8 @@ func New(c Config) (*tls.Config, error) {
 	return conf, nil
 }
 
-// askClients makes a server ask for certificates. Sessions are not resumed: that would
-// bring back the chains of an earlier handshake, whoever vouches for clients since.
+// askClients makes a server ask for certificates. It turns resumption off: a resumed session would
+// bring back the chains of an earlier handshake, although the authorities may have changed since.
 func askClients(conf *tls.Config, authorities func() *x509.CertPool) {
 	conf.ClientAuth = tls.VerifyClientCertIfGiven
 	conf.SessionTicketsDisabled = true
