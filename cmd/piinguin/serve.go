@@ -9,7 +9,6 @@ import (
 	stdlog "log"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/internal/durable"
 	"github.com/piinguin/piinguin/server"
 )
 
@@ -117,7 +117,7 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 	}
 	defer func() { err = errors.Join(err, anchors.close()) }()
 	if o.access.dev {
-		if err := os.MkdirAll(devFolder, 0o700); err != nil {
+		if err := durable.MkdirAll(devFolder, 0o700); err != nil {
 			return fmt.Errorf("make %s: %w", devFolder, err)
 		}
 	}
