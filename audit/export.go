@@ -32,12 +32,13 @@ func Export(ctx context.Context, s PageReader, key VerifierKey, log string, from
 		return l, row
 	case err != nil:
 		return l, fmt.Errorf("audit: export %s: %w", log, err)
-	case from > l.Size:
-		return l, ErrNotFound
 	}
 	l.Whole = true
-	if l.Pruned > 0 {
+	switch {
+	case l.Pruned > 0:
 		return l, ErrPruned
+	case from > l.Size:
+		return l, ErrNotFound
 	}
 	if err := out.Flush(); err != nil {
 		return l, fmt.Errorf("audit: export %s: %w", log, err)

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/internal/durable"
 )
 
 // toStdout is the --out that writes lines to the standard output.
@@ -85,7 +86,7 @@ func (o *exportOptions) export(ctx context.Context, store exportable, stdout, st
 	if o.out == toStdout {
 		return o.print(ctx, store, key, logs[0], stdout, stderr)
 	}
-	if err := os.MkdirAll(o.out, 0o700); err != nil {
+	if err := durable.MkdirAll(o.out, 0o700); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
 	rows := [][]string{{"LOG", "ENTRIES", "LINES", "CHECKPOINT"}}
@@ -123,7 +124,7 @@ func (o *exportOptions) save(ctx context.Context, store audit.PageReader, key au
 	// A file gets its name only after the log was verified, and with it the log's name.
 	lines, checkpoint := filepath.Join(o.out, log+".jsonl"), filepath.Join(o.out, log+".checkpoint")
 	var whole audit.LogReport
-	err := inWhole(lines, func(f *os.File) (err error) {
+	err := durable.Replace(lines, 0o600, func(f *os.File) (err error) {
 		whole, err = o.exportLog(ctx, store, key, log, f)
 		return err
 	})
@@ -134,11 +135,10 @@ func (o *exportOptions) save(ctx context.Context, store audit.PageReader, key au
 	if err != nil {
 		return nil, err
 	}
-	err = inWhole(checkpoint, func(f *os.File) error {
-		_, err := f.WriteString(whole.Checkpoint)
-		return err
-	})
-	return []string{log, count, lines, checkpoint}, err
+	if err := durable.Replace(checkpoint, 0o600, durable.Bytes([]byte(whole.Checkpoint))); err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	return []string{log, count, lines, checkpoint}, nil
 }
 
 // print writes a log's lines to stdout and its checkpoint to stderr. The lines wait in a file until
@@ -161,22 +161,6 @@ func (o *exportOptions) print(ctx context.Context, store audit.PageReader, key a
 	}
 	_, err = io.WriteString(stderr, whole.Checkpoint)
 	return err
-}
-
-// inWhole writes a file so that its name never stands for half of it.
-func inWhole(path string, write func(*os.File) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".export-*") // mode 0600
-	if err != nil {
-		return fmt.Errorf("export: %w", err)
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already, but for an error
-	if err := errors.Join(write(f), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("export: %w", err)
-	}
-	return nil
 }
 
 // exportLog writes a log's lines to w, and returns the verified log with the checkpoint over them.

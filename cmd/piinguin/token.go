@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -60,8 +57,8 @@ func (o *tokenFlags) create(now time.Time, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("--name, --role: %w", err)
 	}
-	if err := appendLine(o.tokens, line); err != nil {
-		return err
+	if err := identity.AppendToken(o.tokens, line); err != nil {
+		return fmt.Errorf("--tokens: %w", err)
 	}
 	if _, err := fmt.Fprintln(stdout, token); err != nil {
 		return errors.New("the token could not be printed: remove its line, the last one of the token file, and make another")
@@ -90,63 +87,4 @@ func parseExpires(s string, now time.Time) (time.Time, error) {
 		return at, errors.New("--expires is over already")
 	}
 	return at, nil
-}
-
-// appendLine adds a line to the token file: a crash leaves the file as it was or with
-// the whole line. Two at once do not lose each other's lines, for the file that is to
-// take the place can be made only once.
-func appendLine(path, line string) (err error) {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // not the link is to be replaced
-	}
-	next := path + ".new"
-	f, err := os.OpenFile(next, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the operator names the file
-	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there: another piinguin token create is at work, or was stopped; then remove it", next)
-	}
-	if err != nil {
-		return fmt.Errorf("--tokens: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(next)
-		}
-	}()
-	text, err := current(path, f)
-	if err == nil { // the new line may not go with the others
-		_, err = identity.ParseTokens(strings.NewReader(text + line))
-	}
-	if err == nil {
-		_, err = f.WriteString(text + line)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("--tokens: %w", err)
-	}
-	return os.Rename(next, path)
-}
-
-// current returns what stands in the token file, which must be a good one, and gives
-// its mode and owner to the file that will take its place.
-func current(path string, next *os.File) (string, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	if _, err := identity.ParseTokens(strings.NewReader(string(text))); err != nil {
-		return "", err
-	}
-	info, err := os.Stat(path)
-	if err == nil {
-		err = errors.Join(next.Chmod(info.Mode().Perm()), keepOwner(next, info))
-	}
-	if len(text) > 0 && text[len(text)-1] != '\n' {
-		text = append(text, '\n')
-	}
-	return string(text), err
 }

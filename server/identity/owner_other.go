@@ -1,11 +1,11 @@
 //go:build !unix
 
-package main
+package identity
 
 import (
 	"io/fs"
 	"os"
 )
 
-// keepOwner does nothing: a file takes the rights of its folder here.
+// keepOwner does nothing: on other systems a file gets the rights of its folder.
 func keepOwner(*os.File, fs.FileInfo) error { return nil }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package identity
 
 import (
 	"io/fs"
@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// keepOwner gives f the owner of another file, if it is another one: a server may run
-// as a user of its own, and must be able to read what root has written.
+// keepOwner gives f the owner of another file, if that is a different one. A server may run as a user
+// of its own, and must still be able to read the file after root has added a token.
 func keepOwner(f *os.File, as fs.FileInfo) error {
 	mine, err := f.Stat()
 	if err != nil {
