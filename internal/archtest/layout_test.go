@@ -84,6 +84,9 @@ var layers = []archtest.Layer{
 	{"internal/durable", []string{"std"}},
 	{"internal/hotfile", []string{"std"}},
 	{"internal/hotfile/tlsfiles", []string{"std", "./internal/hotfile"}},
+	{"internal/sqlitefile", []string{
+		"std", sqlite, zerolog, "github.com/gofrs/flock", "github.com/hashicorp/golang-lru/v2/simplelru",
+	}},
 
 	// Only tests and the bench import these.
 	{"internal/archtest", []string{"any"}},

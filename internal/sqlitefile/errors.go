@@ -1,0 +1,56 @@
+package sqlitefile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"modernc.org/sqlite" // also registers the driver
+)
+
+var (
+	// ErrInUse says that another server has the file open.
+	ErrInUse = errors.New("sqlitefile: another server is using this file")
+	// ErrMoved says that the path no longer leads to the files that were opened. The File
+	// fails every call from then on.
+	ErrMoved = errors.New("sqlitefile: the file was moved, removed or replaced while it was open")
+	// ErrClosed says that the File is closed.
+	ErrClosed = errors.New("sqlitefile: closed")
+	// ErrReadOnly says that the File was opened by OpenReadOnly.
+	ErrReadOnly = errors.New("sqlitefile: the file was opened to read only")
+)
+
+// errDriver stands for an error of database/sql, whose text may quote a stored value.
+var errDriver = errors.New("sqlitefile: the database driver failed")
+
+// Error is an error of SQLite. It holds the result code and none of SQLite's own text, which
+// may quote a stored value.
+type Error struct {
+	Code int // SQLite's extended result code
+}
+
+// Error implements error. The text depends on the code alone.
+func (e *Error) Error() string {
+	return fmt.Sprintf("SQLite error %d (%s)", e.Code, sqlite.ErrorCodeString[e.Code&primary])
+}
+
+// primary masks the primary result code out of an extended one.
+const primary = 0xff
+
+// readOnly is SQLite's SQLITE_READONLY.
+const readOnly = 8
+
+// classify replaces an error of the driver by one with a fixed text. Once the context is
+// done it returns the context's error: SQLite then says no more than that it was interrupted.
+func classify(ctx context.Context, err error) error {
+	var e *sqlite.Error
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &e):
+		return &Error{e.Code()}
+	}
+	return errDriver
+}

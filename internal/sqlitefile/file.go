@@ -1,0 +1,199 @@
+package sqlitefile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/rs/zerolog"
+)
+
+// Config says how to open a File.
+type Config struct {
+	// Log gets a line when the file is found to be moved, and when another program begins
+	// and ends to keep the write-ahead log from being reset. The zero Logger drops them.
+	Log zerolog.Logger
+}
+
+// readers is how many connections answer reads side by side.
+const readers = 4
+
+// File is an open SQLite file. It is safe for concurrent use.
+type File struct {
+	lock    *flock.Flock // nil when opened to read only
+	write   *conn        // the writer's own; nil when opened to read only
+	tidy    *conn        // the checkpointer's own; nil when opened to read only
+	readers chan *conn   // those that nobody uses at the moment
+	opened  int          // how many readers there are
+	watch   *watch
+	keeper  *checkpointer
+
+	pages, rows chan *job
+	writing     sync.Mutex // held for the length of a transaction
+	closing     chan struct{}
+	running     sync.WaitGroup
+}
+
+// limits are the times and sizes that tests make smaller.
+type limits struct {
+	walPages  int           // the write-ahead log is reset when it has grown past so many
+	lookEvery time.Duration // how often the checkpointer looks while there are commits
+	patience  time.Duration // how long a reset may fail before the log counts as pinned
+}
+
+// A log of 8,000 pages is 32 MB. With SQLite's default of 1,000, a third of a commit's time
+// goes into copying pages that the next commits write again.
+var defaultLimits = limits{walPages: 8000, lookEvery: 50 * time.Millisecond, patience: 5 * time.Second}
+
+// Open opens a file to read and write, and makes it (mode 0600) where it is missing. One
+// process may have it open so; another one gets ErrInUse. What holds it is a lock on the
+// file beside it with the suffix -lock, which ends with the process. Close the File when it
+// is no longer used.
+func Open(ctx context.Context, path string, c Config) (*File, error) {
+	return open(ctx, path, c, defaultLimits)
+}
+
+func open(ctx context.Context, path string, c Config, l limits) (*File, error) {
+	at, err := placeOf(path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlitefile: open: %w", err)
+	}
+	f := &File{
+		readers: make(chan *conn, readers), pages: make(chan *job), rows: make(chan *job), closing: make(chan struct{}),
+	}
+	if err := f.connect(ctx, at); err != nil {
+		return nil, errors.Join(err, f.disconnect())
+	}
+	if f.watch, err = newWatch(at, f.lock, c.Log); err != nil {
+		return nil, errors.Join(err, f.disconnect())
+	}
+	f.keeper = &checkpointer{file: f, limits: l, log: c.Log, committed: make(chan struct{}, 1)}
+	f.running.Go(f.writer)
+	f.running.Go(f.keeper.run)
+	f.running.Go(f.lookAgain)
+	return f, nil
+}
+
+// connect takes the lock, makes the file and opens every connection.
+func (f *File) connect(ctx context.Context, at place) (err error) {
+	if f.lock, err = at.takeLock(); err != nil {
+		return err
+	}
+	if err := at.create(); err != nil {
+		return fmt.Errorf("sqlitefile: open: %w", err)
+	}
+	if f.write, err = connect(ctx, at.target, "mode=rw", lockWait, "_pragma=journal_mode(WAL)", "_pragma=secure_delete(1)"); err == nil {
+		err = f.tryToWrite(ctx)
+	}
+	if err == nil {
+		f.tidy, err = connect(ctx, at.target, "mode=rw", restartWait)
+	}
+	if err == nil {
+		err = f.openReaders(ctx, at.target, "mode=rw", lockWait, "_pragma=query_only(1)")
+	}
+	var e *Error
+	if errors.As(err, &e) && e.Code&primary == readOnly {
+		return fmt.Errorf("sqlitefile: open %s: %w: %w", at.target, fs.ErrPermission, err)
+	}
+	if err != nil {
+		return fmt.Errorf("sqlitefile: open: %w", err)
+	}
+	return nil
+}
+
+// tryToWrite takes the write lock once. SQLite opens a file that it may only read without
+// an error, and so would tell of it at the first write. This also makes -wal and -shm.
+func (f *File) tryToWrite(ctx context.Context) error {
+	w := Writer{Reader{ctx, f.write}}
+	if _, err := w.Exec(begin); err != nil {
+		return err
+	}
+	_, err := w.Exec(commit)
+	return err
+}
+
+func (f *File) openReaders(ctx context.Context, path string, options ...string) error {
+	for range readers {
+		c, err := connect(ctx, path, options...)
+		if err != nil {
+			return err
+		}
+		f.readers <- c
+		f.opened++
+		var n int
+		if _, err := (Reader{ctx, c}).First(`SELECT count(*) FROM sqlite_schema`, nil, &n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// OpenReadOnly opens an existing file to read only, beside a server or without one. Writes
+// fail with ErrReadOnly.
+func OpenReadOnly(ctx context.Context, path string) (*File, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("sqlitefile: open: %w", err)
+	}
+	f := &File{readers: make(chan *conn, readers), watch: &watch{}, closing: make(chan struct{})}
+	err := f.openReaders(ctx, path, "mode=ro", lockWait)
+	if err != nil && atRest(path) {
+		// Even a reader of a WAL database makes -wal and -shm, which a folder that may only be
+		// read does not allow. Nobody writes such a copy, so its file alone is all of it.
+		err = errors.Join(f.disconnect(), f.openReaders(ctx, path, "immutable=1"))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("sqlitefile: open: %w", err), f.disconnect())
+	}
+	return f, nil
+}
+
+// atRest reports whether the file has no -wal beside it, so that the file alone is all of
+// the database.
+func atRest(path string) bool {
+	_, err := os.Stat(path + "-wal")
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// ReadOnly reports whether the file was opened by OpenReadOnly.
+func (f *File) ReadOnly() bool { return f.pages == nil }
+
+// Close lets the writes and reads under way end, then closes the file. Later calls fail with
+// ErrClosed. Close it once.
+//
+// If the file was moved, Close leaves SQLite's connections open. The last one to close copies
+// its write-ahead log into the file, and that file may be somebody else's by now.
+func (f *File) Close() error {
+	close(f.closing)
+	f.running.Wait()
+	if f.watch.look() != nil {
+		return f.unlock()
+	}
+	return f.disconnect()
+}
+
+// disconnect closes what is open, the writer's connection last: the last one empties the
+// write-ahead log into the file.
+func (f *File) disconnect() error {
+	var errs []error
+	for ; f.opened > 0; f.opened-- { // each as soon as nobody uses it
+		errs = append(errs, (<-f.readers).close())
+	}
+	for _, c := range []*conn{f.tidy, f.write} {
+		if c != nil {
+			errs = append(errs, c.close())
+		}
+	}
+	return errors.Join(append(errs, f.unlock())...)
+}
+
+func (f *File) unlock() error {
+	if f.lock == nil {
+		return nil
+	}
+	return f.lock.Close()
+}
