@@ -12,14 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/twitchtv/twirp"
 	"pgregory.net/rapid"
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/audit/audittest"
-	"github.com/piinguin/piinguin/audit/sqlitelog"
+	"github.com/piinguin/piinguin/internal/engine"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
-	"github.com/piinguin/piinguin/server/sqlitestore"
 	"github.com/piinguin/piinguin/server/store"
 	"github.com/piinguin/piinguin/server/store/storetest"
 )
@@ -380,21 +380,16 @@ func TestModel(t *testing.T) {
 }
 
 func openSQLite(t *testing.T, rt *rapid.T) (store.Store, audit.Store) {
-	path := filepath.Join(t.TempDir(), "piinguin.db")
-	records, err := sqlitestore.Open(rt.Context(), path)
-	if err != nil {
-		rt.Fatal(err)
-	}
-	ledger, err := sqlitelog.Open(rt.Context(), path)
+	e, err := engine.OpenSQLite(rt.Context(), filepath.Join(t.TempDir(), "piinguin.db"), zerolog.Nop())
 	if err != nil {
 		rt.Fatal(err)
 	}
 	rt.Cleanup(func() {
-		if err := errors.Join(ledger.Close(), records.Close()); err != nil {
+		if err := e.Close(); err != nil {
 			rt.Errorf("Close: %v", err)
 		}
 	})
-	return records, ledger
+	return e.Records, e.Ledger
 }
 
 // fewerChecks sets how many checks rapid makes where the command line does not: its default

@@ -10,39 +10,33 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/piinguin/piinguin/audit"
-	"github.com/piinguin/piinguin/audit/sqlitelog"
-	"github.com/piinguin/piinguin/server/sqlitestore"
+	"github.com/piinguin/piinguin/internal/engine"
 	"github.com/piinguin/piinguin/server/store"
 )
 
 // file is records and ledger in one SQLite file, as a server has them.
 type file struct {
 	path    string
-	records *sqlitestore.Store
-	ledger  *sqlitelog.Store
+	records store.Store
+	ledger  audit.Store
 }
 
 func newFile(t *testing.T) *file {
 	t.Helper()
-	f := &file{path: filepath.Join(t.TempDir(), "piinguin.db")}
-	var err error
-	if f.records, err = sqlitestore.Open(t.Context(), f.path); err != nil {
+	path := filepath.Join(t.TempDir(), "piinguin.db")
+	e, err := engine.OpenSQLite(t.Context(), path, zerolog.Nop())
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := f.records.Close(); err != nil {
+		if err := e.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	if f.ledger, err = sqlitelog.Open(t.Context(), f.path); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := f.ledger.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	f := &file{path, e.Records, e.Ledger}
 	for _, key := range []string{"a", "b"} {
 		r := f.records.Put(t.Context(), []store.Record{{ModifiedValue: key, Original: store.NewOriginal(canary), ObservedAt: time.Unix(1, 0)}})
 		if r[0].Err != nil {
@@ -162,26 +156,26 @@ func TestNotADatabase(t *testing.T) {
 
 // opens is every way to open a file; a success is closed again.
 var opens = map[string]func(ctx context.Context, path string) error{
-	"records": func(ctx context.Context, path string) error {
-		s, err := sqlitestore.Open(ctx, path)
+	"records and ledger": func(ctx context.Context, path string) error {
+		e, err := engine.OpenSQLite(ctx, path, zerolog.Nop())
 		if err == nil {
-			return s.Close()
+			return e.Close()
 		}
 		return err
 	},
 	"ledger": func(ctx context.Context, path string) error {
-		s, err := sqlitelog.Open(ctx, path)
+		_, done, err := engine.SQLiteLedger(ctx, path)
 		if err == nil {
-			return s.Close()
+			return done()
 		}
 		return err
 	},
 	"ledger, to read": func(ctx context.Context, path string) error {
-		s, err := sqlitelog.OpenReadOnly(ctx, path)
+		ledger, done, err := engine.ReviewSQLite(ctx, path)
 		if err != nil {
 			return err
 		}
-		_, err = audit.Verify(ctx, s, audit.VerifyOptions{})
-		return errors.Join(err, s.Close())
+		_, err = audit.Verify(ctx, ledger, audit.VerifyOptions{})
+		return errors.Join(err, done())
 	},
 }

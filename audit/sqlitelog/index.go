@@ -2,11 +2,10 @@ package sqlitelog
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"strings"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/internal/sqlitefile"
 )
 
 const entryColumns = `time, operation, outcome, caller, basis, modified_value, line`
@@ -42,28 +41,21 @@ func (r *row) entry(log string, index int64) (audit.Entry, error) {
 // List implements audit.Index.
 func (s *Store) List(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
 	where, args := conditions(q)
-	query := `SELECT log, idx, ` + entryColumns + ` FROM audit_entries` + where + ` ORDER BY time DESC, log DESC, idx DESC LIMIT ?` //nolint:gosec // columns and conditions are constants, values are arguments
-	rows, err := s.read.QueryContext(ctx, query, append(args, q.Limit)...)
-	if err != nil {
-		return nil, failure("list", err)
-	}
-	defer func() { _ = rows.Close() }()
+	query := `SELECT log, idx, ` + entryColumns + ` FROM audit_entries` + where + ` ORDER BY time DESC, log DESC, idx DESC LIMIT ?`
 	var entries []audit.Entry
-	for rows.Next() {
+	err := s.each(ctx, "list", query, append(args, q.Limit), func(scan sqlitefile.Scan) error {
 		var log string
 		var index int64
 		var r row
-		if err := rows.Scan(append([]any{&log, &index}, r.columns()...)...); err != nil {
-			return nil, failure("list", err)
+		if err := scan(append([]any{&log, &index}, r.columns()...)...); err != nil {
+			return err
 		}
 		e, err := r.entry(log, index)
-		if err != nil {
-			return nil, err
-		}
 		entries = append(entries, e)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, failure("list", err)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return entries, nil
 }
@@ -105,42 +97,30 @@ func conditions(q audit.Query) (string, []any) {
 // Entry implements audit.Index.
 func (s *Store) Entry(ctx context.Context, log string, index int64) (audit.Entry, error) {
 	var r row
-	err := s.read.QueryRowContext(ctx, `SELECT `+entryColumns+` FROM audit_entries WHERE log = ? AND idx = ?`, log, index).
-		Scan(r.columns()...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return audit.Entry{}, audit.ErrNotFound
-	}
+	err := s.first(ctx, "read entry", `SELECT `+entryColumns+` FROM audit_entries WHERE log = ? AND idx = ?`,
+		sqlitefile.Args{log, index}, r.columns()...)
 	if err != nil {
-		return audit.Entry{}, failure("read entry", err)
+		return audit.Entry{}, err
 	}
 	return r.entry(log, index)
 }
 
 // Logs implements audit.Registry.
-func (s *Store) Logs(ctx context.Context) ([]string, error) {
-	return strs(ctx, s.read, "read logs", `SELECT log FROM audit_logs ORDER BY log`)
+func (s *Store) Logs(ctx context.Context) (logs []string, err error) {
+	err = s.read(ctx, "read logs", func(r sqlitefile.Reader) (err error) {
+		logs, err = texts(r, `SELECT log FROM audit_logs ORDER BY log`)
+		return err
+	})
+	return logs, err
 }
 
-type queryer interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-func strs(ctx context.Context, db queryer, operation, query string) ([]string, error) {
-	rows, err := db.QueryContext(ctx, query)
-	if err != nil {
-		return nil, failure(operation, err)
-	}
-	defer func() { _ = rows.Close() }()
-	var all []string
-	for rows.Next() {
+// texts returns the first column of a query's answer.
+func texts(r sqlitefile.Reader, query string) (all []string, err error) {
+	err = r.Each(query, nil, func(scan sqlitefile.Scan) error {
 		var v string
-		if err := rows.Scan(&v); err != nil {
-			return nil, failure(operation, err)
-		}
+		err := scan(&v)
 		all = append(all, v)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, failure(operation, err)
-	}
-	return all, nil
+		return err
+	})
+	return all, err
 }

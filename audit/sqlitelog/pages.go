@@ -2,16 +2,21 @@ package sqlitelog
 
 import (
 	"context"
-	"database/sql"
 	"iter"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/internal/sqlitefile"
 )
 
 // timeLayout is the fixed-width form that lines have, so that times sort as text.
 const timeLayout = "2006-01-02T15:04:05.000000Z"
+
+const (
+	insertPage  = `INSERT OR IGNORE INTO audit_pages VALUES (?,?,?,?,?,?,?,0)`
+	insertEntry = `INSERT INTO audit_entries VALUES (?,?,?,?,?,?,?,?,?)`
+)
 
 // Commit implements audit.Log.
 func (s *Store) Commit(ctx context.Context, p audit.Page) error {
@@ -19,32 +24,29 @@ func (s *Store) Commit(ctx context.Context, p audit.Page) error {
 	if err != nil {
 		return err
 	}
-	tx, err := s.write.BeginTx(ctx, nil)
-	if err != nil {
-		return failure("commit", err)
-	}
-	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
-	done, err := tx.StmtContext(ctx, s.insertPage).ExecContext(ctx,
-		p.Log, p.Number, p.First, join(p.Leaves), join(p.Edge), p.Root[:], string(p.Checkpoint))
-	if err != nil {
-		return failure("commit", err)
-	}
-	if n, err := done.RowsAffected(); err != nil || n == 0 {
-		return audit.ErrTaken
-	}
-	insert := tx.StmtContext(ctx, s.insertEntry)
-	for i, e := range entries {
-		c := e.Columns()
-		if _, err := insert.ExecContext(ctx, e.Log, e.Index, c.Time, c.Operation, c.Outcome, c.Caller, c.Basis, c.ModifiedValue, string(p.Lines[i])); err != nil {
-			return failure("commit", err)
-		}
-	}
-	tiler, err := s.insertTiles(ctx, tx, p)
+	tiles, tiler, err := s.fill(ctx, p) // here, and not while everybody waits for the transaction
 	if err != nil {
 		return err
 	}
-	if err := tx.Commit(); err != nil {
-		return failure("commit", err)
+	err = s.write(ctx, "commit", func(w sqlitefile.Writer) error {
+		n, err := w.Exec(insertPage, p.Log, p.Number, p.First, join(p.Leaves), join(p.Edge), p.Root[:], string(p.Checkpoint))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return audit.ErrTaken
+		}
+		for i, e := range entries {
+			c := e.Columns()
+			_, err := w.Exec(insertEntry, e.Log, e.Index, c.Time, c.Operation, c.Outcome, c.Caller, c.Basis, c.ModifiedValue, string(p.Lines[i]))
+			if err != nil {
+				return err
+			}
+		}
+		return insertTiles(w, p.Log, tiles)
+	})
+	if err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,39 +93,34 @@ func (s *Store) Pages(ctx context.Context, log string, from int64) iter.Seq2[aud
 	}
 }
 
-// pages returns the pages that a query selects. With an error it returns those
-// before it.
+// pages returns the pages that a query selects. With an error it returns those before it.
 func (s *Store) pages(ctx context.Context, log, query string, args ...any) ([]audit.Page, error) {
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, failure("read pages", err)
-	}
-	defer func() { _ = rows.Close() }()
 	var pages []audit.Page
-	var bad error
-	for rows.Next() && bad == nil {
-		var p audit.Page
-		if p, bad = scanPage(log, rows); bad == nil {
-			pages = append(pages, p)
+	err := s.read(ctx, "read pages", func(r sqlitefile.Reader) error {
+		bad := r.Each(query, args, func(scan sqlitefile.Scan) error {
+			p, err := scanPage(log, scan)
+			if err == nil {
+				pages = append(pages, p)
+			}
+			return err
+		})
+		for i := range pages {
+			if err := readLines(r, &pages[i]); err != nil {
+				pages = nil
+				return err
+			}
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return nil, failure("read pages", err)
-	}
-	for i := range pages {
-		if err := s.readLines(ctx, &pages[i]); err != nil {
-			return nil, err
-		}
-	}
-	return pages, bad
+		return bad
+	})
+	return pages, err
 }
 
-func scanPage(log string, rows *sql.Rows) (audit.Page, error) {
+func scanPage(log string, scan sqlitefile.Scan) (audit.Page, error) {
 	p := audit.Page{Log: log}
 	var leaves, edge, root []byte
 	var pruned int64
-	if err := rows.Scan(&p.Number, &p.First, &leaves, &edge, &root, &p.Checkpoint, &pruned); err != nil {
-		return p, failure("read pages", err)
+	if err := scan(&p.Number, &p.First, &leaves, &edge, &root, &p.Checkpoint, &pruned); err != nil {
+		return p, err
 	}
 	var okLeaves, okEdge, okRoot bool
 	p.Leaves, okLeaves = split(leaves)
@@ -137,25 +134,21 @@ func scanPage(log string, rows *sql.Rows) (audit.Page, error) {
 }
 
 // readLines reads the rows of a page's entries and notes what is wrong with them.
-func (s *Store) readLines(ctx context.Context, p *audit.Page) error {
+func readLines(r sqlitefile.Reader, p *audit.Page) error {
 	p.Lines = make([][]byte, len(p.Leaves))
 	p.Beside = make([]audit.Columns, len(p.Leaves))
-	rows, err := s.read.QueryContext(ctx, `SELECT idx, `+entryColumns+` FROM audit_entries
-		WHERE log = ? AND idx >= ? AND idx < ? ORDER BY idx`, p.Log, p.First, p.First+int64(len(p.Leaves)))
+	err := r.Each(`SELECT idx, `+entryColumns+` FROM audit_entries WHERE log = ? AND idx >= ? AND idx < ? ORDER BY idx`,
+		sqlitefile.Args{p.Log, p.First, p.First + int64(len(p.Leaves))}, func(scan sqlitefile.Scan) error {
+			var index int64
+			var r row
+			if err := scan(append([]any{&index}, r.columns()...)...); err != nil {
+				return err
+			}
+			p.Beside[index-p.First], p.Lines[index-p.First] = r.Columns, []byte(r.line)
+			return nil
+		})
 	if err != nil {
-		return failure("read entries", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var index int64
-		var r row
-		if err := rows.Scan(append([]any{&index}, r.columns()...)...); err != nil {
-			return failure("read entries", err)
-		}
-		p.Beside[index-p.First], p.Lines[index-p.First] = r.Columns, []byte(r.line)
-	}
-	if err := rows.Err(); err != nil {
-		return failure("read entries", err)
+		return err
 	}
 	for i, line := range p.Lines {
 		if line == nil && !p.Pruned {

@@ -2,13 +2,12 @@ package sqlitelog
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/internal/sqlitefile"
 )
 
 func roundUp(t time.Time) string {
@@ -17,31 +16,28 @@ func roundUp(t time.Time) string {
 
 // Register implements audit.Registry.
 func (s *Store) Register(ctx context.Context, log string) error {
-	if _, err := s.write.ExecContext(ctx, `INSERT OR IGNORE INTO audit_logs VALUES (?)`, log); err != nil {
-		return failure("register", err)
-	}
-	return nil
+	return s.write(ctx, "register", func(w sqlitefile.Writer) error {
+		_, err := w.Exec(`INSERT OR IGNORE INTO audit_logs VALUES (?)`, log)
+		return err
+	})
 }
 
 // KeepVerifierKey implements audit.Registry.
 func (s *Store) KeepVerifierKey(ctx context.Context, key string) (string, error) {
-	if _, err := s.write.ExecContext(ctx, `INSERT OR IGNORE INTO audit_key VALUES (0, ?)`, key); err != nil {
-		return "", failure("keep verifier key", err)
+	err := s.write(ctx, "keep verifier key", func(w sqlitefile.Writer) error {
+		_, err := w.Exec(`INSERT OR IGNORE INTO audit_key VALUES (0, ?)`, key)
+		return err
+	})
+	if err != nil {
+		return "", err
 	}
 	return s.VerifierKey(ctx)
 }
 
 // VerifierKey implements audit.Evidence.
-func (s *Store) VerifierKey(ctx context.Context) (string, error) {
-	var key string
-	err := s.read.QueryRowContext(ctx, `SELECT verifier FROM audit_key`).Scan(&key)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", audit.ErrNotFound
-	}
-	if err != nil {
-		return "", failure("read verifier key", err)
-	}
-	return key, nil
+func (s *Store) VerifierKey(ctx context.Context) (key string, err error) {
+	err = s.first(ctx, "read verifier key", `SELECT verifier FROM audit_key`, nil, &key)
+	return key, err
 }
 
 // distinct lists the logs of a table by one index look-up each.
@@ -52,15 +48,29 @@ const distinct = `WITH RECURSIVE l(log) AS (
 ) SELECT log FROM l WHERE log IS NOT NULL`
 
 // Audit implements audit.Evidence. It sees one moment of the database.
-func (s *Store) Audit(ctx context.Context, found func(*audit.RowError)) ([]string, error) {
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+func (s *Store) Audit(ctx context.Context, found func(*audit.RowError)) (logs []string, err error) {
+	err = s.file.Snapshot(ctx, func(r sqlitefile.Reader) error {
+		if logs, err = logsOf(r, found); err != nil {
+			return err
+		}
+		for _, log := range logs {
+			if err := auditLog(r, log, found); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, failure("audit", err)
 	}
-	defer func() { _ = tx.Rollback() }()
+	return logs, nil
+}
+
+// logsOf returns the names of all logs that have a row in any table, sorted.
+func logsOf(r sqlitefile.Reader, found func(*audit.RowError)) ([]string, error) {
 	var logs []string
 	for _, table := range []string{"audit_logs", "audit_pages", "audit_entries", "audit_tiles"} {
-		have, err := strs(ctx, tx, "audit", fmt.Sprintf(distinct, table))
+		have, err := texts(r, fmt.Sprintf(distinct, table))
 		if err != nil {
 			return nil, err
 		}
@@ -75,40 +85,33 @@ func (s *Store) Audit(ctx context.Context, found func(*audit.RowError)) ([]strin
 		}
 	}
 	slices.Sort(logs)
-	for _, log := range logs {
-		if err := auditLog(ctx, tx, log, found); err != nil {
-			return nil, err
-		}
-	}
 	return logs, nil
 }
 
 // auditLog finds the rows that reading a log's pages does not come across.
-func auditLog(ctx context.Context, tx *sql.Tx, log string, found func(*audit.RowError)) error {
-	var before sql.NullInt64
-	err := tx.QueryRowContext(ctx, `SELECT min(number) FROM audit_pages WHERE log = ? AND number < 0`, log).Scan(&before)
+func auditLog(r sqlitefile.Reader, log string, found func(*audit.RowError)) error {
+	var before, orphan *int64
+	if _, err := r.First(`SELECT min(number) FROM audit_pages WHERE log = ? AND number < 0`, sqlitefile.Args{log}, &before); err != nil {
+		return err
+	}
+	if before != nil {
+		found(&audit.RowError{Row: audit.PageRow(log, *before), Problem: "a number that no page has"})
+	}
+	var next, size int64 // both 0 of a log that has no page
+	_, err := r.First(`SELECT number + 1, first + length(leaves) / 32 FROM audit_pages
+		WHERE log = ? ORDER BY number DESC LIMIT 1`, sqlitefile.Args{log}, &next, &size)
 	if err != nil {
-		return failure("audit", err)
+		return err
 	}
-	if before.Valid {
-		found(&audit.RowError{Row: audit.PageRow(log, before.Int64), Problem: "a number that no page has"})
-	}
-	var next, size int64
-	err = tx.QueryRowContext(ctx, `SELECT number + 1, first + length(leaves) / 32 FROM audit_pages
-		WHERE log = ? ORDER BY number DESC LIMIT 1`, log).Scan(&next, &size)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return failure("audit", err)
-	}
-	var orphan sql.NullInt64
-	err = tx.QueryRowContext(ctx, `SELECT min(idx) FROM audit_entries WHERE log = ? AND (idx < 0 OR idx >= ?)`, log, size).Scan(&orphan)
+	_, err = r.First(`SELECT min(idx) FROM audit_entries WHERE log = ? AND (idx < 0 OR idx >= ?)`, sqlitefile.Args{log, size}, &orphan)
 	if err != nil {
-		return failure("audit", err)
+		return err
 	}
 	switch {
-	case orphan.Valid && orphan.Int64 == size:
+	case orphan != nil && *orphan == size:
 		found(&audit.RowError{Row: audit.PageRow(log, next), Problem: fmt.Sprintf("missing, though entry %d is there", size)})
-	case orphan.Valid:
-		found(&audit.RowError{Row: audit.EntryRow(log, orphan.Int64), Problem: "it belongs to no page"})
+	case orphan != nil:
+		found(&audit.RowError{Row: audit.EntryRow(log, *orphan), Problem: "it belongs to no page"})
 	}
-	return auditTiles(ctx, tx, log, found)
+	return auditTiles(r, log, found)
 }

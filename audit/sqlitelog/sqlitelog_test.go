@@ -7,19 +7,24 @@ import (
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/audit/audittest"
 	"github.com/piinguin/piinguin/audit/sqlitelog"
+	"github.com/piinguin/piinguin/internal/sqlitefile"
 )
 
 func newStore(t *testing.T, path string) *sqlitelog.Store {
 	t.Helper()
-	s, err := sqlitelog.Open(t.Context(), path)
+	file, err := sqlitefile.Open(t.Context(), path, sqlitefile.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
+		if err := file.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	s, err := sqlitelog.New(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return s
 }
 

@@ -2,33 +2,39 @@ package sqlitelog
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/internal/sqlitefile"
 )
 
-// insertTiles stores the tiles that a page fills, and returns the tiler after it;
-// nil after a page that leaves a gap before it, which fills none.
-func (s *Store) insertTiles(ctx context.Context, tx *sql.Tx, p audit.Page) (*audit.Tiler, error) {
+// fill returns the tiles that a page fills, and the tiler after it. A page that leaves a gap
+// before it fills none, and has no tiler.
+func (s *Store) fill(ctx context.Context, p audit.Page) ([]audit.FullTile, *audit.Tiler, error) {
 	tiler, err := s.tilerAt(ctx, p)
 	if errors.Is(err, audit.ErrNotFound) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	var tiles []audit.FullTile
 	for _, leaf := range p.Leaves {
-		for _, t := range tiler.Add(leaf) {
-			_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO audit_tiles VALUES (?,?,?,?)`, p.Log, t.Level, t.Number, join(t.Hashes))
-			if err != nil {
-				return nil, failure("commit", err)
-			}
+		tiles = append(tiles, tiler.Add(leaf)...)
+	}
+	return tiles, tiler, nil
+}
+
+func insertTiles(w sqlitefile.Writer, log string, tiles []audit.FullTile) error {
+	for _, t := range tiles {
+		_, err := w.Exec(`INSERT OR REPLACE INTO audit_tiles VALUES (?,?,?,?)`, log, t.Level, t.Number, join(t.Hashes))
+		if err != nil {
+			return err
 		}
 	}
-	return tiler, nil
+	return nil
 }
 
 // tilerAt returns the tiler before a page: the one that is kept, unless another
@@ -45,22 +51,16 @@ func (s *Store) tilerAt(ctx context.Context, p audit.Page) (*audit.Tiler, error)
 
 // Lines implements audit.Tiles.
 func (s *Store) Lines(ctx context.Context, log string, first, count int64) ([][]byte, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT line FROM audit_entries WHERE log = ? AND idx >= ? AND idx < ? ORDER BY idx`,
-		log, first, first+count)
-	if err != nil {
-		return nil, failure("read lines", err)
-	}
-	defer func() { _ = rows.Close() }()
 	var lines [][]byte
-	for rows.Next() {
-		var line []byte
-		if err := rows.Scan(&line); err != nil {
-			return nil, failure("read lines", err)
-		}
-		lines = append(lines, line)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, failure("read lines", err)
+	err := s.each(ctx, "read lines", `SELECT line FROM audit_entries WHERE log = ? AND idx >= ? AND idx < ? ORDER BY idx`,
+		sqlitefile.Args{log, first, first + count}, func(scan sqlitefile.Scan) error {
+			var line []byte
+			err := scan(&line)
+			lines = append(lines, line)
+			return err
+		})
+	if err != nil {
+		return nil, err
 	}
 	if int64(len(lines)) != count {
 		return nil, audit.ErrNotFound
@@ -83,25 +83,22 @@ func (s *Store) Leaves(ctx context.Context, log string, first, count int64) ([]t
 }
 
 func (s *Store) pageLeaves(ctx context.Context, log string, first, count int64) ([]tlog.Hash, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT first, leaves FROM audit_pages
-		WHERE log = ? AND first < ? AND first + length(leaves) / 32 > ? ORDER BY number`, log, first+count, first)
-	if err != nil {
-		return nil, failure("read leaves", err)
-	}
-	defer func() { _ = rows.Close() }()
 	var leaves []tlog.Hash
-	for rows.Next() {
-		var at int64
-		var raw []byte
-		if err := rows.Scan(&at, &raw); err != nil {
-			return nil, failure("read leaves", err)
-		}
-		hashes, _ := split(raw)
-		from, to := max(first-at, 0), min(first+count-at, int64(len(hashes)))
-		leaves = append(leaves, hashes[min(from, to):to]...)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, failure("read leaves", err)
+	err := s.each(ctx, "read leaves", `SELECT first, leaves FROM audit_pages
+		WHERE log = ? AND first < ? AND first + length(leaves) / 32 > ? ORDER BY number`,
+		sqlitefile.Args{log, first + count, first}, func(scan sqlitefile.Scan) error {
+			var at int64
+			var raw []byte
+			if err := scan(&at, &raw); err != nil {
+				return err
+			}
+			hashes, _ := split(raw)
+			from, to := max(first-at, 0), min(first+count-at, int64(len(hashes)))
+			leaves = append(leaves, hashes[min(from, to):to]...)
+			return nil
+		})
+	if err != nil {
+		return nil, err
 	}
 	if int64(len(leaves)) != count {
 		return nil, audit.ErrNotFound
@@ -109,15 +106,13 @@ func (s *Store) pageLeaves(ctx context.Context, log string, first, count int64) 
 	return leaves, nil
 }
 
+const selectTile = `SELECT hashes FROM audit_tiles WHERE log = ? AND level = ? AND number = ?`
+
 // Tile implements audit.Tiles.
 func (s *Store) Tile(ctx context.Context, log string, level int, number int64) ([]tlog.Hash, error) {
 	var raw []byte
-	err := s.read.QueryRowContext(ctx, `SELECT hashes FROM audit_tiles WHERE log = ? AND level = ? AND number = ?`, log, level, number).Scan(&raw)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, audit.ErrNotFound
-	}
-	if err != nil {
-		return nil, failure("read tile", err)
+	if err := s.first(ctx, "read tile", selectTile, sqlitefile.Args{log, level, number}, &raw); err != nil {
+		return nil, err
 	}
 	hashes, whole := split(raw)
 	if !whole || len(hashes) != 256 {
@@ -127,40 +122,35 @@ func (s *Store) Tile(ctx context.Context, log string, level int, number int64) (
 }
 
 // auditTiles compares a log's tiles with the leaf hashes of its pages.
-func auditTiles(ctx context.Context, tx *sql.Tx, log string, found func(*audit.RowError)) error {
+func auditTiles(r sqlitefile.Reader, log string, found func(*audit.RowError)) error {
 	tiler := &audit.Tiler{}
-	pages, err := tx.QueryContext(ctx, `SELECT leaves FROM audit_pages WHERE log = ? ORDER BY number`, log)
-	if err != nil {
-		return failure("audit", err)
-	}
-	defer func() { _ = pages.Close() }()
 	want := int64(0)
-	for pages.Next() {
+	err := r.Each(`SELECT leaves FROM audit_pages WHERE log = ? ORDER BY number`, sqlitefile.Args{log}, func(scan sqlitefile.Scan) error {
 		var raw []byte
-		if err := pages.Scan(&raw); err != nil {
-			return failure("audit", err)
+		if err := scan(&raw); err != nil {
+			return err
 		}
 		leaves, _ := split(raw)
 		for _, leaf := range leaves {
 			for _, t := range tiler.Add(leaf) {
 				want++
-				if err := auditTile(ctx, tx, log, t, found); err != nil {
+				if err := auditTile(r, log, t, found); err != nil {
 					return err
 				}
 			}
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	if err := pages.Err(); err != nil {
-		return failure("audit", err)
-	}
-	return strayTiles(ctx, tx, log, tiler.Size(), want, found)
+	return strayTiles(r, log, tiler.Size(), want, found)
 }
 
-func auditTile(ctx context.Context, tx *sql.Tx, log string, t audit.FullTile, found func(*audit.RowError)) error {
+func auditTile(r sqlitefile.Reader, log string, t audit.FullTile, found func(*audit.RowError)) error {
 	var have []byte
-	err := tx.QueryRowContext(ctx, `SELECT hashes FROM audit_tiles WHERE log = ? AND level = ? AND number = ?`, log, t.Level, t.Number).Scan(&have)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return failure("audit", err)
+	if _, err := r.First(selectTile, sqlitefile.Args{log, t.Level, t.Number}, &have); err != nil {
+		return err
 	}
 	if string(have) != string(join(t.Hashes)) {
 		found(&audit.RowError{Row: audit.TileRow(log, t.Level, t.Number), Problem: "missing or not of the log's entries"})
@@ -169,30 +159,19 @@ func auditTile(ctx context.Context, tx *sql.Tx, log string, t audit.FullTile, fo
 }
 
 // strayTiles finds tiles that a log of that size does not have.
-func strayTiles(ctx context.Context, tx *sql.Tx, log string, size, want int64, found func(*audit.RowError)) error {
+func strayTiles(r sqlitefile.Reader, log string, size, want int64, found func(*audit.RowError)) error {
 	var have int64
-	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM audit_tiles WHERE log = ?`, log).Scan(&have); err != nil {
-		return failure("audit", err)
+	if _, err := r.First(`SELECT count(*) FROM audit_tiles WHERE log = ?`, sqlitefile.Args{log}, &have); err != nil || have <= want {
+		return err
 	}
-	if have <= want {
-		return nil
-	}
-	rows, err := tx.QueryContext(ctx, `SELECT level, number FROM audit_tiles WHERE log = ?`, log)
-	if err != nil {
-		return failure("audit", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	return r.Each(`SELECT level, number FROM audit_tiles WHERE log = ?`, sqlitefile.Args{log}, func(scan sqlitefile.Scan) error {
 		var level, number int64
-		if err := rows.Scan(&level, &number); err != nil {
-			return failure("audit", err)
+		if err := scan(&level, &number); err != nil {
+			return err
 		}
 		if level < 0 || level > 6 || number < 0 || number >= size>>(8*(level+1)) {
 			found(&audit.RowError{Row: audit.TileRow(log, int(level), number), Problem: "the log has no such tile"})
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return failure("audit", err)
-	}
-	return nil
+		return nil
+	})
 }

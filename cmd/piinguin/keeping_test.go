@@ -13,10 +13,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/rs/zerolog"
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/audit/dynamolog"
-	"github.com/piinguin/piinguin/audit/sqlitelog"
+	"github.com/piinguin/piinguin/internal/engine"
 )
 
 // TestCutTailIsCaught removes the last pages of a log by hand, lets the real key sign
@@ -162,12 +163,12 @@ func (in *install) openLedger(t *testing.T) (audit.Store, func()) {
 	}
 	path := filepath.Join(in.dir, "years.db")
 	in.store = "sqlite:years.db"
-	store, err := sqlitelog.Open(t.Context(), path)
+	e, err := engine.OpenSQLite(t.Context(), path, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return store, func() {
-		if err := store.Close(); err != nil {
+	return e.Ledger, func() {
+		if err := e.Close(); err != nil {
 			t.Error(err)
 		}
 	}

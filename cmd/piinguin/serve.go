@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
@@ -121,17 +120,17 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 			return fmt.Errorf("make %s: %w", devFolder, err)
 		}
 	}
-	engine, err := o.store.open(ctx)
+	engine, err := o.store.open(ctx, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, engine.close()) }()
-	key, err := openKey(ctx, o.auditKey, engine.ledger)
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	key, err := openKey(ctx, o.auditKey, engine.Ledger)
 	if err != nil {
 		return err
 	}
 	ledger, err := audit.Open(ctx, audit.Config{
-		Store: engine.ledger, Key: key, Logs: engine.logs, Leases: engine.leases, AppendTimeout: o.appendTimeout,
+		Store: engine.Ledger, Key: key, Logs: engine.Logs, Leases: engine.Leases, AppendTimeout: o.appendTimeout,
 	})
 	if err != nil {
 		return err
@@ -147,8 +146,8 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 		err = errors.Join(err, ledger.Close(ctx))
 	}()
 	s, err := server.New(server.Config{
-		Ledger: ledger, Store: engine.records, Callers: callers, Policy: rules, Limits: o.policy.limits,
-		RequirePurpose: o.policy.purpose, RequireReference: o.policy.reference, Log: log, Metrics: []prometheus.Collector{anchors.failures, newBuildMetric()},
+		Ledger: ledger, Store: engine.Records, Callers: callers, Policy: rules, Limits: o.policy.limits,
+		RequirePurpose: o.policy.purpose, RequireReference: o.policy.reference, Log: log, Metrics: append(engine.Metrics, anchors.failures, newBuildMetric()),
 	})
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ const (
 // relaytest), so only tests and the bench import one.
 var layers = []archtest.Layer{
 	{"audit", []string{"std", backoff, modsum, torch}},
-	{"audit/sqlitelog", []string{"std", "./audit", modsum, sqlite, "github.com/gofrs/flock"}},
+	{"audit/sqlitelog", []string{"std", "./audit", "./internal/sqlitefile", modsum}},
 	{"audit/dynamolog", []string{"std", "./audit", "./internal/awsx", modsum, errgrp, aws}},
 	{"audit/anchor", []string{"std", "./audit", "./internal/durable", modsum, torch, errgrp}},
 	{"audit/anchor/anchortest", []string{"std", "testing/...", "./audit", "./audit/anchor", modsum, torch, gocmp}},
@@ -42,7 +42,7 @@ var layers = []archtest.Layer{
 	{"audit/audittest", []string{"std", "testing/...", "./audit", modsum, torch, gocmp, rapid, errgrp}},
 
 	{"server/store", []string{"std"}},
-	{"server/sqlitestore", []string{"std", "./server/store", sqlite}},
+	{"server/sqlitestore", []string{"std", "./server/store", "./internal/sqlitefile"}},
 	{"server/dynamostore", []string{"std", "./server/store", "./internal/awsx", errgrp, aws}},
 	{"server/store/storetest", []string{"std", "testing/...", "./server/store", gocmp, porcup, rapid, errgrp}},
 
@@ -68,8 +68,8 @@ var layers = []archtest.Layer{
 
 	{"cmd/internal/...", []string{"std", "./rpc/client", "./rpc/client/iam", "./internal/awsx", twirp, "github.com/spf13/cobra", "github.com/spf13/pflag"}},
 	{"cmd/piinguin", []string{
-		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./audit/anchor", "./audit/s3anchor", "./server", "./server/store",
-		"./server/identity", "./server/policy", "./internal/hotfile/tlsfiles", "./server/sqlitestore", "./server/dynamostore", rpc, "./rpc/client",
+		"std", "./audit", "./audit/dynamolog", "./audit/anchor", "./audit/s3anchor", "./internal/engine", "./server", "./server/store",
+		"./server/identity", "./server/policy", "./internal/hotfile/tlsfiles", "./server/dynamostore", rpc, "./rpc/client",
 		"./cmd/internal/...", "./internal/awsx/...", "./internal/durable", twirp, proto, zerolog, aws, "github.com/prometheus/client_golang/prometheus",
 		"github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
@@ -82,6 +82,10 @@ var layers = []archtest.Layer{
 	{"internal/awsx", []string{"std", aws, smithy, backoff}},
 	{"internal/awsx/dynamotable", []string{"std", "./internal/awsx", aws}},
 	{"internal/durable", []string{"std"}},
+	{"internal/engine", []string{
+		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./server/store", "./server/sqlitestore", "./server/dynamostore",
+		"./internal/sqlitefile", "./internal/awsx/...", aws, zerolog, "github.com/prometheus/client_golang/prometheus",
+	}},
 	{"internal/hotfile", []string{"std"}},
 	{"internal/hotfile/tlsfiles", []string{"std", "./internal/hotfile"}},
 	{"internal/sqlitefile", []string{
@@ -112,6 +116,7 @@ var barriers = []archtest.Barrier{
 	{From: "./rpc/...", Never: []string{"./server/...", "./audit/...", "./relay/..."}},
 	{From: "./rpc/client", Never: []string{aws, smithy}},
 	{From: "./cmd/piinguin-relay", Never: []string{"./server/...", "./audit/...", dynamodb}},
+	{From: "./internal/sqlitefile", Never: []string{"./server/...", "./audit/...", "./relay/...", "./rpc/..."}},
 	{From: "./internal/awsx/...", Never: []string{"./server/...", "./audit/...", "./relay/...", "./rpc/..."}},
 	{From: "./internal/hotfile/...", Never: []string{"./server/...", "./audit/...", "./relay/...", "./rpc/..."}},
 }
@@ -129,6 +134,8 @@ var bans = []archtest.Ban{
 	{Name: "os.Rename", Except: []string{"internal/certtest/certtest.go"}},
 	{Name: "os.Link"},
 	{Name: "os.WriteFile", Except: []string{"internal/certtest/certtest.go"}},
+	// A second way to the file drops SQLite's locks on it: see internal/sqlitefile.
+	{Name: "database/sql.*", Except: []string{"internal/sqlitefile/..."}},
 	// awsx.Config has the transport, the log and the errors that every client needs.
 	{Name: "github.com/aws/aws-sdk-go-v2/config.LoadDefaultConfig", Except: []string{"internal/awsx/awsx.go"}},
 	// AWS's text may quote an item: awsx says where it may be told.

@@ -9,25 +9,24 @@ import (
 	"net/http"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/rs/zerolog"
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/audit/dynamolog"
-	"github.com/piinguin/piinguin/audit/sqlitelog"
 	"github.com/piinguin/piinguin/internal/awsx"
+	"github.com/piinguin/piinguin/internal/engine"
 	"github.com/piinguin/piinguin/rpc/client"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 	"github.com/piinguin/piinguin/server"
 	"github.com/piinguin/piinguin/server/dynamostore"
 	"github.com/piinguin/piinguin/server/identity"
 	"github.com/piinguin/piinguin/server/policy"
-	"github.com/piinguin/piinguin/server/sqlitestore"
 	"github.com/piinguin/piinguin/server/store"
 )
 
@@ -59,10 +58,11 @@ func rowsOf(ctx context.Context, endpoint, dir string, events int) (rows []row, 
 	if err := add("twirp echo", "", echo{}, nil); err != nil {
 		return nil, done, err
 	}
-	sqlite, err := onSQLite(ctx, filepath.Join(dir, "bench.db"))
+	sqlite, stop, err := onSQLite(ctx, filepath.Join(dir, "bench.db"))
 	if err != nil {
 		return nil, done, err
 	}
+	closers = append(closers, stop)
 	if err := add("audited read, SQLite", "twirp echo", nil, sqlite); err != nil {
 		return nil, done, err
 	}
@@ -127,19 +127,19 @@ func reader(handler http.Handler) (func(context.Context, int) error, func(), err
 }
 
 // audited is the whole server over an engine.
-func audited(ctx context.Context, records store.Store, log audit.Store, logs int) (http.Handler, error) {
-	if err := fill(ctx, records); err != nil {
+func audited(ctx context.Context, e *engine.Engine) (http.Handler, error) {
+	if err := fill(ctx, e.Records); err != nil {
 		return nil, err
 	}
 	key, err := audit.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	ledger, err := audit.Open(ctx, audit.Config{Store: log, Key: key, Logs: logs})
+	ledger, err := audit.Open(ctx, audit.Config{Store: e.Ledger, Key: key, Logs: e.Logs})
 	if err != nil {
 		return nil, err
 	}
-	s, err := server.New(server.Config{Ledger: ledger, Store: records, Callers: identity.DevTokens(), Policy: policy.NewBuiltin()})
+	s, err := server.New(server.Config{Ledger: ledger, Store: e.Records, Callers: identity.DevTokens(), Policy: policy.NewBuiltin()})
 	if err != nil {
 		return nil, err
 	}
@@ -165,16 +165,13 @@ func fill(ctx context.Context, s store.Store) error {
 	return nil
 }
 
-func onSQLite(ctx context.Context, path string) (http.Handler, error) {
-	records, err := sqlitestore.Open(ctx, path)
+func onSQLite(ctx context.Context, path string) (http.Handler, func(), error) {
+	e, err := engine.OpenSQLite(ctx, path, zerolog.Nop())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	log, err := sqlitelog.Open(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	return audited(ctx, records, log, 1)
+	h, err := audited(ctx, e)
+	return h, func() { _ = e.Close() }, err
 }
 
 func dynamoClient(endpoint string) *dynamodb.Client {
@@ -192,12 +189,12 @@ func onDynamo(ctx context.Context, db *dynamodb.Client) (http.Handler, func(), e
 			return nil, nil, err
 		}
 	}
-	log := dynamolog.New(db, auditTable)
-	deriving, stop := context.WithCancel(ctx)
-	var done sync.WaitGroup
-	done.Go(func() { log.Derive(deriving) })
-	handler, err := audited(ctx, dynamostore.New(db, table), log, 4)
-	return handler, func() { stop(); done.Wait() }, err
+	e, err := engine.OpenDynamoDB(ctx, db, table, auditTable)
+	if err != nil {
+		return nil, nil, err
+	}
+	h, err := audited(ctx, e)
+	return h, func() { _ = e.Close() }, err
 }
 
 func newName(of string) string { return fmt.Sprintf("bench-%s-%d", of, time.Now().UnixNano()) }

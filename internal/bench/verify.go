@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/rs/zerolog"
+
 	"github.com/piinguin/piinguin/audit"
-	"github.com/piinguin/piinguin/audit/sqlitelog"
+	"github.com/piinguin/piinguin/internal/engine"
 )
 
 // pageOfReads is how many entries the measured ledger has in a page: those of 32
@@ -18,10 +20,11 @@ const pageOfReads = 32
 // verifyRows fills a ledger on SQLite and measures verifying all of it, beside plain
 // SHA-256 over its lines, read from memory by one goroutine.
 func verifyRows(ctx context.Context, path string, entries int) ([]row, error) {
-	s, err := sqlitelog.Open(ctx, path)
+	e, err := engine.OpenSQLite(ctx, path, zerolog.Nop())
 	if err != nil {
 		return nil, err
 	}
+	s := e.Ledger
 	key, err := audit.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, err

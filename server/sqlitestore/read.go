@@ -2,17 +2,17 @@ package sqlitestore
 
 import (
 	"context"
-	"database/sql"
+	"math/bits"
 	"strings"
 
+	"github.com/piinguin/piinguin/internal/sqlitefile"
 	"github.com/piinguin/piinguin/server/store"
 )
 
 const selectRecords = `SELECT modified_value, original_value, observed_at, field_name, json_path, schema, hash_function, parent_event_id
 FROM records WHERE original_value IS NOT NULL AND modified_value IN `
 
-// Get implements store.Store. All keys are read in one statement, so from one
-// state of the file.
+// Get implements store.Store. One statement reads all keys, so from one state of the file.
 func (s *Store) Get(ctx context.Context, modifiedValues []string) []store.GetResult {
 	store.CheckBatch(len(modifiedValues))
 	results := make([]store.GetResult, len(modifiedValues))
@@ -23,7 +23,7 @@ func (s *Store) Get(ctx context.Context, modifiedValues []string) []store.GetRes
 	for i, key := range modifiedValues {
 		switch r, ok := found[key]; {
 		case err != nil:
-			results[i].Err = failure(ctx, "read", err)
+			results[i].Err = failure("read", err)
 		case !ok:
 			results[i].Err = store.ErrNotFound
 		default:
@@ -34,37 +34,32 @@ func (s *Store) Get(ctx context.Context, modifiedValues []string) []store.GetRes
 }
 
 func (s *Store) records(ctx context.Context, keys []string) (map[string]store.GetResult, error) {
-	rows, err := s.query(ctx, keys)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
 	found := make(map[string]store.GetResult, len(keys))
-	for rows.Next() {
-		key, result, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		found[key] = result
-	}
-	return found, rows.Err()
+	query, args := selectOf(keys)
+	err := s.file.Read(ctx, func(r sqlitefile.Reader) error {
+		return r.Each(query, args, func(scan sqlitefile.Scan) error {
+			key, result, err := record(scan)
+			found[key] = result
+			return err
+		})
+	})
+	return found, err
 }
 
-func (s *Store) query(ctx context.Context, keys []string) (*sql.Rows, error) {
-	if len(keys) == 1 {
-		return s.readOne.QueryContext(ctx, keys[0])
+// selectOf repeats the last key until there are a power of two. So a connection prepares ten
+// statements, and not one for every number of keys.
+func selectOf(keys []string) (query string, args sqlitefile.Args) {
+	args = make(sqlitefile.Args, 1<<bits.Len(uint(len(keys)-1)))
+	for i := range args {
+		args[i] = keys[min(i, len(keys)-1)]
 	}
-	args := make([]any, len(keys))
-	for i, key := range keys {
-		args[i] = key
-	}
-	return s.read.QueryContext(ctx, selectRecords+"(?"+strings.Repeat(",?", len(keys)-1)+")", args...)
+	return selectRecords + "(?" + strings.Repeat(",?", len(args)-1) + ")", args
 }
 
-func scan(rows *sql.Rows) (key string, result store.GetResult, err error) {
+func record(scan sqlitefile.Scan) (key string, result store.GetResult, err error) {
 	var r store.Record
 	var original, observed string
-	err = rows.Scan(&r.ModifiedValue, &original, &observed, &r.Source.FieldName, &r.Source.JSONPath,
+	err = scan(&r.ModifiedValue, &original, &observed, &r.Source.FieldName, &r.Source.JSONPath,
 		&r.Source.Schema, &r.Source.HashFunction, &r.Source.ParentEventID)
 	if err != nil {
 		return "", result, err
@@ -79,7 +74,7 @@ func scan(rows *sql.Rows) (key string, result store.GetResult, err error) {
 // Ready implements store.Store: it reads from the table.
 func (s *Store) Ready(ctx context.Context) error {
 	if _, err := s.records(ctx, []string{""}); err != nil {
-		return failure(ctx, "ready", err)
+		return failure("ready", err)
 	}
 	return nil
 }

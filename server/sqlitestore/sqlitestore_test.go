@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/piinguin/piinguin/internal/sqlitefile"
 	"github.com/piinguin/piinguin/server/sqlitestore"
 	"github.com/piinguin/piinguin/server/store"
 	"github.com/piinguin/piinguin/server/store/storetest"
@@ -19,9 +21,27 @@ import (
 
 const canary = "CANARY-ada@example.org"
 
-func newTestStore(t *testing.T, path string) *sqlitestore.Store {
+// opened is a Store with the file that it is in.
+type opened struct {
+	*sqlitestore.Store
+	*sqlitefile.File
+}
+
+func open(ctx context.Context, path string) (opened, error) {
+	file, err := sqlitefile.Open(ctx, path, sqlitefile.Config{})
+	if err != nil {
+		return opened{}, err
+	}
+	s, err := sqlitestore.New(ctx, file)
+	if err != nil {
+		return opened{}, errors.Join(err, file.Close())
+	}
+	return opened{s, file}, nil
+}
+
+func newTestStore(t *testing.T, path string) opened {
 	t.Helper()
-	s, err := sqlitestore.Open(t.Context(), path)
+	s, err := open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,8 +57,8 @@ func closed(t *testing.T, s interface{ Close() error }) {
 
 func newTestFile(t *testing.T) string { return filepath.Join(t.TempDir(), "piinguin.db") }
 
-// newTestHandle opens the file as the ledger does: beside the Store, with a
-// writer of its own.
+// newTestHandle opens the file as another program does: beside the Store, with a writer of
+// its own.
 func newTestHandle(t *testing.T, path string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)")
@@ -125,7 +145,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{other, dir, filepath.Join(dir, "no", "such", "folder.db")} {
-		s, err := sqlitestore.Open(t.Context(), path)
+		s, err := open(t.Context(), path)
 		if err == nil {
 			closed(t, s)
 			t.Errorf("Open(%q) succeeds", path)
@@ -156,8 +176,8 @@ func TestErasedIsGone(t *testing.T) {
 	}
 	closed(t, s)
 	files, err := filepath.Glob(path + "*")
-	if err != nil || len(files) != 1 {
-		t.Fatalf("after Close there are %v, %v; want the file alone", files, err)
+	if err != nil || !slices.Equal(files, []string{path, path + "-lock"}) {
+		t.Fatalf("after Close there are %v, %v; want the file and its lock", files, err)
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {

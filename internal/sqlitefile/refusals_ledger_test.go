@@ -1,11 +1,9 @@
-package sqlitelog_test
+package sqlitefile_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -14,49 +12,6 @@ import (
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/audit/sqlitelog"
 )
-
-// pragma sets a pragma of the connection that commits.
-func pragma(t *testing.T, s *sqlitelog.Store, format string, args ...any) {
-	t.Helper()
-	if _, err := s.Writer().ExecContext(t.Context(), "PRAGMA "+fmt.Sprintf(format, args...)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// refusals is each way in which SQLite refuses every commit for a while.
-var refusals = map[string]struct {
-	begin func(t *testing.T, s *sqlitelog.Store, path string) (end func())
-	code  string
-}{
-	"disk full": {func(t *testing.T, s *sqlitelog.Store, _ string) func() {
-		var pages int
-		if err := s.Writer().QueryRowContext(t.Context(), "PRAGMA page_count").Scan(&pages); err != nil {
-			t.Fatal(err)
-		}
-		pragma(t, s, "max_page_count = %d", pages)
-		return func() { pragma(t, s, "max_page_count = 1000000") }
-	}, "SQLite error 13 "},
-	"read-only": {func(t *testing.T, s *sqlitelog.Store, _ string) func() {
-		pragma(t, s, "query_only = 1")
-		return func() { pragma(t, s, "query_only = 0") }
-	}, "SQLite error 8 "},
-	"locked by another": {func(t *testing.T, s *sqlitelog.Store, path string) func() {
-		pragma(t, s, "busy_timeout = 1")
-		db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate")
-		if err != nil {
-			t.Fatal(err)
-		}
-		tx, err := db.BeginTx(t.Context(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return func() {
-			if err := errors.Join(tx.Rollback(), db.Close()); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}, "SQLite error 5 "},
-}
 
 // entry is one of a kilobyte and more, so that a few fill the room that pages have left.
 func entry(id string) audit.Entry {
@@ -71,13 +26,17 @@ func entry(id string) audit.Entry {
 func TestEngineRefusesCommits(t *testing.T) {
 	for name, c := range refusals {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "ledger.db")
-			s := newStore(t, path)
+			path := newTestPath(t)
+			f := newTestFile(t, path)
+			s, err := sqlitelog.New(t.Context(), f)
+			if err != nil {
+				t.Fatal(err)
+			}
 			var failed commitErrors
 			l := openLedger(t, &failed, s)
 			confirmed := map[string]audit.Receipt{}
 			appendUntil(t, l, "before", confirmed, func(err error) bool { return err == nil })
-			end := c.begin(t, s, path)
+			end := c.begin(t, f, path)
 			appendUntil(t, l, "meanwhile", confirmed, func(err error) bool { return err != nil })
 			if err := l.Ready(t.Context()); !errors.Is(err, audit.ErrUnavailable) {
 				t.Errorf("Ready meanwhile: %v, want ErrUnavailable", err)
