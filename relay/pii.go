@@ -6,13 +6,6 @@ import (
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
-// The limits of the contract, in bytes (rpc/piinguin/v1/piinguin.proto).
-const (
-	maxModified = 128
-	maxOriginal = 32 << 10
-	maxSource   = 512
-)
-
 // transformation is the data of pii_transformation 1-*-*.
 type transformation struct {
 	pojo, json []mapping
@@ -155,9 +148,9 @@ func (m *mapping) check() Reason {
 		return ReasonOriginalType
 	case m.original.broken:
 		return ReasonSurrogate
-	case m.modified.text == "" || len(m.modified.text) > maxModified || hasControl(m.modified.text):
+	case m.modified.text == "" || len(m.modified.text) > piinguinv1.MaxModifiedValue || hasControl(m.modified.text):
 		return ReasonModifiedLimits
-	case len(m.original.text) > maxOriginal:
+	case len(m.original.text) > piinguinv1.MaxOriginalValue:
 		return ReasonOriginalLimits
 	case !isSource(m.fieldName) || !isSource(m.jsonPath) || !isSource(m.schema):
 		return ReasonSourceLimits
@@ -165,7 +158,7 @@ func (m *mapping) check() Reason {
 	return ""
 }
 
-func isSource(s string) bool { return len(s) <= maxSource && !hasControl(s) }
+func isSource(s string) bool { return len(s) <= piinguinv1.MaxText && !hasControl(s) }
 
 // hasControl finds the control characters of Unicode: U+0000 to U+001F and U+007F to
 // U+009F. s is UTF-8, in which the latter half begins with 0xC2.

@@ -12,14 +12,8 @@ import (
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
-const (
-	// callPairs is the contract's limit on the items of a call.
-	callPairs = 500
-	// callBytes stays below the server's limit of 4 MiB on a body.
-	callBytes = 3 << 20
-	// callsAtOnce bounds how many calls of a batch run side by side.
-	callsAtOnce = 4
-)
+// callsAtOnce bounds how many calls of a batch run side by side.
+const callsAtOnce = 4
 
 // Relay sends pairs to a server. It is safe for concurrent use if its client is.
 type Relay struct {
@@ -115,7 +109,7 @@ func fit(pairs []*pair) int {
 	size := 0
 	for i, p := range pairs {
 		size += encodedSize(p.record)
-		if i > 0 && size > callBytes || i == callPairs {
+		if i > 0 && size > piinguinv1.CallBytes || i == piinguinv1.MaxBatch {
 			return i
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/twitchtv/twirp"
+
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
 // Summary counts what a Replay has done. A line is an event. Pairs is the sum of
@@ -112,7 +114,7 @@ func (p *Replay) gather(ctx context.Context, at Position, e Event) error {
 		size += encodedSize(r)
 	}
 	var err error
-	if p.pairs+len(e.records) > callPairs || p.bytes+size > callBytes {
+	if p.pairs+len(e.records) > piinguinv1.MaxBatch || p.bytes+size > piinguinv1.CallBytes {
 		err = p.Flush(ctx)
 	}
 	p.summary.Pairs += len(e.records)

@@ -57,7 +57,7 @@ var layers = []archtest.Layer{
 
 	{"rpc/piinguin/v1", []string{"std", twirp, proto}},
 	{"rpc/client", []string{"std", rpc, backoff, twirp, proto}},
-	{"rpc/client/iam", []string{"std", "./rpc/client", aws, smithy}},
+	{"rpc/client/iam", []string{"std", rpc, "./rpc/client", aws, smithy}},
 
 	{"relay", []string{
 		"std", rpc, "./rpc/client", twirp, proto, zerolog,

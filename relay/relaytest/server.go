@@ -25,8 +25,6 @@ import (
 // Token is the only token that a Server accepts.
 const Token = "relaytest-token"
 
-const maxBody = 4 << 20
-
 // OnCall stands before the server: it may answer itself, or let next do it. n
 // counts the calls from 1.
 type OnCall func(n int, w http.ResponseWriter, r *http.Request, next http.Handler)
@@ -105,7 +103,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.calls++
 	n, onCall := s.calls, s.onCall
 	s.mu.Unlock()
-	next := http.MaxBytesHandler(http.HandlerFunc(s.authenticated), maxBody)
+	next := http.MaxBytesHandler(http.HandlerFunc(s.authenticated), piinguinv1.MaxBody)
 	if onCall == nil {
 		next.ServeHTTP(w, r)
 		return
@@ -127,7 +125,7 @@ func (s *Server) authenticated(w http.ResponseWriter, r *http.Request) {
 func (s *Server) CreatePiiRecords(_ context.Context, in *piinguinv1.CreatePiiRecordsRequest) (*piinguinv1.CreatePiiRecordsResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := len(in.PiiRecords); n < 1 || n > 500 {
+	if n := len(in.PiiRecords); n < 1 || n > piinguinv1.MaxBatch {
 		s.tb.Errorf("relaytest: a call holds %d records", n)
 	}
 	out := &piinguinv1.CreatePiiRecordsResponse{}
@@ -157,15 +155,15 @@ func (s *Server) create(r *piinguinv1.PiiRecord) *piinguinv1.CreatePiiRecordResu
 
 // check holds what is sent against the contract's limits.
 func (s *Server) check(r *piinguinv1.PiiRecord) {
-	if n := len(r.ModifiedValue); n < 1 || n > 128 {
+	if n := len(r.ModifiedValue); n < 1 || n > piinguinv1.MaxModifiedValue {
 		s.tb.Errorf("relaytest: a modified value of %d bytes", n)
 	}
-	if n := len(r.OriginalValue); n > 32<<10 {
+	if n := len(r.OriginalValue); n > piinguinv1.MaxOriginalValue {
 		s.tb.Errorf("relaytest: an original value of %d bytes", n)
 	}
 	src := r.GetSource()
 	for _, v := range []string{src.GetFieldName(), src.GetJsonPath(), src.GetSchema(), src.GetHashFunction(), src.GetParentEventId()} {
-		if len(v) > 512 || !utf8.ValidString(v) {
+		if len(v) > piinguinv1.MaxText || !utf8.ValidString(v) {
 			s.tb.Errorf("relaytest: a source field of %d bytes", len(v))
 		}
 	}

@@ -10,14 +10,8 @@ import (
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
-const (
-	// callItems is the contract's limit on the items of a call.
-	callItems = 500
-	// callBytes stays below the server's limit of 4 MiB on a body.
-	callBytes = 3 << 20
-	// callsAtOnce bounds how many calls are under way or unread.
-	callsAtOnce = 4
-)
+// callsAtOnce bounds how many calls are under way or unread.
+const callsAtOnce = 4
 
 // outcome is one result of a call.
 type outcome interface{ GetError() *piinguinv1.Error }
@@ -98,7 +92,7 @@ func (p *pipeline[In, Out]) take(ctx context.Context, item In) bool {
 	if err != nil {
 		return p.send(ctx) && p.refuse(item, err)
 	}
-	if p.next.size+size > callBytes && !p.send(ctx) {
+	if p.next.size+size > piinguinv1.CallBytes && !p.send(ctx) {
 		return false
 	}
 	p.next.items = append(p.next.items, item)
@@ -106,7 +100,7 @@ func (p *pipeline[In, Out]) take(ctx context.Context, item In) bool {
 	if p.kind.key != nil {
 		p.next.keys[p.kind.key(item)] = true
 	}
-	return len(p.next.items) < callItems || p.send(ctx)
+	return len(p.next.items) < piinguinv1.MaxBatch || p.send(ctx)
 }
 
 // send begins the next call, if there is anything to send.
@@ -194,5 +188,5 @@ func refused(e *piinguinv1.Error) twirp.Error {
 	if code == twirp.NoError || !twirp.IsValidErrorCode(code) { // of a server newer than this client
 		code = twirp.Unknown
 	}
-	return twirp.NewError(code, "the server refused this item: "+e.GetReason()).WithMeta("reason", e.GetReason())
+	return twirp.NewError(code, "the server refused this item: "+e.GetReason()).WithMeta(piinguinv1.MetaReason, e.GetReason())
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/twitchtv/twirp"
 	"google.golang.org/protobuf/proto"
+
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
 const (
@@ -152,6 +154,6 @@ func asked(err error) time.Duration {
 	if !errors.As(err, &failure) {
 		return 0
 	}
-	seconds, _ := strconv.ParseUint(failure.Meta("retry_after"), 10, 16) // what is no number asks for nothing
+	seconds, _ := strconv.ParseUint(failure.Meta(piinguinv1.MetaRetryAfter), 10, 16) // what is no number asks for nothing
 	return time.Duration(seconds) * time.Second
 }

@@ -93,5 +93,5 @@ func sizeOfField(n int) int { return 1 + protowire.SizeBytes(n) }
 
 // errNotUTF8 is what the server says of such text that comes as JSON.
 func errNotUTF8(argument string) twirp.Error {
-	return twirp.InvalidArgumentError(argument, "must be UTF-8").WithMeta("reason", argument+"_not_utf8")
+	return twirp.InvalidArgumentError(argument, "must be UTF-8").WithMeta(piinguinv1.MetaReason, argument+"_not_utf8")
 }

@@ -28,13 +28,10 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/piinguin/piinguin/rpc/client"
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
 const (
-	// prefix and audienceHeader are the server's words.
-	prefix         = "piinguin-aws-v1."
-	audienceHeader = "X-Piinguin-Audience"
-
 	// expires is in seconds: the most that the server takes. A token is kept for less,
 	// so that one on its way, or signed by a slow clock, is still good.
 	expires = "900"
@@ -48,7 +45,7 @@ var (
 	errSign        = errors.New("iam: no token could be signed")
 )
 
-var audiencePattern = regexp.MustCompile(`^[!-~]{1,256}$`)
+var audiencePattern = regexp.MustCompile(piinguinv1.IAMAudiencePattern)
 
 // source keeps the latest token.
 type source struct {
@@ -77,7 +74,7 @@ func TokenSource(cfg aws.Config, audience string) (func(context.Context) (client
 	}
 	sign := func(o *sts.Options) {
 		o.APIOptions = append(o.APIOptions,
-			smithyhttp.SetHeaderValue(audienceHeader, audience),
+			smithyhttp.SetHeaderValue(piinguinv1.IAMAudienceHeader, audience),
 			smithyhttp.SetHeaderValue("X-Amz-Expires", expires)) // the signer moves it into the query
 	}
 	s := &source{
@@ -113,7 +110,7 @@ func (s *source) renew(ctx context.Context) (client.Token, error) {
 	if err != nil {
 		return "", errSign
 	}
-	s.token = client.Token(prefix + base64.RawURLEncoding.EncodeToString([]byte(signed.URL)))
+	s.token = client.Token(piinguinv1.IAMPrefix + base64.RawURLEncoding.EncodeToString([]byte(signed.URL)))
 	s.until = now.Add(keep)
 	if credentials.CanExpire && credentials.Expires.Before(s.until) {
 		s.until = credentials.Expires

@@ -1,0 +1,56 @@
+// Package piinguinv1 is the wire contract of Piinguin: the messages and services that are
+// generated from the .proto files, whose comments are the reference of the API, and the numbers
+// and names that those comments state in words. The server, the clients and the relay take all
+// of them from here. Package client is what a program in Go calls.
+package piinguinv1
+
+import "time"
+
+// Sizes of texts, in bytes of UTF-8.
+const (
+	MaxModifiedValue = 128      // and at least 1
+	MaxOriginalValue = 32 << 10 // 0 is legal
+	// MaxText bounds purpose, reference, on_behalf_of and each field of a Source.
+	MaxText    = 512
+	MaxCaller  = 256 // a caller's name
+	MaxLogName = 63
+	MaxBody    = 4 << 20 // a request's body
+	// CallBytes is how many bytes of items a client puts into one call. It stays well below
+	// MaxBody, because the encoding adds to the items.
+	CallBytes = 3 << 20
+)
+
+// Numbers of items.
+const (
+	MaxBatch        = 500 // of a batch call; at least 1
+	MaxPageSize     = 500 // of ListEntries
+	DefaultPageSize = 100 // page_size 0
+)
+
+// MaxAhead is how far observed_at may be ahead of the server's clock.
+const MaxAhead = time.Hour
+
+// Paths of the server. TwirpPath is Twirp's default prefix with a slash at each end.
+const (
+	TwirpPath = "/twirp/"
+	LogPath   = "/log/" // the logs as C2SP tlog-tiles
+)
+
+// RequestIDHeader is the header of every answer that has the id of the request.
+const RequestIDHeader = "X-Request-Id"
+
+// Keys of a Twirp error's meta.
+const (
+	MetaReason     = "reason"      // stable, for programs
+	MetaArgument   = "argument"    // of an invalid_argument: the field
+	MetaRetryAfter = "retry_after" // of a resource_exhausted: seconds
+)
+
+// A token of AWS IAM is IAMPrefix and the base64url, without padding, of the URL of a
+// presigned GetCallerIdentity. The caller signs IAMAudienceHeader with the server's audience,
+// which IAMAudiencePattern describes.
+const (
+	IAMPrefix          = "piinguin-aws-v1."
+	IAMAudienceHeader  = "X-Piinguin-Audience"
+	IAMAudiencePattern = `^[!-~]{1,256}$`
+)
