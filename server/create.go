@@ -10,37 +10,36 @@ import (
 )
 
 // CreatePiiRecord implements piinguinv1.Piinguin.
-func (s *Server) CreatePiiRecord(ctx context.Context, req *piinguinv1.CreatePiiRecordRequest) (*piinguinv1.CreatePiiRecordResponse, error) {
-	record, f := recordOf(req.GetPiiRecord(), s.now())
+func (m methods) CreatePiiRecord(ctx context.Context, req *piinguinv1.CreatePiiRecordRequest) (*piinguinv1.CreatePiiRecordResponse, error) {
+	record, f := recordOf(req.GetPiiRecord(), m.now())
 	if f != nil {
 		return nil, f.wire()
 	}
-	results, receipt, f := s.create(ctx, "CreatePiiRecord", []store.Record{record})
-	if f == nil && results[0].Err != nil {
-		f = failureOf(results[0].Err)
+	results, receipt, err := m.vault.Create(ctx, m.call(ctx, policy.CreatePiiRecord), []store.Record{record})
+	if err == nil {
+		err = results[0].Err
 	}
-	if f != nil {
-		return nil, f.wire()
+	if err != nil {
+		return nil, failureOf(err).wire()
 	}
+	got := wireCreated(results[0], receipt)
 	return &piinguinv1.CreatePiiRecordResponse{
-		Replaced:   results[0].Outcome == store.Replaced,
-		Superseded: results[0].Outcome == store.Superseded,
-		Receipt:    wireReceipt(receipt),
+		Replaced: got.GetReplaced(), Superseded: got.GetSuperseded(), Receipt: got.GetReceipt(),
 	}, nil
 }
 
 // CreatePiiRecords implements piinguinv1.Piinguin.
-func (s *Server) CreatePiiRecords(ctx context.Context, req *piinguinv1.CreatePiiRecordsRequest) (*piinguinv1.CreatePiiRecordsResponse, error) {
-	asked := req.GetPiiRecords()
-	if f := checkItems("pii_records", len(asked)); f != nil {
+func (m methods) CreatePiiRecords(ctx context.Context, req *piinguinv1.CreatePiiRecordsRequest) (*piinguinv1.CreatePiiRecordsResponse, error) {
+	given := req.GetPiiRecords()
+	if f := checkItems("pii_records", len(given)); f != nil {
 		return nil, f.wire()
 	}
-	accessOf(ctx).items = len(asked)
-	out := make([]*piinguinv1.CreatePiiRecordResult, len(asked))
+	accessOf(ctx).items = len(given)
+	out := make([]*piinguinv1.CreatePiiRecordResult, len(given))
 	var records []store.Record
 	var place []int
-	now := s.now()
-	for i, r := range asked {
+	now := m.now()
+	for i, r := range given {
 		record, f := recordOf(r, now)
 		if f != nil {
 			out[i] = &piinguinv1.CreatePiiRecordResult{Error: f.item()}
@@ -49,18 +48,18 @@ func (s *Server) CreatePiiRecords(ctx context.Context, req *piinguinv1.CreatePii
 		records, place = append(records, record), append(place, i)
 	}
 	if len(records) > 0 {
-		results, receipt, f := s.create(ctx, "CreatePiiRecords", records)
-		if f != nil {
-			return nil, f.wire()
+		results, receipt, err := m.vault.Create(ctx, m.call(ctx, policy.CreatePiiRecords), records)
+		if err != nil {
+			return nil, failureOf(err).wire()
 		}
 		for k, r := range results {
-			out[place[k]] = createResult(r, receipt)
+			out[place[k]] = wireCreated(r, receipt)
 		}
 	}
 	return &piinguinv1.CreatePiiRecordsResponse{Results: out}, nil
 }
 
-func createResult(r store.PutResult, receipt audit.Receipt) *piinguinv1.CreatePiiRecordResult {
+func wireCreated(r store.PutResult, receipt audit.Receipt) *piinguinv1.CreatePiiRecordResult {
 	if r.Err != nil {
 		return &piinguinv1.CreatePiiRecordResult{Error: failureOf(r.Err).item()}
 	}
@@ -69,31 +68,4 @@ func createResult(r store.PutResult, receipt audit.Receipt) *piinguinv1.CreatePi
 		Superseded: r.Outcome == store.Superseded,
 		Receipt:    wireReceipt(receipt),
 	}
-}
-
-// create appends the call's entry and stores the records then. What could not be
-// stored is an entry of its own, so that the ledger does not say too much.
-func (s *Server) create(ctx context.Context, action policy.Action, records []store.Record) ([]store.PutResult, audit.Receipt, *failure) {
-	e := entry(ctx, audit.Create, audit.Granted)
-	e.Count = int64(len(records))
-	if f := s.authorise(ctx, action, &e); f != nil {
-		return nil, audit.Receipt{}, f
-	}
-	receipt, err := s.append(ctx, e)
-	if err != nil {
-		return nil, audit.Receipt{}, failAudit
-	}
-	results := s.store.Put(ctx, records)
-	failed := entry(ctx, audit.Create, audit.Failed)
-	failed.Policy = e.Policy
-	for _, r := range results {
-		if r.Err != nil {
-			failed.Count++
-			failed.Reason = failureOf(r.Err).reason
-		}
-	}
-	if failed.Count > 0 {
-		_, _ = s.append(ctx, failed) // counted and logged; the caller gets the store's error
-	}
-	return results, receipt, nil
 }

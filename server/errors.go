@@ -1,20 +1,17 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"time"
 
 	"github.com/twitchtv/twirp"
 
-	"github.com/piinguin/piinguin/audit"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
-	"github.com/piinguin/piinguin/server/policy"
-	"github.com/piinguin/piinguin/server/store"
+	"github.com/piinguin/piinguin/server/vault"
 )
 
-// failure is an error as a caller sees it: nothing of the error behind it.
+// failure is an error as a caller sees it. It has nothing of the error behind it.
 type failure struct {
 	code   twirp.ErrorCode
 	reason string // stable; meta.reason
@@ -38,19 +35,11 @@ var (
 	failBody            = &failure{code: twirp.InvalidArgument, reason: "body_too_large", text: "the body must be at most 4 MiB", field: "body"}
 )
 
-// failureOfDenial is what a caller is told of a denial. Its reason is the policy's.
-func failureOfDenial(d policy.Decision) *failure {
-	if d.Reason == failRole.reason {
-		return failRole
-	}
-	return &failure{code: twirp.PermissionDenied, reason: d.Reason, text: "the policy does not allow this"}
-}
-
-// failTooMany is a resource_exhausted that says when to come again.
+// failTooMany is a resource_exhausted that says how long to wait.
 func failTooMany(wait time.Duration) *failure {
 	return &failure{
 		code: twirp.ResourceExhausted, reason: "too_many_requests",
-		text: "the caller's limit is reached; come again after retry_after seconds", retry: seconds(wait),
+		text: "the caller's limit is reached; try again after retry_after seconds", retry: seconds(wait),
 	}
 }
 
@@ -59,37 +48,41 @@ func invalid(field, problem, text string) *failure {
 	return &failure{code: twirp.InvalidArgument, reason: field + "_" + problem, text: field + " " + text, field: field}
 }
 
-// failureOf is the one table from errors to what a caller sees. What it does not
-// know is internal.
+// failureOf is the one table from errors of the vault to what a caller sees. An error that it
+// does not know is internal.
 func failureOf(err error) *failure {
-	var row *audit.RowError
+	var denied *vault.Denied
 	switch {
-	case errors.Is(err, store.ErrNotFound):
+	case errors.As(err, &denied) && denied.ByRole:
+		return failRole
+	case errors.As(err, &denied):
+		return &failure{code: twirp.PermissionDenied, reason: denied.Reason, text: "the policy does not allow this"}
+	case errors.Is(err, vault.ErrNotFound):
 		return failNotFound
-	case errors.Is(err, audit.ErrNotFound):
+	case errors.Is(err, vault.ErrNoEntry):
 		return failNoEntry
-	case errors.Is(err, audit.ErrUnavailable):
+	case errors.Is(err, vault.ErrAuditUnavailable):
 		return failAudit
-	case errors.As(err, &row):
+	case errors.Is(err, vault.ErrLedgerNotWhole):
 		return failLedger
-	case errors.Is(err, context.DeadlineExceeded):
-		return failDeadline
-	case errors.Is(err, context.Canceled):
-		return failCanceled
-	case errors.Is(err, store.ErrUnavailable):
+	case errors.Is(err, vault.ErrStoreUnavailable):
 		return failStore
+	case errors.Is(err, vault.ErrDeadline):
+		return failDeadline
+	case errors.Is(err, vault.ErrCanceled):
+		return failCanceled
 	}
 	return failInternal
 }
 
 // wire returns the failure as a Twirp error.
 func (f *failure) wire() twirp.Error {
-	e := twirp.NewError(f.code, f.text).WithMeta("reason", f.reason)
+	e := twirp.NewError(f.code, f.text).WithMeta(piinguinv1.MetaReason, f.reason)
 	if f.field != "" {
-		e = e.WithMeta("argument", f.field)
+		e = e.WithMeta(piinguinv1.MetaArgument, f.field)
 	}
 	if f.retry != "" {
-		e = e.WithMeta("retry_after", f.retry)
+		e = e.WithMeta(piinguinv1.MetaRetryAfter, f.retry)
 	}
 	return e
 }

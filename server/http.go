@@ -14,8 +14,8 @@ import (
 
 	"github.com/twitchtv/twirp"
 
-	"github.com/piinguin/piinguin/audit"
-	"github.com/piinguin/piinguin/server/identity"
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+	"github.com/piinguin/piinguin/server/policy"
 )
 
 // access is what is known of a request: everything that a log line may hold.
@@ -23,7 +23,7 @@ type access struct {
 	requestID string
 	method    string // of the API; empty for a route that is none
 	code      string // Twirp's; empty is success
-	caller    identity.Caller
+	caller    policy.Caller
 	network   netip.Addr // of the caller; the zero Addr if it is not known
 	log       string     // of the latest receipt
 	index     int64
@@ -32,17 +32,14 @@ type access struct {
 
 type accessKey struct{}
 
-// accessOf returns the request's access. Every request of Handler has one.
+// accessOf returns the access of a request. Handler gives every request one. Without it the
+// caller is nobody and there is no request id, and so the ledger takes no entry.
 func accessOf(ctx context.Context) *access {
-	a, ok := ctx.Value(accessKey{}).(*access)
-	if !ok {
-		panic("server: a call from outside Handler")
+	if a, ok := ctx.Value(accessKey{}).(*access); ok {
+		return a
 	}
-	return a
+	return &access{}
 }
-
-// appended notes the receipt for the log line.
-func (a *access) appended(r audit.Receipt) { a.log, a.index = r.Log, r.Index }
 
 // observe gives every request an id and a deadline, logs and counts it, and turns
 // a panic into a plain internal error: net/http would log its value.
@@ -53,7 +50,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), accessKey{}, a), requestTimeout)
 		defer cancel()
 		r = r.WithContext(ctx)
-		w.Header().Set("X-Request-Id", a.requestID)
+		w.Header().Set(piinguinv1.RequestIDHeader, a.requestID)
 		defer func() {
 			if p := recover(); p != nil {
 				s.log.Error().Str("request_id", a.requestID).Str("method", a.method).Msg("panic")
@@ -61,7 +58,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 					writeError(w, r, failInternal)
 				}
 			}
-			if strings.HasPrefix(r.URL.Path, "/twirp/") || strings.HasPrefix(r.URL.Path, "/log/") {
+			if strings.HasPrefix(r.URL.Path, piinguinv1.TwirpPath) || strings.HasPrefix(r.URL.Path, piinguinv1.LogPath) {
 				s.finish(a, s.now().Sub(start))
 			}
 		}()
@@ -110,14 +107,14 @@ func newRequestID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// limitBody refuses a body over MaxBody by name, before anything is decoded.
+// limitBody refuses a body over the limit by name, before anything is decoded.
 func (s *Server) limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > MaxBody {
+		if r.ContentLength > piinguinv1.MaxBody {
 			writeError(w, r, failBody)
 			return
 		}
-		body := http.MaxBytesReader(w, r.Body, MaxBody)
+		body := http.MaxBytesReader(w, r.Body, piinguinv1.MaxBody)
 		if r.ContentLength < 0 {
 			// Its length is not known before it is read.
 			all, err := io.ReadAll(body)

@@ -11,105 +11,93 @@ import (
 	"github.com/twitchtv/twirp"
 	"golang.org/x/time/rate"
 
-	"github.com/piinguin/piinguin/server/store"
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
-// Limits bounds what one caller may do; 0 is no limit. At once a caller may make the
-// requests of two seconds, and read the records of one minute or one batch.
+// Limits bounds what one caller may do; 0 is no limit. Bursts: two seconds' worth of requests,
+// and the records of one minute or of one batch, whichever is more.
 type Limits struct {
 	RequestsPerSecond float64
 	RecordsPerMinute  int // records that are read
 }
 
-// What counts as unusual: a minute in which a caller reads this many times its own
-// normal, and not just a few.
-const (
-	unusualFactor = 10
-	unusualLeast  = 100
-	// learning is how many minutes with reads it takes to know a caller's normal, and
-	// weight what a minute counts in it.
-	learning = 10
-	weight   = 0.1
-)
+// maxCallers bounds how many callers a limiter remembers. It forgets those that have not
+// called for longest.
+const maxCallers = 10_000
 
-// maxPeople bounds how many callers are remembered. Those who have not called for longest
-// are forgotten.
-const maxPeople = 10_000
-
-// limiter knows each caller's buckets and normal.
+// limiter knows each caller's buckets and its normal reading. It is safe for concurrent use.
 type limiter struct {
-	limits Limits
-	mu     sync.Mutex
-	people map[string]*habits
+	limits  Limits
+	mu      sync.Mutex
+	callers map[string]*usage
 }
 
-// habits is what is known of one caller.
-type habits struct {
+// usage is what is known of one caller.
+type usage struct {
 	requests *rate.Limiter
 	records  *rate.Limiter
-	last     time.Time
-
-	minute  time.Time // that is counted
-	count   float64   // records read in it
-	normal  float64   // records a minute in which it reads
-	minutes int       // that normal is learned from
-	told    bool      // of this minute
+	reading  reading
+	last     time.Time // when it called
 }
 
-func newLimiter(l Limits) *limiter { return &limiter{limits: l, people: map[string]*habits{}} }
+func newLimiter(l Limits) *limiter { return &limiter{limits: l, callers: map[string]*usage{}} }
 
-// of returns the habits of a caller. The lock is held.
-func (l *limiter) of(caller string, now time.Time) *habits {
-	h, known := l.people[caller]
+// usageOf returns the usage of a caller. The lock is held.
+func (l *limiter) usageOf(caller string, now time.Time) *usage {
+	u, known := l.callers[caller]
 	if !known {
-		if len(l.people) >= maxPeople {
+		if len(l.callers) >= maxCallers {
 			l.forget()
 		}
-		requests, records := rate.Inf, rate.Inf
-		if l.limits.RequestsPerSecond > 0 {
-			requests = rate.Limit(l.limits.RequestsPerSecond)
-		}
-		if l.limits.RecordsPerMinute > 0 {
-			records = rate.Limit(float64(l.limits.RecordsPerMinute) / 60)
-		}
-		h = &habits{
-			requests: rate.NewLimiter(requests, int(math.Ceil(2*l.limits.RequestsPerSecond))),
-			records:  rate.NewLimiter(records, max(l.limits.RecordsPerMinute, store.MaxBatch)),
-			minute:   now.Truncate(time.Minute),
-		}
-		l.people[caller] = h
+		u = l.newUsage(now)
+		l.callers[caller] = u
 	}
-	h.last = now
-	return h
+	u.last = now
+	return u
+}
+
+func (l *limiter) newUsage(now time.Time) *usage {
+	requests, records := rate.Inf, rate.Inf
+	if l.limits.RequestsPerSecond > 0 {
+		requests = rate.Limit(l.limits.RequestsPerSecond)
+	}
+	if l.limits.RecordsPerMinute > 0 {
+		records = rate.Limit(float64(l.limits.RecordsPerMinute) / 60)
+	}
+	return &usage{
+		requests: rate.NewLimiter(requests, int(math.Ceil(2*l.limits.RequestsPerSecond))),
+		records:  rate.NewLimiter(records, max(l.limits.RecordsPerMinute, piinguinv1.MaxBatch)),
+		reading:  reading{minute: now.Truncate(time.Minute)},
+	}
 }
 
 func (l *limiter) forget() {
 	oldest := ""
-	for caller, h := range l.people {
-		if oldest == "" || h.last.Before(l.people[oldest].last) {
+	for caller, u := range l.callers {
+		if oldest == "" || u.last.Before(l.callers[oldest].last) {
 			oldest = caller
 		}
 	}
-	delete(l.people, oldest)
+	delete(l.callers, oldest)
 }
 
 // request takes one request, or returns how long to wait.
 func (l *limiter) request(caller string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return take(l.of(caller, now).requests, now, 1)
+	return take(l.usageOf(caller, now).requests, now, 1)
 }
 
-// records takes n records to read, or returns how long to wait. unusual says that the
-// caller reads far above its own normal, once a minute.
+// records takes n records to read, or returns how long to wait. unusual says that the caller
+// reads far above its own normal, once a minute.
 func (l *limiter) records(caller string, now time.Time, n int) (wait time.Duration, unusual bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	h := l.of(caller, now)
-	if wait := take(h.records, now, n); wait > 0 {
+	u := l.usageOf(caller, now)
+	if wait := take(u.records, now, n); wait > 0 {
 		return wait, false
 	}
-	return 0, h.read(now, float64(n))
+	return 0, u.reading.add(now, float64(n))
 }
 
 // take returns 0 if the bucket had n, else how long it takes until it has.
@@ -125,28 +113,6 @@ func take(b *rate.Limiter, now time.Time, n int) time.Duration {
 	return wait
 }
 
-// read counts records, and reports once a minute if they are far above the normal.
-func (h *habits) read(now time.Time, n float64) bool {
-	if minute := now.Truncate(time.Minute); minute.After(h.minute) {
-		if h.count > 0 {
-			h.learn()
-		}
-		h.minute, h.count, h.told = minute, 0, false
-	}
-	h.count += n
-	if h.told || h.minutes < learning || h.count < unusualLeast || h.count < unusualFactor*h.normal {
-		return false
-	}
-	h.told = true
-	return true
-}
-
-func (h *habits) learn() {
-	h.minutes++
-	share := max(weight, 1/float64(h.minutes)) // a plain mean at first
-	h.normal += share * (h.count - h.normal)
-}
-
 // limitRequests refuses a caller's requests beyond its limit.
 func (s *Server) limitRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -160,8 +126,8 @@ func (s *Server) limitRequests(next http.Handler) http.Handler {
 	})
 }
 
-// limitRecords returns a failure if the caller has read as many records as it may. It
-// is no entry: nothing was decided of a record, and refusals must not make the ledger grow.
+// limitRecords returns a failure if the caller has read as many records as it may. The refusal
+// is no entry: nothing was decided about a record, and refusals must not make the ledger grow.
 func (s *Server) limitRecords(ctx context.Context, n int) *failure {
 	a := accessOf(ctx)
 	wait, unusual := s.limits.records(a.caller.Name, s.now(), n)
@@ -172,7 +138,7 @@ func (s *Server) limitRecords(ctx context.Context, n int) *failure {
 	}
 	if wait > 0 {
 		s.metrics.limited.Inc()
-		_ = twirp.SetHTTPResponseHeader(ctx, "Retry-After", seconds(wait)) // the error tells it as well
+		_ = twirp.SetHTTPResponseHeader(ctx, "Retry-After", seconds(wait)) // the error says it too
 		return failTooMany(wait)
 	}
 	return nil

@@ -6,43 +6,44 @@ import (
 
 	"github.com/piinguin/piinguin/audit"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+	"github.com/piinguin/piinguin/server/policy"
+	"github.com/piinguin/piinguin/server/vault"
 )
 
 // ProveEntry implements piinguinv1.Audit.
-func (s *Server) ProveEntry(ctx context.Context, req *piinguinv1.ProveEntryRequest) (*piinguinv1.ProveEntryResponse, error) {
-	f := checkEntryName(req.GetLog(), req.GetIndex())
-	if f == nil {
-		denied := entry(ctx, audit.Review, audit.Denied)
-		denied.Reference = fmt.Sprintf("prove entry %s/%d", req.GetLog(), req.GetIndex())
-		f = s.authorise(ctx, "ProveEntry", &denied)
-	}
-	if f != nil {
+func (m methods) ProveEntry(ctx context.Context, req *piinguinv1.ProveEntryRequest) (*piinguinv1.ProveEntryResponse, error) {
+	if f := checkEntryName(req.GetLog(), req.GetIndex()); f != nil {
 		return nil, f.wire()
 	}
-	proof, err := s.ledger.ProveEntry(ctx, req.GetLog(), req.GetIndex())
+	var proof []byte
+	inquiry := vault.Inquiry{Reference: fmt.Sprintf("prove entry %s/%d", req.GetLog(), req.GetIndex()), Hashes: true}
+	err := m.vault.Review(ctx, m.call(ctx, policy.ProveEntry), inquiry, func() (err error) {
+		proof, err = m.ledger.ProveEntry(ctx, req.GetLog(), req.GetIndex())
+		return err
+	})
 	if err != nil {
-		return nil, reviewFailure(err).wire()
+		return nil, failureOf(err).wire()
 	}
 	return &piinguinv1.ProveEntryResponse{Proof: string(proof)}, nil
 }
 
 // ProveConsistency implements piinguinv1.Audit.
-func (s *Server) ProveConsistency(ctx context.Context, req *piinguinv1.ProveConsistencyRequest) (*piinguinv1.ProveConsistencyResponse, error) {
+func (m methods) ProveConsistency(ctx context.Context, req *piinguinv1.ProveConsistencyRequest) (*piinguinv1.ProveConsistencyResponse, error) {
 	f := checkLog(req.GetLog())
 	if f == nil && req.GetOldSize() < 1 {
 		f = invalid("old_size", "out_of_range", "must be at least 1")
 	}
-	if f == nil {
-		denied := entry(ctx, audit.Review, audit.Denied)
-		denied.Reference = fmt.Sprintf("prove consistency %s from %d", req.GetLog(), req.GetOldSize())
-		f = s.authorise(ctx, "ProveConsistency", &denied)
-	}
 	if f != nil {
 		return nil, f.wire()
 	}
-	p, err := s.ledger.ProveConsistency(ctx, req.GetLog(), req.GetOldSize())
+	var p audit.ConsistencyProof
+	inquiry := vault.Inquiry{Reference: fmt.Sprintf("prove consistency %s from %d", req.GetLog(), req.GetOldSize()), Hashes: true}
+	err := m.vault.Review(ctx, m.call(ctx, policy.ProveConsistency), inquiry, func() (err error) {
+		p, err = m.ledger.ProveConsistency(ctx, req.GetLog(), req.GetOldSize())
+		return err
+	})
 	if err != nil {
-		return nil, reviewFailure(err).wire()
+		return nil, failureOf(err).wire()
 	}
 	out := &piinguinv1.ProveConsistencyResponse{
 		OldSize: p.OldSize, NewSize: p.NewSize, Checkpoint: string(p.Checkpoint),
@@ -58,7 +59,7 @@ func checkLog(log string) *failure {
 	if log == "" {
 		return invalid("log", "required", "is required")
 	}
-	return checkText("log", log, maxLogName)
+	return checkText("log", log, piinguinv1.MaxLogName)
 }
 
 // checkEntryName checks the place of an entry.

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -10,56 +9,55 @@ import (
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 	"github.com/piinguin/piinguin/server/policy"
 	"github.com/piinguin/piinguin/server/store"
+	"github.com/piinguin/piinguin/server/vault"
 )
 
 // ReadPiiRecord implements piinguinv1.Piinguin.
-func (s *Server) ReadPiiRecord(ctx context.Context, req *piinguinv1.ReadPiiRecordRequest) (*piinguinv1.ReadPiiRecordResponse, error) {
-	f := firstFailure(checkModifiedValue(req.GetModifiedValue()), s.checkStatement(req))
+func (m methods) ReadPiiRecord(ctx context.Context, req *piinguinv1.ReadPiiRecordRequest) (*piinguinv1.ReadPiiRecordResponse, error) {
+	f := firstFailure(checkModifiedValue(req.GetModifiedValue()), m.checkStatement(req))
 	if f == nil {
-		f = s.limitRecords(ctx, 1)
+		f = m.limitRecords(ctx, 1)
 	}
 	if f != nil {
 		return nil, f.wire()
 	}
-	results, f := s.read(ctx, "ReadPiiRecord", req, []string{req.GetModifiedValue()})
-	if f == nil {
-		f = results[0].failure
+	readings, err := m.vault.Read(ctx, m.call(ctx, policy.ReadPiiRecord), statementOf(req), []string{req.GetModifiedValue()})
+	if err == nil {
+		err = readings[0].Err()
 	}
-	if f != nil {
-		return nil, f.wire()
+	if err != nil {
+		return nil, failureOf(err).wire()
 	}
-	return &piinguinv1.ReadPiiRecordResponse{PiiRecord: results[0].record, Receipt: results[0].receipt}, nil
+	got := wireReading(readings[0])
+	return &piinguinv1.ReadPiiRecordResponse{PiiRecord: got.GetPiiRecord(), Receipt: got.GetReceipt()}, nil
 }
 
 // ReadPiiRecords implements piinguinv1.Piinguin.
-func (s *Server) ReadPiiRecords(ctx context.Context, req *piinguinv1.ReadPiiRecordsRequest) (*piinguinv1.ReadPiiRecordsResponse, error) {
-	asked := req.GetModifiedValues()
-	if f := firstFailure(checkItems("modified_values", len(asked)), s.checkStatement(req)); f != nil {
+func (m methods) ReadPiiRecords(ctx context.Context, req *piinguinv1.ReadPiiRecordsRequest) (*piinguinv1.ReadPiiRecordsResponse, error) {
+	values := req.GetModifiedValues()
+	if f := firstFailure(checkItems("modified_values", len(values)), m.checkStatement(req)); f != nil {
 		return nil, f.wire()
 	}
-	accessOf(ctx).items = len(asked)
-	if f := s.limitRecords(ctx, len(asked)); f != nil {
+	accessOf(ctx).items = len(values)
+	if f := m.limitRecords(ctx, len(values)); f != nil {
 		return nil, f.wire()
 	}
-	out := make([]*piinguinv1.ReadPiiRecordResult, len(asked))
-	keys, place := validKeys(asked, func(i int, f *failure) { out[i] = &piinguinv1.ReadPiiRecordResult{Error: f.item()} })
-	results, f := s.read(ctx, "ReadPiiRecords", req, keys)
-	if f != nil {
-		return nil, f.wire()
+	out := make([]*piinguinv1.ReadPiiRecordResult, len(values))
+	keys, place := validKeys(values, func(i int, f *failure) { out[i] = &piinguinv1.ReadPiiRecordResult{Error: f.item()} })
+	readings, err := m.vault.Read(ctx, m.call(ctx, policy.ReadPiiRecords), statementOf(req), keys)
+	if err != nil {
+		return nil, failureOf(err).wire()
 	}
-	for k, r := range results {
-		out[place[k]] = &piinguinv1.ReadPiiRecordResult{PiiRecord: r.record, Receipt: r.receipt}
-		if r.failure != nil {
-			out[place[k]] = &piinguinv1.ReadPiiRecordResult{Error: r.failure.item()}
-		}
+	for k, r := range readings {
+		out[place[k]] = wireReading(r)
 	}
 	return &piinguinv1.ReadPiiRecordsResponse{Results: out}, nil
 }
 
-// validKeys returns the valid ones of the keys and where each stands; refused is
-// called for the others.
-func validKeys(asked []string, refused func(i int, f *failure)) (keys []string, place []int) {
-	for i, key := range asked {
+// validKeys returns the valid ones of the values, and where each of them stands. It calls
+// refused for the others.
+func validKeys(values []string, refused func(i int, f *failure)) (keys []string, place []int) {
+	for i, key := range values {
 		if f := checkModifiedValue(key); f != nil {
 			refused(i, f)
 			continue
@@ -69,107 +67,38 @@ func validKeys(asked []string, refused func(i int, f *failure)) (keys []string, 
 	return keys, place
 }
 
-// readResult is a record that may be released, or why there is none.
-type readResult struct {
-	record  *piinguinv1.PiiRecord
-	receipt *piinguinv1.AuditReceipt
-	failure *failure
+func statementOf(req statement) vault.Statement {
+	s := vault.Statement{
+		Basis: req.GetProcessingBasis().String(), Purpose: req.GetPurpose(), Reference: req.GetReference(),
+		OnBehalfOf: req.GetOnBehalfOf(),
+	}
+	if c := req.GetSpecialCategoryCondition(); c != 0 {
+		s.Condition = c.String()
+	}
+	return s
 }
 
-// read is the one way to an original value: authorise, fetch, append, release.
-// The failure is of the whole call.
-func (s *Server) read(ctx context.Context, action policy.Action, stated statement, keys []string) ([]readResult, *failure) {
-	entries := make([]audit.Entry, len(keys))
-	for i, key := range keys {
-		entries[i] = readEntry(ctx, stated, key)
+func wireReading(r vault.Reading) *piinguinv1.ReadPiiRecordResult {
+	value, ok := r.Value()
+	if !ok {
+		return &piinguinv1.ReadPiiRecordResult{Error: failureOf(r.Err()).item()}
 	}
-	// What is decided of a record that nothing is known of is what is told of one that is
-	// not there.
-	absent := s.decide(ctx, action, readOf(stated, ""))
-	perRecord := s.policy.OfRecords() && absent.Reason != failRole.reason
-	if !absent.Allow && !perRecord {
-		return nil, s.deny(ctx, absent, pointers(entries)...)
+	record := value.Record()
+	w := &piinguinv1.PiiRecord{ModifiedValue: record.ModifiedValue, OriginalValue: value.Text()}
+	if !record.ObservedAt.IsZero() {
+		w.ObservedAt = timestamppb.New(record.ObservedAt)
 	}
-	fetched := s.store.Get(ctx, keys)
-	failures := make([]*failure, len(keys))
-	for i, got := range fetched {
-		d := absent
-		if field := got.Record.Source.FieldName; perRecord && got.Err == nil && field != "" {
-			d = s.decide(ctx, action, readOf(stated, field))
-		}
-		failures[i] = settle(&entries[i], got, d, absent)
-	}
-	results := make([]readResult, len(keys))
-	for i, appended := range s.appendAll(ctx, entries) {
-		results[i] = release(fetched[i], failures[i], appended)
-	}
-	return results, nil
-}
-
-func readEntry(ctx context.Context, stated statement, key string) audit.Entry {
-	e := entry(ctx, audit.Read, audit.Granted)
-	read := readOf(stated, "")
-	e.Basis, e.Condition, e.Purpose = read.Basis, read.SpecialCategoryCondition, read.Purpose
-	e.Reference, e.OnBehalfOf, e.ModifiedValue = read.Reference, read.OnBehalfOf, key
-	return e
-}
-
-func readOf(stated statement, field string) *policy.Read {
-	r := &policy.Read{
-		Basis: stated.GetProcessingBasis().String(), Purpose: stated.GetPurpose(), Reference: stated.GetReference(),
-		OnBehalfOf: stated.GetOnBehalfOf(), FieldName: field,
-	}
-	if c := stated.GetSpecialCategoryCondition(); c != 0 {
-		r.SpecialCategoryCondition = c.String()
-	}
-	return r
-}
-
-// settle completes the entry of a read, and returns what the caller is told instead of
-// a value; nil if it is to be released. A caller that is denied one record is told
-// what it would be told if the record were not there: a denial must not say that it is.
-func settle(e *audit.Entry, got store.GetResult, d, absent policy.Decision) *failure {
-	e.Policy = d.Policy
-	switch {
-	case !d.Allow:
-		e.Outcome, e.Reason = audit.Denied, d.Reason
-		if absent.Allow {
-			return failNotFound
-		}
-		return failureOfDenial(absent)
-	case errors.Is(got.Err, store.ErrNotFound):
-		e.Outcome = audit.NotFound
-		return failNotFound
-	case got.Err != nil:
-		f := failureOf(got.Err)
-		e.Outcome, e.Reason = audit.Failed, f.reason
-		return f
-	}
-	return nil
-}
-
-// release lets a fetched value out if, and only if, nothing speaks against it and its
-// entry is durable.
-func release(got store.GetResult, f *failure, appended audit.Result) readResult {
-	switch {
-	case appended.Err != nil:
-		return readResult{failure: failAudit}
-	case f != nil:
-		return readResult{failure: f}
-	}
-	return readResult{record: wireRecord(got.Record), receipt: wireReceipt(appended.Durable.Receipt())}
-}
-
-func wireRecord(r store.Record) *piinguinv1.PiiRecord {
-	w := &piinguinv1.PiiRecord{ModifiedValue: r.ModifiedValue, OriginalValue: r.Original.Reveal()}
-	if !r.ObservedAt.IsZero() {
-		w.ObservedAt = timestamppb.New(r.ObservedAt)
-	}
-	if r.Source != (store.Source{}) {
+	if src := record.Source; src != (store.Source{}) {
 		w.Source = &piinguinv1.Source{
-			FieldName: r.Source.FieldName, JsonPath: r.Source.JSONPath, Schema: r.Source.Schema,
-			HashFunction: r.Source.HashFunction, ParentEventId: r.Source.ParentEventID,
+			FieldName: src.FieldName, JsonPath: src.JSONPath, Schema: src.Schema,
+			HashFunction: src.HashFunction, ParentEventId: src.ParentEventID,
 		}
 	}
-	return w
+	return &piinguinv1.ReadPiiRecordResult{PiiRecord: w, Receipt: wireReceipt(value.Receipt())}
+}
+
+func wireReceipt(r audit.Receipt) *piinguinv1.AuditReceipt {
+	return &piinguinv1.AuditReceipt{
+		Log: r.Log, Index: r.Index, Time: timestamppb.New(r.Time), LeafHash: r.LeafHash[:],
+	}
 }

@@ -1,15 +1,22 @@
-// Package server is Piinguin's Twirp services.
+// Package server serves Piinguin over HTTP: the Twirp services Piinguin and Audit, the logs as
+// tiles, and the pages for probes and metrics.
 //
-// Every read goes one way: validate, authorise, fetch, append, release. The value
-// is released only when the ledger has returned a receipt for it; what fails on
-// the way, fails closed. Creates and deletes append first and act then, so that
-// nothing changes without an entry.
+//	s, err := server.New(server.Config{Ledger: ledger, Store: records, Callers: callers, Policy: policies})
+//	http.Serve(listener, s.Handler())
 //
-// No original value is logged, counted, put into an error or into the ledger:
-// errors have fixed texts, and a log line has the fields of access and no others.
+// It does what is HTTP's and the wire's: routes, limits on requests, the checks of fields, the
+// mapping to package vault and back, and the one table from errors to what a caller sees. Who
+// calls, package identity proves; whether a value may leave, package vault decides and records.
+//
+// It promises: nothing reaches the vault from an unknown caller; every error has a fixed text
+// and a stable reason; a log line has the fields of access and no others, a metric only labels
+// of closed sets; a panic is an internal error whose value is nowhere.
+//
+// It does not end TLS and holds no timeouts of connections: whoever listens does.
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -23,32 +30,19 @@ import (
 	"github.com/piinguin/piinguin/server/identity"
 	"github.com/piinguin/piinguin/server/policy"
 	"github.com/piinguin/piinguin/server/store"
+	"github.com/piinguin/piinguin/server/vault"
 )
 
-const (
-	// MaxBody is the limit of a request's body in bytes.
-	MaxBody = 4 << 20
-	// requestTimeout bounds the work of one request. The append to the ledger has
-	// its own, shorter deadline.
-	requestTimeout = 20 * time.Second
-	// futureLimit is how far observed_at may be ahead of the server's clock. A time
-	// far ahead would keep every later value of the pseudonym out.
-	futureLimit = time.Hour
-)
-
-// Policy decides what callers may do: a *policy.Policy, or one that changes.
-type Policy interface {
-	Decide(r policy.Request) policy.Decision
-	// OfRecords reports whether a decision can depend on the record that is read.
-	OfRecords() bool
-}
+// requestTimeout bounds the work of one request. The append to the ledger has its own,
+// shorter deadline.
+const requestTimeout = 20 * time.Second
 
 // Config says what a Server works with. Ledger, Store, Callers and Policy are required.
 type Config struct {
 	Ledger  *audit.Ledger
 	Store   store.Store
 	Callers identity.Authenticator
-	Policy  Policy
+	Policy  policy.Source
 	// RequirePurpose and RequireReference refuse reads that state none.
 	RequirePurpose   bool
 	RequireReference bool
@@ -56,16 +50,15 @@ type Config struct {
 	Limits Limits
 	Log    zerolog.Logger   // access log; the zero Logger is silent
 	Now    func() time.Time // the clock; nil means time.Now
-	// Metrics are further ones for /metrics, of what runs beside the server.
+	// Metrics are served under /metrics beside the server's own.
 	Metrics []prometheus.Collector
 }
 
-// Server implements the services Piinguin and Audit.
+// Server is the HTTP side of a vault. It is safe for concurrent use.
 type Server struct {
-	ledger  *audit.Ledger
-	store   store.Store
+	vault   *vault.Vault
+	ledger  *audit.Ledger // to be read within vault.Review
 	callers identity.Authenticator
-	policy  Policy
 	limits  *limiter
 	log     zerolog.Logger
 	now     func() time.Time
@@ -74,70 +67,89 @@ type Server struct {
 	requirePurpose, requireReference bool
 }
 
-var (
-	_ piinguinv1.Piinguin = (*Server)(nil)
-	_ piinguinv1.Audit    = (*Server)(nil)
-)
-
-// New returns a Server. It refuses a nil ledger: a Piinguin that does not audit
-// cannot be built.
+// New returns a Server. It refuses a nil ledger: a Piinguin that does not audit cannot be
+// built.
 func New(c Config) (*Server, error) {
-	switch {
-	case c.Ledger == nil:
-		return nil, errors.New("server: Config.Ledger is required")
-	case c.Store == nil:
-		return nil, errors.New("server: Config.Store is required")
-	case c.Callers == nil:
-		return nil, errors.New("server: Config.Callers is required")
-	case c.Policy == nil:
-		return nil, errors.New("server: Config.Policy is required")
-	case c.Limits.RequestsPerSecond < 0 || c.Limits.RecordsPerMinute < 0:
-		return nil, errors.New("server: Config.Limits must not be negative")
-	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	m, err := newMetrics(c.Metrics)
-	if err != nil {
+	s := &Server{
+		ledger: c.Ledger, callers: c.Callers, limits: newLimiter(c.Limits), log: c.Log, now: c.Now,
+		requirePurpose: c.RequirePurpose, requireReference: c.RequireReference,
+	}
+	var err error
+	s.vault, err = vault.New(vault.Config{
+		Ledger: c.Ledger, Store: c.Store, Policy: c.Policy, Now: c.Now, Appended: s.noteAppend,
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case c.Callers == nil:
+		return nil, errors.New("server: Config.Callers is required")
+	case c.Limits.RequestsPerSecond < 0 || c.Limits.RecordsPerMinute < 0:
+		return nil, errors.New("server: Config.Limits must not be negative")
+	}
+	if s.metrics, err = newMetrics(c.Metrics); err != nil {
 		return nil, err
 	}
-	return &Server{
-		ledger: c.Ledger, store: c.Store, callers: c.Callers, policy: c.Policy, limits: newLimiter(c.Limits),
-		log: c.Log, now: c.Now, metrics: m, requirePurpose: c.RequirePurpose, requireReference: c.RequireReference,
-	}, nil
+	return s, nil
 }
 
-// Handler serves the API under /twirp, the logs as tiles under /log, and /healthz, /readyz and /metrics without
-// authentication. It is complete: limits, authentication, logging and panics are
-// taken care of.
+// Handler serves the API under /twirp and the logs as tiles under /log, and without
+// authentication /healthz, /readyz and /metrics. It includes limits, authentication, logging
+// and the handling of panics.
 func (s *Server) Handler() http.Handler {
 	hooks := twirp.WithServerHooks(&twirp.ServerHooks{
 		RequestRouted: recordMethod,
 		Error:         recordError,
 	})
 	api := http.NewServeMux()
-	api.Handle(piinguinv1.PiinguinPathPrefix, piinguinv1.NewPiinguinServer(s, hooks))
-	api.Handle(piinguinv1.AuditPathPrefix, piinguinv1.NewAuditServer(s, hooks))
-	api.HandleFunc("/twirp/", func(w http.ResponseWriter, r *http.Request) {
+	api.Handle(piinguinv1.PiinguinPathPrefix, piinguinv1.NewPiinguinServer(methods{s}, hooks))
+	api.Handle(piinguinv1.AuditPathPrefix, piinguinv1.NewAuditServer(methods{s}, hooks))
+	api.HandleFunc(piinguinv1.TwirpPath, func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, failBadRoute)
 	})
 	mux := http.NewServeMux()
-	mux.Handle("/twirp/", s.limitBody(s.authenticate(s.limitRequests(api))))
-	mux.Handle("/log/", s.limitBody(s.authenticate(s.limitRequests(http.HandlerFunc(s.serveLog)))))
+	mux.Handle(piinguinv1.TwirpPath, s.limitBody(s.authenticate(s.limitRequests(api))))
+	mux.Handle(piinguinv1.LogPath, s.limitBody(s.authenticate(s.limitRequests(http.HandlerFunc(s.serveLog)))))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", s.metrics.handler())
 	return s.observe(mux)
 }
 
-// ready answers 200 when a read can be expected to succeed, else 503.
-func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
-	if err := s.ledger.Ready(r.Context()); err != nil {
-		answer(w, http.StatusServiceUnavailable, "audit_unavailable\n")
+// methods has the methods of the services Piinguin and Audit. Only Handler makes one, so no
+// method can be called past authentication and limits.
+type methods struct{ *Server }
+
+var (
+	_ piinguinv1.Piinguin = methods{}
+	_ piinguinv1.Audit    = methods{}
+)
+
+// call says who asks the vault, in the request of ctx.
+func (s *Server) call(ctx context.Context, action policy.Action) vault.Call {
+	a := accessOf(ctx)
+	return vault.Call{Caller: a.caller, Action: action, RequestID: a.requestID, Network: a.network, Time: s.now()}
+}
+
+// noteAppend counts and logs an append that failed, and notes the receipt of one that did not
+// for the request's log line.
+func (s *Server) noteAppend(ctx context.Context, r audit.Result) {
+	a := accessOf(ctx)
+	if r.Err != nil {
+		s.metrics.auditFailed.Inc()
+		s.log.Error().Str("request_id", a.requestID).
+			Bool("unavailable", errors.Is(r.Err, audit.ErrUnavailable)).Msg("audit append failed")
 		return
 	}
-	if err := s.store.Ready(r.Context()); err != nil {
-		answer(w, http.StatusServiceUnavailable, "store_unavailable\n")
+	a.log, a.index = r.Durable.Receipt().Log, r.Durable.Receipt().Index
+}
+
+// ready answers 200 when a read can be expected to succeed, else 503.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	if err := s.vault.Ready(r.Context()); err != nil {
+		answer(w, http.StatusServiceUnavailable, failureOf(err).reason+"\n")
 		return
 	}
 	answer(w, http.StatusOK, "ok\n")

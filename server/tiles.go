@@ -1,24 +1,30 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/piinguin/piinguin/audit"
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+	"github.com/piinguin/piinguin/server/policy"
+	"github.com/piinguin/piinguin/server/vault"
 )
 
-// serveLog serves the logs as C2SP tlog-tiles, to auditors: for each log
+// serveLog serves the logs to auditors as C2SP tlog-tiles. For each log:
 //
 //	/log/<name>/checkpoint
 //	/log/<name>/tile/<level>/<number>[.p/<width>]
 //	/log/<name>/tile/entries/<number>[.p/<width>]
 //
-// Reading an entry bundle is a reading of the ledger, and so an entry. Checkpoints
-// and hashes tell nothing of entries: a monitor may poll them.
+// Reading a bundle of entries is a reading of the ledger, and so an entry. Checkpoints and
+// hashes tell nothing of entries: monitors may poll them.
 func (s *Server) serveLog(w http.ResponseWriter, r *http.Request) {
-	accessOf(r.Context()).method = "ReadTiles"
-	log, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/log/"), "/")
+	accessOf(r.Context()).method = string(policy.ReadTiles)
+	log, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, piinguinv1.LogPath), "/")
 	f := checkLog(log)
 	if f == nil && r.Method != http.MethodGet {
 		f = failBadRoute
@@ -27,7 +33,7 @@ func (s *Server) serveLog(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, f)
 		return
 	}
-	data, contentType, f := s.readLog(r, log, path)
+	data, contentType, f := s.readLog(r.Context(), log, path)
 	if f != nil {
 		writeError(w, r, f)
 		return
@@ -37,38 +43,35 @@ func (s *Server) serveLog(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(data) //nolint:gosec // no browser takes it for a page; the caller may be gone
 }
 
-func (s *Server) readLog(r *http.Request, log, path string) (data []byte, contentType string, f *failure) {
-	ctx := r.Context()
-	e := entry(ctx, audit.Review, audit.Granted)
-	e.Reference = "tile of " + log
-	if path == "checkpoint" {
-		if f := s.authorise(ctx, "ReadTiles", &e); f != nil {
-			return nil, "", f
-		}
-		signed, _, err := s.ledger.Checkpoint(ctx, log)
-		if err != nil {
-			return nil, "", reviewFailure(err)
-		}
-		return signed, "text/plain; charset=utf-8", nil
-	}
-	t, err := audit.ParseTilePath(path)
-	if err != nil {
-		return nil, "", failBadRoute
-	}
+func (s *Server) readLog(ctx context.Context, log, path string) (data []byte, contentType string, f *failure) {
+	inquiry := vault.Inquiry{Reference: "tile of " + log, Hashes: true}
+	contentType = "text/plain; charset=utf-8"
 	fetch := func() (err error) {
-		data, err = s.ledger.Tile(ctx, log, t)
+		data, _, err = s.ledger.Checkpoint(ctx, log)
 		return err
 	}
-	if t.L < 0 {
-		e.Reference = fmt.Sprintf("entries %s/%d to %d", log, t.N*audit.BundleWidth, t.N*audit.BundleWidth+int64(t.W)-1)
-		f := s.review(ctx, "ReadTiles", e, fetch)
-		return data, "application/octet-stream", f
+	if path != "checkpoint" {
+		t, err := audit.ParseTilePath(path)
+		if err != nil {
+			return nil, "", failBadRoute
+		}
+		if t.L < 0 {
+			inquiry = vault.Inquiry{Reference: describeBundle(log, t)}
+		}
+		contentType = "application/octet-stream"
+		fetch = func() (err error) {
+			data, err = s.ledger.Tile(ctx, log, t)
+			return err
+		}
 	}
-	if f := s.authorise(ctx, "ReadTiles", &e); f != nil {
-		return nil, "", f
+	if err := s.vault.Review(ctx, s.call(ctx, policy.ReadTiles), inquiry, fetch); err != nil {
+		return nil, "", failureOf(err)
 	}
-	if err := fetch(); err != nil {
-		return nil, "", reviewFailure(err)
-	}
-	return data, "application/octet-stream", nil
+	return data, contentType, nil
+}
+
+// describeBundle says in words which entries a bundle holds.
+func describeBundle(log string, t tlog.Tile) string {
+	first := t.N * audit.BundleWidth
+	return fmt.Sprintf("entries %s/%d to %d", log, first, first+int64(t.W)-1)
 }

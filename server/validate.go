@@ -11,13 +11,6 @@ import (
 	"github.com/piinguin/piinguin/server/store"
 )
 
-// Limits of the API, in bytes.
-const (
-	maxModifiedValue = 128
-	maxOriginalValue = 32 << 10
-	maxText          = 512
-)
-
 // checkText returns what is wrong with a text field, or nil.
 func checkText(field, value string, limit int) *failure {
 	switch {
@@ -35,7 +28,7 @@ func checkModifiedValue(value string) *failure {
 	if value == "" {
 		return invalid("modified_value", "required", "is required")
 	}
-	return checkText("modified_value", value, maxModifiedValue)
+	return checkText("modified_value", value, piinguinv1.MaxModifiedValue)
 }
 
 // checkItems checks how many items a batch has.
@@ -43,8 +36,8 @@ func checkItems(field string, n int) *failure {
 	switch {
 	case n == 0:
 		return invalid(field, "required", "needs at least one item")
-	case n > store.MaxBatch:
-		return invalid(field, "too_many", fmt.Sprintf("must have at most %d items", store.MaxBatch))
+	case n > piinguinv1.MaxBatch:
+		return invalid(field, "too_many", fmt.Sprintf("must have at most %d items", piinguinv1.MaxBatch))
 	}
 	return nil
 }
@@ -77,9 +70,9 @@ func (s *Server) checkStatement(req statement) *failure {
 		return invalid("reference", "required", "is required")
 	}
 	return firstFailure(
-		checkText("purpose", req.GetPurpose(), maxText),
-		checkText("reference", req.GetReference(), maxText),
-		checkText("on_behalf_of", req.GetOnBehalfOf(), maxText))
+		checkText("purpose", req.GetPurpose(), piinguinv1.MaxText),
+		checkText("reference", req.GetReference(), piinguinv1.MaxText),
+		checkText("on_behalf_of", req.GetOnBehalfOf(), piinguinv1.MaxText))
 }
 
 func firstFailure(failures ...*failure) *failure {
@@ -100,15 +93,15 @@ func recordOf(r *piinguinv1.PiiRecord, now time.Time) (store.Record, *failure) {
 	src := r.GetSource()
 	f := firstFailure(
 		checkModifiedValue(r.GetModifiedValue()),
-		checkText("source.field_name", src.GetFieldName(), maxText),
-		checkText("source.json_path", src.GetJsonPath(), maxText),
-		checkText("source.schema", src.GetSchema(), maxText),
-		checkText("source.hash_function", src.GetHashFunction(), maxText),
-		checkText("source.parent_event_id", src.GetParentEventId(), maxText))
+		checkText("source.field_name", src.GetFieldName(), piinguinv1.MaxText),
+		checkText("source.json_path", src.GetJsonPath(), piinguinv1.MaxText),
+		checkText("source.schema", src.GetSchema(), piinguinv1.MaxText),
+		checkText("source.hash_function", src.GetHashFunction(), piinguinv1.MaxText),
+		checkText("source.parent_event_id", src.GetParentEventId(), piinguinv1.MaxText))
 	switch {
 	case f != nil:
-	case len(r.GetOriginalValue()) > maxOriginalValue:
-		f = invalid("original_value", "too_long", fmt.Sprintf("must be at most %d bytes", maxOriginalValue))
+	case len(r.GetOriginalValue()) > piinguinv1.MaxOriginalValue:
+		f = invalid("original_value", "too_long", fmt.Sprintf("must be at most %d bytes", piinguinv1.MaxOriginalValue))
 	case !utf8.ValidString(r.GetOriginalValue()):
 		f = invalid("original_value", "not_utf8", "must be UTF-8")
 	}
@@ -118,7 +111,7 @@ func recordOf(r *piinguinv1.PiiRecord, now time.Time) (store.Record, *failure) {
 		switch {
 		case !at.IsValid():
 			f = invalid("observed_at", "not_a_time", "must be a time of the years 1 to 9999")
-		case observed.After(now.Add(futureLimit)):
+		case observed.After(now.Add(piinguinv1.MaxAhead)):
 			f = invalid("observed_at", "in_the_future", "must be at most one hour after the server's time")
 		}
 	}

@@ -110,8 +110,8 @@ Exit codes: 0 allowed, 1 denied, 2 the policy is broken.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.file, "policy", "", policyUsage)
-	flags.StringVar(&o.request.Caller, "caller", "", "`name` of the caller")
-	flags.StringVar(&o.request.Authentication, "authentication", "token", "how the caller was authenticated")
+	flags.StringVar(&o.request.Caller.Name, "caller", "", "`name` of the caller")
+	flags.StringVar(&o.request.Caller.Authentication, "authentication", "token", "how the caller was authenticated")
 	flags.StringArrayVar(&o.roles, "role", nil, "`role` of the caller, or group:NAME; repeatable")
 	flags.StringVar(&o.action, "action", "", "`method` of the API")
 	flags.StringVar(&o.at, "time", "", "`time` of the request as 2026-01-31T03:00:00Z; default now")
@@ -141,13 +141,13 @@ func (o *checkFlags) check() (policy.Decision, error) {
 	}
 	r := o.request
 	r.Time, r.Action = time.Now(), policy.Action(o.action)
-	if r.Caller == "" {
+	if r.Caller.Name == "" {
 		return policy.Decision{}, errors.New("--caller is required")
 	}
 	if !slices.Contains(policy.Actions(), r.Action) {
 		return policy.Decision{}, fmt.Errorf("--action must be one of %s", strings.Join(actionNames(), ", "))
 	}
-	if r.Roles, err = policy.ParseRoles(o.roles); err != nil {
+	if r.Caller.Roles, err = policy.ParseRoles(o.roles); err != nil {
 		return policy.Decision{}, fmt.Errorf("--role: %w", err)
 	}
 	if o.at != "" {

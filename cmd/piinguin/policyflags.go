@@ -28,7 +28,7 @@ func (f *policyFlags) addTo(flags *pflag.FlagSet) {
 }
 
 // open reads the policy, or returns the built-in one.
-func (f *policyFlags) open(log zerolog.Logger) (server.Policy, error) {
+func (f *policyFlags) open(log zerolog.Logger) (policy.Source, error) {
 	if f.policy == "" {
 		return policy.NewBuiltin(), nil
 	}

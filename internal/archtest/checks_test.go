@@ -142,8 +142,18 @@ func TestCheckBans(t *testing.T) {
 			`import "example.org/v.2/mm"; var f = mm.MarshalMap`, archtest.Ban{Name: "example.org/v.2/mm.Marshal*"},
 			[]string{"a/a.go may not use example.org/v.2/mm.Marshal*"},
 		},
-		"a method":        {`func f(o t) string { return o.g().Reveal() }`, archtest.Ban{Name: ".Reveal"}, []string{"a/a.go may not use .Reveal"}},
-		"a method value":  {`func f(o t) func() string { return o.Reveal }`, archtest.Ban{Name: ".Reveal"}, []string{"a/a.go may not use .Reveal"}},
+		"a method":       {`func f(o t) string { return o.g().Reveal() }`, archtest.Ban{Name: ".Reveal"}, []string{"a/a.go may not use .Reveal"}},
+		"a method value": {`func f(o t) func() string { return o.Reveal }`, archtest.Ban{Name: ".Reveal"}, []string{"a/a.go may not use .Reveal"}},
+		"a method with arguments": {
+			`func f(s t) { s.Get(1, 2) }`, archtest.Ban{Name: ".Get", Args: 2}, []string{"a/a.go may not use .Get"},
+		},
+		"a method with other arguments": {`func f(s t) { s.Get(1); s.g(s.Get()) }`, archtest.Ban{Name: ".Get", Args: 2}, nil},
+		"a call in another call": {
+			`func f(s t) { s.Get(s.Get(1, 2)) }`, archtest.Ban{Name: ".Get", Args: 2}, []string{"a/a.go may not use .Get"},
+		},
+		"a method value of any call": {
+			`func f(s t) any { return s.Get }`, archtest.Ban{Name: ".Get", Args: 2}, []string{"a/a.go may not use .Get"},
+		},
 		"its declaration": {`func (o t) Reveal() string { return "" }`, archtest.Ban{Name: ".Reveal"}, nil},
 		"an exception":    {`import "os"; func f() { os.Exit(1) }`, archtest.Ban{Name: "os.Exit", Except: []string{"a/a.go"}}, nil},
 		"a stale exception": {

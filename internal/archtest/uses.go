@@ -12,6 +12,10 @@ import (
 // it), or a method of anything, as .Reveal.
 type Ban struct {
 	Name string
+	// Args narrows a ban to calls with that many arguments, for a method that shares its
+	// name with others, as .Get; 0 is any number. A use that is not called, as a method
+	// value, always counts.
+	Args int
 	// Except are the files, and with /... the folders, that may.
 	Except []string
 	// Tests says that test files may not either.
@@ -56,9 +60,13 @@ func (b Ban) usedIn(f File) bool {
 		return local == "."
 	}
 	found := false
+	var other ast.Expr // what a call with another number of arguments calls
 	ast.Inspect(f.syntax, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok && b.Args > 0 && len(call.Args) != b.Args {
+			other = call.Fun // it is visited next
+		}
 		selector, ok := n.(*ast.SelectorExpr)
-		if !ok || !named(name, selector.Sel.Name) {
+		if !ok || selector == other || !named(name, selector.Sel.Name) {
 			return true
 		}
 		x, ok := selector.X.(*ast.Ident)

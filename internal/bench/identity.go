@@ -48,11 +48,11 @@ func identityRow(name string, callers identity.Authenticator, token string) row 
 		if err != nil {
 			return err
 		}
-		d := rules.Decide(policy.Request{
-			Caller: c.Name, Authentication: c.Authentication, Roles: c.Roles, Action: "ReadPiiRecord",
+		decide := rules.Current().Ask(policy.Request{
+			Caller: c, Action: policy.ReadPiiRecord,
 			Time: time.Now(), Network: from, Read: &policy.Read{Basis: "CONTRACT", Purpose: "bench"},
 		})
-		if !d.Allow {
+		if !decide("").Allow || !decide("user_id").Allow { // as a read does
 			return errors.New("the read is denied")
 		}
 		return nil

@@ -7,28 +7,26 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 	"github.com/piinguin/piinguin/server/policy"
 )
 
-// maxName is how many bytes of a caller's name an entry of the ledger holds.
-const maxName = 256
-
 // caller reads the caller from a verified token's claims.
-func (o *OIDC) caller(claims map[string]json.RawMessage) (Caller, error) {
+func (o *OIDC) caller(claims map[string]json.RawMessage) (policy.Caller, error) {
 	var name string
 	if json.Unmarshal(claims[o.cfg.CallerClaim], &name) != nil || !validName(name) {
-		return Caller{}, ErrUnknown
+		return policy.Caller{}, ErrUnknown
 	}
 	roles, known := o.roles(name, claims)
 	if !known {
-		return Caller{}, ErrUnknown
+		return policy.Caller{}, ErrUnknown
 	}
-	return Caller{Name: name, Authentication: "oidc", Roles: roles}, nil
+	return policy.Caller{Name: name, Authentication: "oidc", Roles: roles}, nil
 }
 
 // validName reports whether the ledger can record a name as it is.
 func validName(name string) bool {
-	return name != "" && len(name) <= maxName && utf8.ValidString(name) &&
+	return name != "" && len(name) <= piinguinv1.MaxCaller && utf8.ValidString(name) &&
 		!strings.ContainsRune(name, utf8.RuneError) && // what was no text is not told apart
 		!strings.ContainsFunc(name, unicode.IsControl)
 }

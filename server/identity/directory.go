@@ -26,7 +26,7 @@ type roles map[proven][]policy.Role
 // name of another kind.
 type proven struct{ method, name string }
 
-// methods are the values of Caller.Authentication that take roles from a Directory.
+// methods are the values of policy.Caller.Authentication that take roles from a Directory.
 var methods = []string{"mtls", "iam", "oidc"}
 
 // ParseDirectory reads a callers file. Each line that is neither empty nor begins

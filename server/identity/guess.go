@@ -8,6 +8,8 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/time/rate"
+
+	"github.com/piinguin/piinguin/server/policy"
 )
 
 const (
@@ -44,13 +46,13 @@ type guessLimit struct {
 }
 
 // Authenticate implements Authenticator.
-func (g *guessLimit) Authenticate(r *http.Request) (Caller, error) {
+func (g *guessLimit) Authenticate(r *http.Request) (policy.Caller, error) {
 	from, counts := addressOf(r)
 	if !counts {
 		return g.next.Authenticate(r)
 	}
 	if g.exceeded(from) {
-		return Caller{}, ErrUnknown
+		return policy.Caller{}, ErrUnknown
 	}
 	caller, err := g.next.Authenticate(r)
 	if err != nil { // a caller who hung up counts too: hanging up must not make guesses free

@@ -7,17 +7,18 @@ import (
 	"time"
 
 	"github.com/piinguin/piinguin/server/identity"
+	"github.com/piinguin/piinguin/server/policy"
 )
 
 // counted knows the token "good" and counts how often it is asked.
 type counted struct{ asked int }
 
-func (c *counted) Authenticate(r *http.Request) (identity.Caller, error) {
+func (c *counted) Authenticate(r *http.Request) (policy.Caller, error) {
 	c.asked++
 	if r.Header.Get("Authorization") == "Bearer good" {
-		return identity.Caller{Name: "bob", Authentication: "token"}, nil
+		return policy.Caller{Name: "bob", Authentication: "token"}, nil
 	}
-	return identity.Caller{}, identity.ErrUnknown
+	return policy.Caller{}, identity.ErrUnknown
 }
 
 func newTestLimit() (identity.Authenticator, *counted, *clock) {

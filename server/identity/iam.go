@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 	"github.com/piinguin/piinguin/server/policy"
 )
 
@@ -65,7 +66,7 @@ type IAM struct {
 //
 // Errors: of a Config that could never work.
 func NewIAM(cfg IAMConfig) (*IAM, error) {
-	if !regexp.MustCompile(`^[!-~]{1,256}$`).MatchString(cfg.Audience) {
+	if !regexp.MustCompile(piinguinv1.IAMAudiencePattern).MatchString(cfg.Audience) {
 		return nil, errors.New("identity: the IAM audience is not 1 to 256 printable characters without spaces")
 	}
 	if cfg.Roles == nil {
@@ -89,25 +90,25 @@ func NewIAM(cfg IAMConfig) (*IAM, error) {
 }
 
 // Authenticate implements Authenticator.
-func (i *IAM) Authenticate(r *http.Request) (Caller, error) {
-	encoded, ok := strings.CutPrefix(bearer(r), iamPrefix)
+func (i *IAM) Authenticate(r *http.Request) (policy.Caller, error) {
+	encoded, ok := strings.CutPrefix(bearer(r), piinguinv1.IAMPrefix)
 	if !ok {
-		return Caller{}, ErrUnknown
+		return policy.Caller{}, ErrUnknown
 	}
 	asked, ok := parsePresigned(encoded, i.allowed, i.cfg.Now())
 	if !ok {
-		return Caller{}, ErrUnknown
+		return policy.Caller{}, ErrUnknown
 	}
 	name := i.name(r.Context(), sha256.Sum256([]byte(encoded)), asked)
 	if name == "" {
-		return Caller{}, ErrUnknown
+		return policy.Caller{}, ErrUnknown
 	}
 	// Only the name is kept: roles may be changed while a token is valid.
 	roles, known := i.cfg.Roles(name)
 	if !known {
-		return Caller{}, ErrUnknown
+		return policy.Caller{}, ErrUnknown
 	}
-	return Caller{Name: name, Authentication: "iam", Roles: roles}, nil
+	return policy.Caller{Name: name, Authentication: "iam", Roles: roles}, nil
 }
 
 // name returns who signed, or "". Requests with one token share one question, which

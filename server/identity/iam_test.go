@@ -19,7 +19,7 @@ import (
 	"github.com/piinguin/piinguin/server/policy"
 )
 
-var relay = identity.Caller{Name: relayARN, Authentication: "iam", Roles: []policy.Role{policy.Reader}}
+var relay = policy.Caller{Name: relayARN, Authentication: "iam", Roles: []policy.Role{policy.Reader}}
 
 func TestIAMKnowsRoles(t *testing.T) {
 	f, c := newFakeSTS(t), newTestClock()
@@ -37,7 +37,7 @@ func TestIAMKnowsRoles(t *testing.T) {
 		f.answers(answers(answerFor(answered, "123456789012")))
 		i := newTestIAM(t, f, c, func(cfg *identity.IAMConfig) { cfg.Roles = onlyReader(name) })
 		wantCaller(t, i, tokenOf(f.sign(t, c, nil)),
-			identity.Caller{Name: name, Authentication: "iam", Roles: []policy.Role{policy.Reader}})
+			policy.Caller{Name: name, Authentication: "iam", Roles: []policy.Role{policy.Reader}})
 	}
 }
 

@@ -1,5 +1,17 @@
-// Package identity says who is calling. Each kind of credential has an
-// Authenticator in a file of its own; First asks several in turn.
+// Package identity says who is calling.
+//
+// Each kind of credential has an Authenticator: bearer tokens of a file, client
+// certificates, OpenID Connect and AWS IAM. First asks several in turn:
+//
+//	callers := identity.First(tokens, mtls)
+//	caller, err := callers.Authenticate(r) // ErrUnknown: nobody
+//
+// It promises: a name is returned only if the request proves it at this moment, so whoever
+// is taken out of a file is unknown at the next request; an error never says what was wrong;
+// a right credential always passes, whatever others have guessed.
+//
+// It does not decide what a caller may do, which package policy does, and it keeps no record
+// of those it does not know.
 package identity
 
 import (
@@ -11,41 +23,35 @@ import (
 	"github.com/piinguin/piinguin/server/policy"
 )
 
-// ErrUnknown says that a request proves nobody. It never says more: neither what was
-// wrong with a credential nor whether there was one.
+// ErrUnknown says that a request proves nobody. It never says more: not what was wrong with
+// a credential, and not whether there was one.
 var ErrUnknown = errors.New("identity: unknown credential")
-
-// Caller is an authenticated caller.
-type Caller struct {
-	Name           string // as the ledger records it
-	Authentication string // how the name was proven: "token", "mtls", "oidc" or "iam"
-	Roles          []policy.Role
-}
 
 // Authenticator proves the caller of a request by one kind of credential.
 type Authenticator interface {
-	// Authenticate returns the caller, or ErrUnknown if the request proves nobody by
-	// this kind of credential. It may wait for another server until the request's context ends.
-	Authenticate(r *http.Request) (Caller, error)
+	// Authenticate returns the caller, or ErrUnknown if the request proves nobody by this
+	// kind of credential. It may ask another server, until the request's context ends. It
+	// is safe for concurrent use.
+	Authenticate(r *http.Request) (policy.Caller, error)
 }
 
-// First returns an Authenticator that asks each in turn; the first that knows the
-// caller decides.
+// First returns an Authenticator that asks each in turn. The first one that knows the caller
+// decides.
 func First(authenticators ...Authenticator) Authenticator { return first(authenticators) }
 
 type first []Authenticator
 
 // Authenticate implements Authenticator.
-func (f first) Authenticate(r *http.Request) (Caller, error) {
+func (f first) Authenticate(r *http.Request) (policy.Caller, error) {
 	for _, a := range f {
 		if c, err := a.Authenticate(r); err == nil {
 			return c, nil
 		}
 	}
-	return Caller{}, ErrUnknown
+	return policy.Caller{}, ErrUnknown
 }
 
-// namePattern is what a caller's name may be where a file gives it.
+// namePattern is what a name in a file of tokens or callers may be.
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9@._:/+=-]{0,255}$`)
 
 var errName = errors.New("the name has other characters than letters, digits and @ . _ : / + = - or is longer than 256")

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/piinguin/piinguin/server/policy"
 )
 
 // MTLS takes the caller from the certificate by which a client proved itself in the
@@ -30,19 +32,19 @@ func NewMTLS(authorities *Authorities, callers *Directory, now func() time.Time)
 //
 // A connection outlives its handshake. So each request is held to the authorities and
 // to the time as they are now.
-func (m *MTLS) Authenticate(r *http.Request) (Caller, error) {
+func (m *MTLS) Authenticate(r *http.Request) (policy.Caller, error) {
 	if _, other := r.Header["Authorization"]; other || r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
-		return Caller{}, ErrUnknown
+		return policy.Caller{}, ErrUnknown
 	}
 	name, ok := certificateName(r.TLS.PeerCertificates[0])
 	if !ok || !m.authorities.trust(r.TLS, m.now()) {
-		return Caller{}, ErrUnknown
+		return policy.Caller{}, ErrUnknown
 	}
 	given, ok := m.callers.Roles("mtls", name)
 	if !ok {
-		return Caller{}, ErrUnknown
+		return policy.Caller{}, ErrUnknown
 	}
-	return Caller{name, "mtls", given}, nil
+	return policy.Caller{Name: name, Authentication: "mtls", Roles: given}, nil
 }
 
 // certificateName returns the one name that a certificate is for: its URI (a SPIFFE ID,

@@ -113,23 +113,23 @@ func (o *OIDC) Found() bool {
 }
 
 // Authenticate implements Authenticator.
-func (o *OIDC) Authenticate(r *http.Request) (Caller, error) {
+func (o *OIDC) Authenticate(r *http.Request) (policy.Caller, error) {
 	token := bearer(r)
 	if !isJWT(token) {
-		return Caller{}, ErrUnknown
+		return policy.Caller{}, ErrUnknown
 	}
 	verifier := o.found(r.Context())
 	if verifier == nil {
-		return Caller{}, ErrUnknown
+		return policy.Caller{}, ErrUnknown
 	}
 	// Errors of go-oidc and of its libraries quote tokens and answers: none goes on.
 	verified, err := verifier.Verify(r.Context(), token)
 	if err != nil {
-		return Caller{}, ErrUnknown
+		return policy.Caller{}, ErrUnknown
 	}
 	var claims map[string]json.RawMessage
 	if err := verified.Claims(&claims); err != nil {
-		return Caller{}, ErrUnknown
+		return policy.Caller{}, ErrUnknown
 	}
 	return o.caller(claims)
 }

@@ -22,9 +22,9 @@ import (
 	"github.com/piinguin/piinguin/server/policy"
 )
 
-var alice = identity.Caller{Name: "alice@example.com", Authentication: "oidc", Roles: []policy.Role{policy.Reader}}
+var alice = policy.Caller{Name: "alice@example.com", Authentication: "oidc", Roles: []policy.Role{policy.Reader}}
 
-func wantCaller(t *testing.T, a identity.Authenticator, token string, want identity.Caller) {
+func wantCaller(t *testing.T, a identity.Authenticator, token string, want policy.Caller) {
 	t.Helper()
 	have, err := a.Authenticate(withToken(token))
 	if diff := cmp.Diff(want, have); err != nil || diff != "" {
@@ -37,7 +37,7 @@ func wantCaller(t *testing.T, a identity.Authenticator, token string, want ident
 func wantUnknown(t *testing.T, a identity.Authenticator, token string) {
 	t.Helper()
 	have, err := a.Authenticate(withToken(token))
-	if diff := cmp.Diff(identity.Caller{}, have); err != identity.ErrUnknown || diff != "" { //nolint:errorlint // the very error
+	if diff := cmp.Diff(policy.Caller{}, have); err != identity.ErrUnknown || diff != "" { //nolint:errorlint // the very error
 		t.Errorf("%v, want ErrUnknown itself %s", err, diff)
 	}
 }
@@ -138,7 +138,7 @@ func TestOIDCCallerClaim(t *testing.T) {
 	long := strings.Repeat("x", 256)
 	for _, name := range []string{"alice@example.com", "Žofie Nováková", long} {
 		wantCaller(t, o, rsa.sign(t, i.claims(c, map[string]any{"email": name})),
-			identity.Caller{Name: name, Authentication: "oidc", Roles: []policy.Role{policy.Reader}})
+			policy.Caller{Name: name, Authentication: "oidc", Roles: []policy.Role{policy.Reader}})
 	}
 	for _, name := range []string{"", long + "x", "a\nb", "a\x00", "a\u0085", "a\ufffd"} {
 		wantUnknown(t, o, rsa.sign(t, i.claims(c, map[string]any{"email": name})))
@@ -182,7 +182,7 @@ func TestOIDCRolesClaim(t *testing.T) {
 			wantUnknown(t, o, token)
 			continue
 		}
-		wantCaller(t, o, token, identity.Caller{Name: "alice@example.com", Authentication: "oidc", Roles: test.want})
+		wantCaller(t, o, token, policy.Caller{Name: "alice@example.com", Authentication: "oidc", Roles: test.want})
 	}
 }
 

@@ -9,12 +9,6 @@ import (
 )
 
 const (
-	// iamPrefix begins every token that holds a presigned URL.
-	iamPrefix = "piinguin-aws-v1."
-	// audienceHeader is signed together with the URL, so that a URL which was made for
-	// one server is of no use to another.
-	audienceHeader = "X-Piinguin-Audience"
-
 	maxExpires = 15 * time.Minute // of a URL, from when it was signed
 	maxAhead   = 5 * time.Minute  // of the signer's clock
 )
@@ -46,7 +40,7 @@ type presigned struct {
 	until time.Time
 }
 
-// parsePresigned reads what follows iamPrefix. It reports false for all that is not
+// parsePresigned reads what follows piinguinv1.IAMPrefix. It reports false for all that is not
 // exactly a presigned GetCallerIdentity for one of the hosts, valid at now.
 func parsePresigned(encoded string, allowed func(host string) bool, now time.Time) (presigned, bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(encoded)

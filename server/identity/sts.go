@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
 // stsAnswer is a GetCallerIdentityResponse (AWS STS API Reference).
@@ -60,7 +62,7 @@ func (i *IAM) askSTS(ctx context.Context, url string) (string, error) {
 		return "", errSTS
 	}
 	r.Header.Set("Accept", "application/json")
-	r.Header.Set(audienceHeader, i.cfg.Audience)
+	r.Header.Set(piinguinv1.IAMAudienceHeader, i.cfg.Audience)
 	resp, err := i.client.Do(r)
 	if err != nil {
 		return "", errSTS

@@ -25,7 +25,7 @@ type Tokens struct {
 
 type token struct {
 	hash    [sha256.Size]byte
-	caller  Caller
+	caller  policy.Caller
 	expires time.Time // the first moment at which it is unknown; zero is never
 }
 
@@ -102,7 +102,7 @@ func parseToken(fields []string) (token, error) {
 	if err != nil || len(hash) != sha256.Size {
 		return token{}, errors.New("the hash is not 64 hexadecimal digits")
 	}
-	t := token{hash: [sha256.Size]byte(hash), caller: Caller{fields[0], "token", roles}}
+	t := token{hash: [sha256.Size]byte(hash), caller: policy.Caller{Name: fields[0], Authentication: "token", Roles: roles}}
 	if len(fields) == 4 {
 		t.expires, err = parseExpiry(fields[3])
 	}
@@ -129,7 +129,7 @@ func DevTokens() *Tokens {
 	for _, role := range []policy.Role{policy.Writer, policy.Reader, policy.Eraser, policy.Auditor} {
 		name := "dev-" + string(role)
 		t.fixed = append(t.fixed, token{
-			hash: sha256.Sum256([]byte(name)), caller: Caller{name, "token", []policy.Role{role}},
+			hash: sha256.Sum256([]byte(name)), caller: policy.Caller{Name: name, Authentication: "token", Roles: []policy.Role{role}},
 		})
 	}
 	return t
@@ -137,10 +137,10 @@ func DevTokens() *Tokens {
 
 // Authenticate implements Authenticator. The time that it takes says nothing of the
 // tokens.
-func (t *Tokens) Authenticate(r *http.Request) (Caller, error) {
+func (t *Tokens) Authenticate(r *http.Request) (policy.Caller, error) {
 	sent := bearer(r)
 	if sent == "" {
-		return Caller{}, ErrUnknown // whatever the file says of the empty text
+		return policy.Caller{}, ErrUnknown // whatever the file says of the empty text
 	}
 	known := t.known()
 	hash := sha256.Sum256([]byte(sent))
@@ -151,7 +151,7 @@ func (t *Tokens) Authenticate(r *http.Request) (Caller, error) {
 		}
 	}
 	if found < 0 || t.expired(known[found]) {
-		return Caller{}, ErrUnknown
+		return policy.Caller{}, ErrUnknown
 	}
 	return known[found].caller, nil
 }

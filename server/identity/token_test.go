@@ -32,7 +32,7 @@ func TestParseTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for token, want := range map[string]identity.Caller{
+	for token, want := range map[string]policy.Caller{
 		"s3cret": {Name: "relay", Authentication: "token", Roles: []policy.Role{policy.Writer}},
 		"next":   {Name: "relay", Authentication: "token", Roles: []policy.Role{policy.Writer}},
 		"other":  {Name: "alice@example.com", Authentication: "token", Roles: []policy.Role{policy.Reader, policy.Eraser}},
@@ -85,7 +85,7 @@ func TestDevTokens(t *testing.T) {
 	for _, role := range []policy.Role{policy.Writer, policy.Reader, policy.Eraser, policy.Auditor} {
 		name := "dev-" + string(role)
 		have, err := identity.DevTokens().Authenticate(withToken(name))
-		if diff := cmp.Diff(identity.Caller{Name: name, Authentication: "token", Roles: []policy.Role{role}}, have); err != nil || diff != "" {
+		if diff := cmp.Diff(policy.Caller{Name: name, Authentication: "token", Roles: []policy.Role{role}}, have); err != nil || diff != "" {
 			t.Errorf("%s: %v %s", name, err, diff)
 		}
 	}

@@ -10,29 +10,11 @@ import (
 
 var vault = types.NewEntityUID("Vault", "piinguin")
 
-// groups are the actions by what they are in, as in the schema.
-var groups = actionGroups(map[types.String][]types.String{
-	"Create": {"CreatePiiRecord", "CreatePiiRecords"},
-	"Read":   {"ReadPiiRecord", "ReadPiiRecords"},
-	"Delete": {"DeletePiiRecord", "DeletePiiRecords"},
-	"Review": {"ListEntries", "GetEntry", "GetCheckpoint", "ProveEntry", "ProveConsistency", "ReadTiles"},
-})
-
-func actionGroups(all map[types.String][]types.String) map[types.String]types.EntityUIDSet {
-	in := map[types.String]types.EntityUIDSet{}
-	for group, actions := range all {
-		for _, a := range actions {
-			in[a] = types.NewEntityUIDSet(types.NewEntityUID("Action", group))
-		}
-	}
-	return in
-}
-
 // covers reports whether a policy of that scope can matter to an action. Evaluating only
 // those that can is most of what makes a decision cheap.
-func covers(scope ast.IsActionScopeNode, action types.String) bool {
+func covers(scope ast.IsActionScopeNode, action Action) bool {
 	of := func(uid types.EntityUID) bool {
-		return uid == types.NewEntityUID("Action", action) || groups[action].Contains(uid)
+		return uid == types.NewEntityUID("Action", types.String(action)) || groups[action].Contains(uid)
 	}
 	switch s := scope.(type) {
 	case ast.ScopeTypeEq:
@@ -45,39 +27,70 @@ func covers(scope ast.IsActionScopeNode, action types.String) bool {
 	return true
 }
 
-// entities are those of a request: the caller with its roles and groups, and the action.
-type entities struct{ Request }
+// asked is one request while it is decided. It is not safe for concurrent use.
+//
+// Making a Cedar record costs more than evaluating a policy does, because a record hashes
+// what it holds. So the caller is made once a request, and the context once for each field
+// name.
+type asked struct {
+	caller   types.Entity
+	base     types.RecordMap // the context without field_name
+	contexts map[string]types.Record
+}
+
+func newAsked(r Request) *asked {
+	return &asked{caller: r.Caller.entity(), base: r.base(), contexts: make(map[string]types.Record, 2)}
+}
 
 // Get implements types.EntityGetter.
-func (e entities) Get(uid types.EntityUID) (types.Entity, bool) {
+func (a *asked) Get(uid types.EntityUID) (types.Entity, bool) {
 	switch uid.Type {
 	case "Action":
-		in, known := groups[uid.ID]
+		in, known := groups[Action(uid.ID)]
 		return types.Entity{UID: uid, Parents: in}, known
 	case "Caller":
-		return e.caller(uid)
+		return a.caller, uid == a.caller.UID
 	}
 	return types.Entity{}, false
 }
 
-func (e entities) caller(uid types.EntityUID) (types.Entity, bool) {
-	parents := make([]types.EntityUID, len(e.Roles))
-	for i, r := range e.Roles {
+// context returns the context of a record with a field name; "" is no record, or a record
+// without one.
+func (a *asked) context(field string) types.Record {
+	c, made := a.contexts[field]
+	if made {
+		return c
+	}
+	if field == "" {
+		c = types.NewRecord(a.base)
+	} else {
+		a.base["field_name"] = types.String(field)
+		c = types.NewRecord(a.base) // it copies the map
+		delete(a.base, "field_name")
+	}
+	a.contexts[field] = c
+	return c
+}
+
+func (c Caller) entity() types.Entity {
+	parents := make([]types.EntityUID, len(c.Roles))
+	for i, r := range c.Roles {
 		parents[i] = types.NewEntityUID("Role", types.String(r))
 		if group := r.group(); group != "" {
 			parents[i] = types.NewEntityUID("Group", types.String(group))
 		}
 	}
 	return types.Entity{
-		UID: uid, Parents: types.NewEntityUIDSet(parents...),
+		UID: types.NewEntityUID("Caller", types.String(c.Name)), Parents: types.NewEntityUIDSet(parents...),
 		Attributes: types.NewRecord(types.RecordMap{
-			"name": types.String(e.Caller), "authentication": types.String(e.Authentication),
+			"name": types.String(c.Name), "authentication": types.String(c.Authentication),
 		}),
-	}, uid.ID == types.String(e.Caller)
+	}
 }
 
-func (r Request) context() types.Record {
-	c := types.RecordMap{"time": types.NewDatetime(r.Time)}
+func (r Request) base() types.RecordMap {
+	c := make(types.RecordMap, 8)
+	c["time"] = types.NewDatetime(r.Time)
 	if r.Network.IsValid() {
 		address := r.Network.Unmap().WithZone("")
 		c["network"] = types.IPAddr(netip.PrefixFrom(address, address.BitLen()))
@@ -88,9 +101,6 @@ func (r Request) context() types.Record {
 		c["reference"] = types.String(r.Read.Reference)
 		c["on_behalf_of"] = types.String(r.Read.OnBehalfOf)
 		c["special_category_condition"] = types.String(r.Read.SpecialCategoryCondition)
-		if r.Read.FieldName != "" {
-			c["field_name"] = types.String(r.Read.FieldName)
-		}
 	}
-	return types.NewRecord(c)
+	return c
 }

@@ -24,8 +24,5 @@ func Open(path string, now func() time.Time, report func(error)) (*File, error) 
 	return &File{file}, nil
 }
 
-// Decide decides by the policy as it is now.
-func (f *File) Decide(r Request) Decision { return f.file.Current().Decide(r) }
-
-// OfRecords is that of the policy as it is now.
-func (f *File) OfRecords() bool { return f.file.Current().OfRecords() }
+// Current implements Source: it returns the policy of the file as it is now.
+func (f *File) Current() Decider { return f.file.Current() }

@@ -1,3 +1,21 @@
+// Package policy decides what an authenticated caller may do.
+//
+// The language is Cedar (https://www.cedarpolicy.com). A Policy is the operator's file, or
+// the built-in one, together with rules that no file can change: a caller needs the role for
+// what it does, and nobody who may read originals may read the ledger.
+//
+//	decide := source.Current().Ask(request) // once a request
+//	if d := decide(""); !d.Allow {
+//		return d.Reason
+//	}
+//
+// It promises: what no policy permits is denied; a forbid that cannot be evaluated denies; a
+// Policy never changes, so all decisions of one request rest on the same text even if the
+// file is exchanged meanwhile; a policy that does not fit the schema is refused when it is
+// read.
+//
+// It does not promise that what a request states is true: basis, purpose and reference are
+// the caller's words. Who the caller is, package identity proves.
 package policy
 
 import (
@@ -5,14 +23,10 @@ import (
 	"cmp"
 	_ "embed"
 	"fmt"
-	"net/netip"
 	"regexp"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/cedar-policy/cedar-go"
-	"github.com/cedar-policy/cedar-go/types"
 	"github.com/cedar-policy/cedar-go/x/exp/ast"
 	"github.com/cedar-policy/cedar-go/x/exp/schema"
 	"github.com/cedar-policy/cedar-go/x/exp/schema/validate"
@@ -36,56 +50,18 @@ func Roles() []byte { return bytes.Clone(rolesText) }
 // Builtin returns the policy of a server that was given none.
 func Builtin() []byte { return bytes.Clone(builtinText) }
 
-// Action is a method of the API, by its name.
-type Action string
-
-// Request is what is to be decided.
-type Request struct {
-	Caller         string
-	Authentication string
-	Roles          []Role
-	Action         Action
-	Time           time.Time
-	Network        netip.Addr // the caller's address; the zero Addr if it is not known
-	Read           *Read      // of a read, nil otherwise
-}
-
-// Read is what a read is about: what the caller states, and of the record what
-// its source told.
-type Read struct {
-	Basis                    string
-	Purpose                  string
-	Reference                string
-	OnBehalfOf               string
-	SpecialCategoryCondition string
-	FieldName                string // empty: not known
-}
-
-// Decision is the answer, with the policy that it rests on.
-type Decision struct {
-	Allow  bool
-	Policy string // the id of the policy; empty if none matched
-	Reason string // of a denial: a code of a-z and _
-}
-
-// The reasons of denials whose policy names none.
-const (
-	PolicyDenied = "policy_denied" // nothing permits it, or a forbid without @reason
-	PolicyFailed = "policy_failed" // a forbid could not be evaluated
-)
-
 // Policy decides. It does not change, and is safe for concurrent use.
 type Policy struct {
 	sets    map[Action]*cedar.PolicySet // those that can matter to an action
 	entries map[cedar.PolicyID]entry
-	records bool
 }
 
 // entry is what a decision tells of a policy.
 type entry struct {
 	reason string
-	order  int // from 1
-	forbid bool
+	order  int  // from 1; of several that decide alike the first is named
+	forbid bool // it forbids
+	role   bool // it is one of roles.cedar
 }
 
 // New reads a policy in Cedar's text form. The error names the file, the line and the
@@ -95,20 +71,16 @@ func New(name string, text []byte) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{
-		sets: map[Action]*cedar.PolicySet{}, entries: map[cedar.PolicyID]entry{},
-		records: bytes.Contains(text, []byte("field_name")),
-	}
+	p := &Policy{sets: map[Action]*cedar.PolicySet{}, entries: map[cedar.PolicyID]entry{}}
 	for action := range groups {
-		p.sets[Action(action)] = cedar.NewPolicySet()
+		p.sets[action] = cedar.NewPolicySet()
 	}
-	for _, part := range []struct {
-		name string
-		text []byte
-	}{{"roles.cedar", rolesText}, {name, text}} {
-		if err := p.add(checker, part.name, part.text); err != nil {
-			return nil, err
-		}
+	// The roles come first, so that a caller without the role always hears of the role.
+	if err := p.add(checker, "roles.cedar", rolesText, true); err != nil {
+		return nil, err
+	}
+	if err := p.add(checker, name, text, false); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
@@ -139,7 +111,8 @@ var (
 	reasonPattern = regexp.MustCompile(`^[a-z_]{1,64}$`)
 )
 
-func (p *Policy) add(checker *validate.Validator, name string, text []byte) error {
+// add adds the policies of one text; role says that they are the ones of roles.cedar.
+func (p *Policy) add(checker *validate.Validator, name string, text []byte, role bool) error {
 	list, err := cedar.NewPolicyListFromBytes(name, text)
 	if err != nil {
 		// The parser gives the line, under a name of its own.
@@ -168,60 +141,11 @@ func (p *Policy) add(checker *validate.Validator, name string, text []byte) erro
 			return bad(problem)
 		}
 		for action, set := range p.sets {
-			if covers(tree.Action, types.String(action)) {
+			if covers(tree.Action, action) {
 				set.Add(id, one)
 			}
 		}
-		p.entries[id] = entry{cmp.Or(reason, PolicyDenied), len(p.entries) + 1, one.Effect() == cedar.Forbid}
+		p.entries[id] = entry{cmp.Or(reason, PolicyDenied), len(p.entries) + 1, one.Effect() == cedar.Forbid, role}
 	}
 	return nil
-}
-
-// OfRecords reports whether a decision can depend on the record that is read.
-func (p *Policy) OfRecords() bool { return p.records }
-
-// Decide decides. What no policy permits is denied, and so is what a policy that
-// forbids could not decide: Cedar itself would pass over that one.
-func (p *Policy) Decide(r Request) Decision {
-	set, known := p.sets[r.Action]
-	if !known {
-		return Decision{Reason: PolicyDenied}
-	}
-	decision, why := cedar.Authorize(set, entities{r}, cedar.Request{
-		Principal: types.NewEntityUID("Caller", types.String(r.Caller)),
-		Action:    types.NewEntityUID("Action", types.String(r.Action)),
-		Resource:  vault,
-		Context:   r.context(),
-	})
-	for _, e := range why.Errors {
-		if p.entries[e.PolicyID].forbid {
-			return Decision{Policy: string(e.PolicyID), Reason: PolicyFailed}
-		}
-	}
-	d := Decision{Allow: decision == cedar.Allow}
-	if len(why.Reasons) > 0 {
-		first := slices.MinFunc(why.Reasons, func(a, b types.DiagnosticReason) int {
-			return p.entries[a.PolicyID].order - p.entries[b.PolicyID].order
-		})
-		d.Policy = string(first.PolicyID)
-	}
-	if !d.Allow {
-		d.Reason = cmp.Or(p.entries[cedar.PolicyID(d.Policy)].reason, PolicyDenied)
-	}
-	return d
-}
-
-// Actions returns the names of all actions, sorted.
-func Actions() []Action {
-	var all []Action
-	for action := range groups {
-		all = append(all, Action(action))
-	}
-	slices.Sort(all)
-	return all
-}
-
-// IsRead reports whether the action is a read of originals.
-func (a Action) IsRead() bool {
-	return groups[types.String(a)].Contains(types.NewEntityUID("Action", "Read"))
 }

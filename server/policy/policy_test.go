@@ -23,9 +23,6 @@ func TestExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !p.OfRecords() {
-		t.Error("the example depends on records, and OfRecords says no")
-	}
 	at := func(hour int) time.Time { return time.Date(2026, time.February, 3, hour, 0, 0, 0, time.UTC) }
 	for _, c := range []struct {
 		name, caller string
@@ -53,8 +50,8 @@ func TestExamples(t *testing.T) {
 		{"batch at home in IPv6 dress", "batch", "group:x", 12, "::ffff:10.20.3.4", policy.Read{Basis: "CONTRACT"}, policy.Decision{Allow: true, Policy: "reader-reads"}},
 	} {
 		r := policy.Request{
-			Caller: c.caller, Authentication: "token", Roles: []policy.Role{policy.Reader, c.group},
-			Action: "ReadPiiRecord", Time: at(c.hour), Read: &c.read,
+			Caller: policy.Caller{Name: c.caller, Authentication: "token", Roles: []policy.Role{policy.Reader, c.group}},
+			Action: policy.ReadPiiRecord, Time: at(c.hour), Read: &c.read,
 		}
 		if c.network != "" {
 			r.Network = netip.MustParseAddr(c.network)
@@ -92,7 +89,7 @@ func TestForbidThatFails(t *testing.T) {
 	p := newPolicy(t, everything+`
 @id("overflows") forbid (principal, action == Action::"ReadPiiRecord", resource)
 when { context.purpose == "much" && 9223372036854775807 + 1 > 0 };`)
-	r := request("ReadPiiRecord", policy.Reader)
+	r := request(policy.ReadPiiRecord, policy.Reader)
 	if d := p.Decide(r); !d.Allow {
 		t.Errorf("without the failure: %+v", d)
 	}
@@ -104,7 +101,7 @@ when { context.purpose == "much" && 9223372036854775807 + 1 > 0 };`)
 
 func TestNoPolicyMatches(t *testing.T) {
 	p := newPolicy(t, `permit (principal == Caller::"ann", action, resource);`)
-	if diff := cmp.Diff(policy.Decision{Reason: policy.PolicyDenied}, p.Decide(request("ReadPiiRecord", policy.Reader))); diff != "" {
+	if diff := cmp.Diff(policy.Decision{Reason: policy.PolicyDenied}, p.Decide(request(policy.ReadPiiRecord, policy.Reader))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -133,7 +130,7 @@ func TestFile(t *testing.T) {
 		t.Helper()
 		now = now.Add(2 * time.Second)
 		for range 3 {
-			if d := f.Decide(request("ReadPiiRecord", policy.Reader)); d.Policy != want {
+			if d := f.Current().Ask(request(policy.ReadPiiRecord, policy.Reader))(""); d.Policy != want {
 				t.Errorf("decided by %q, want %q", d.Policy, want)
 			}
 			now = now.Add(2 * time.Second)

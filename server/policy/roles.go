@@ -1,6 +1,3 @@
-// Package policy decides what an authenticated caller may do. The decision is Cedar's
-// (https://www.cedarpolicy.com), by the operator's policy or the built-in one, within what the
-// caller's roles allow at the most.
 package policy
 
 import (

@@ -25,7 +25,7 @@ func newPolicy(t *testing.T, text string) *policy.Policy {
 
 func request(action policy.Action, roles ...policy.Role) policy.Request {
 	r := policy.Request{
-		Caller: "somebody", Authentication: "token", Roles: roles, Action: action,
+		Caller: policy.Caller{Name: "somebody", Authentication: "token", Roles: roles}, Action: action,
 		Time: time.Date(2026, time.February, 3, 12, 0, 0, 0, time.UTC),
 	}
 	if action.IsRead() {

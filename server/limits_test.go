@@ -1,0 +1,39 @@
+package server_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/piinguin/piinguin/audit"
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+	"github.com/piinguin/piinguin/server/store"
+)
+
+// TestLimitsAgree holds the packages that may not import the contract to its numbers: the
+// ledger takes every text that the API takes and none that is longer, and the store takes a
+// batch of the API.
+func TestLimitsAgree(t *testing.T) {
+	for name, c := range map[string]struct {
+		limit int
+		set   func(e *audit.Entry, text string)
+	}{
+		"modified_value": {piinguinv1.MaxModifiedValue, func(e *audit.Entry, text string) { e.ModifiedValue = text }},
+		"purpose":        {piinguinv1.MaxText, func(e *audit.Entry, text string) { e.Purpose = text }},
+		"reference":      {piinguinv1.MaxText, func(e *audit.Entry, text string) { e.Reference = text }},
+		"on_behalf_of":   {piinguinv1.MaxText, func(e *audit.Entry, text string) { e.OnBehalfOf = text }},
+		"caller":         {piinguinv1.MaxCaller, func(e *audit.Entry, text string) { e.Caller = text }},
+		"log":            {piinguinv1.MaxLogName, func(e *audit.Entry, text string) { e.Log = text }},
+	} {
+		for n, want := range map[int]bool{c.limit: true, c.limit + 1: false} {
+			e := audit.Entry{Log: "l", Time: time.Unix(1, 0), Operation: audit.Read, Outcome: audit.Granted, RequestID: "r"}
+			c.set(&e, strings.Repeat("x", n))
+			if _, err := e.Format(); (err == nil) != want {
+				t.Errorf("the ledger and a %s of %d bytes: %v", name, n, err)
+			}
+		}
+	}
+	if store.MaxBatch != piinguinv1.MaxBatch {
+		t.Errorf("the store takes %d items, and the API %d", store.MaxBatch, piinguinv1.MaxBatch)
+	}
+}

@@ -1,0 +1,92 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/piinguin/piinguin/audit"
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+)
+
+// queryOf checks the filters. Limit is one more than the page, to learn whether there is a
+// next one.
+func queryOf(req *piinguinv1.ListEntriesRequest) (audit.Query, *failure) {
+	q := audit.Query{ModifiedValue: req.GetSubject(), Caller: req.GetCaller(), Limit: piinguinv1.DefaultPageSize + 1}
+	f := firstFailure(
+		checkText("subject", req.GetSubject(), piinguinv1.MaxModifiedValue),
+		checkText("caller", req.GetCaller(), piinguinv1.MaxCaller),
+		checkTime("from", req.GetFrom(), &q.From),
+		checkTime("to", req.GetTo(), &q.To),
+		checkEnum("basis", req.GetBasis(), piinguinv1.LawfulBasisForProcessing_name, &q.Basis),
+		checkEnum("operation", req.GetOperation(), piinguinv1.Operation_name, (*string)(&q.Operation)),
+		checkEnum("outcome", req.GetOutcome(), piinguinv1.Outcome_name, (*string)(&q.Outcome)))
+	if n := req.GetPageSize(); f == nil && n != 0 {
+		if n < 0 || n > piinguinv1.MaxPageSize {
+			return q, invalid("page_size", "out_of_range", fmt.Sprintf("must be 1 to %d", piinguinv1.MaxPageSize))
+		}
+		q.Limit = int(n) + 1
+	}
+	if token := req.GetPageToken(); f == nil && token != "" {
+		before, err := audit.ParsePosition(token)
+		if err != nil {
+			return q, invalid("page_token", "unknown", "is not a page token from an earlier response")
+		}
+		q.Before = &before
+	}
+	return q, f
+}
+
+func checkTime(field string, at *timestamppb.Timestamp, into *time.Time) *failure {
+	if at == nil {
+		return nil
+	}
+	if !at.IsValid() {
+		return invalid(field, "not_a_time", "must be a time of the years 1 to 9999")
+	}
+	*into = at.AsTime()
+	return nil
+}
+
+// checkEnum stores the name of a filter's value; the unspecified value stores nothing.
+func checkEnum[E interface {
+	~int32
+	String() string
+}](field string, value E, names map[int32]string, into *string) *failure {
+	if value == 0 {
+		return nil
+	}
+	if _, known := names[int32(value)]; !known {
+		return invalid(field, "unknown", "is not a known value")
+	}
+	*into = value.String()
+	return nil
+}
+
+// describe writes the filters in words for the entry of the query. The subject is left out:
+// it has a field of its own.
+func describe(req *piinguinv1.ListEntriesRequest) string {
+	words := []string{"list"}
+	add := func(name, value string) { words = append(words, name+"="+value) }
+	if req.GetFrom() != nil {
+		add("from", req.GetFrom().AsTime().Format(time.RFC3339))
+	}
+	if req.GetTo() != nil {
+		add("to", req.GetTo().AsTime().Format(time.RFC3339))
+	}
+	if req.GetCaller() != "" {
+		add("caller", req.GetCaller())
+	}
+	if req.GetBasis() != 0 {
+		add("basis", req.GetBasis().String())
+	}
+	if req.GetOperation() != 0 {
+		add("operation", req.GetOperation().String())
+	}
+	if req.GetOutcome() != 0 {
+		add("outcome", req.GetOutcome().String())
+	}
+	return strings.Join(words, " ")
+}

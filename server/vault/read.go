@@ -1,0 +1,143 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/server/policy"
+	"github.com/piinguin/piinguin/server/store"
+)
+
+// Statement is what a reader states, in its own words. The entry of each read has it.
+type Statement struct {
+	Basis      string // the lawful basis of GDPR Art. 6(1), for example CONSENT; required
+	Condition  string // the condition of GDPR Art. 9(2), or empty
+	Purpose    string // at most 512 bytes, as are the next two
+	Reference  string
+	OnBehalfOf string
+}
+
+// Reading is what became of one key of a Read: a value with its receipt, or an error.
+type Reading struct {
+	value Released
+	err   error
+}
+
+// Value returns the value, and whether there is one.
+func (r Reading) Value() (Released, bool) { return r.value, r.err == nil }
+
+// Err returns why there is no value, or nil.
+func (r Reading) Err() error { return r.err }
+
+// Read reads the records of 0 to store.MaxBatch keys, which may repeat: one Reading a key, in
+// order. Each key has an entry. The error is of the whole call: a *Denied if the caller may
+// not read any of the keys, or ErrAuditUnavailable if that denial is not durable.
+//
+// The policy decides once as if no record existed, and once a key. A caller that is denied a
+// key gets the first decision's answer, so a denial never tells that a record exists. How
+// many decisions there are depends on nothing but the number of keys, so neither does time.
+func (v *Vault) Read(ctx context.Context, c Call, s Statement, keys []string) ([]Reading, error) {
+	if s.Basis == "" {
+		return nil, ErrInternal // whoever serves the vault has let it through
+	}
+	decide := v.policy.Current().Ask(c.request(s.read()))
+	absent := decide("")
+	fetched := v.fetch(ctx, absent, keys)
+	entries, told := make([]audit.Entry, len(keys)), make([]error, len(keys))
+	allowed := absent.Allow
+	for i, got := range fetched {
+		d := decide(fieldOf(got))
+		entries[i] = s.entry(c, keys[i])
+		told[i] = settle(&entries[i], got.Err, d, absent)
+		allowed = allowed || d.Allow
+	}
+	readings := make([]Reading, len(keys))
+	for i, appended := range v.append(ctx, entries...) {
+		readings[i] = conclude(fetched[i].Record, told[i], appended)
+	}
+	if !allowed {
+		return nil, wholeDenial(readings, absent)
+	}
+	return readings, nil
+}
+
+// read is the statement as the policy sees it.
+func (s Statement) read() *policy.Read {
+	return &policy.Read{
+		Basis: s.Basis, SpecialCategoryCondition: s.Condition, Purpose: s.Purpose,
+		Reference: s.Reference, OnBehalfOf: s.OnBehalfOf,
+	}
+}
+
+// entry begins the entry of one key's read.
+func (s Statement) entry(c Call, key string) audit.Entry {
+	e := c.entry(audit.Read)
+	e.Basis, e.Condition, e.Purpose, e.Reference, e.OnBehalfOf = s.Basis, s.Condition, s.Purpose, s.Reference, s.OnBehalfOf
+	e.ModifiedValue = key
+	return e
+}
+
+// fetch reads the store, unless the caller lacks the role: no record can change that denial,
+// and whoever has no role must not load the store.
+func (v *Vault) fetch(ctx context.Context, absent policy.Decision, keys []string) []store.GetResult {
+	if absent.ByRole {
+		return slices.Repeat([]store.GetResult{{Err: store.ErrNotFound}}, len(keys))
+	}
+	return v.store.Get(ctx, keys)
+}
+
+// fieldOf returns the field that a record's value was found in; "" if it is not known or
+// there is no record.
+func fieldOf(got store.GetResult) string {
+	if got.Err != nil {
+		return ""
+	}
+	return got.Record.Source.FieldName
+}
+
+// settle completes the entry of one key, and returns what the caller is told in place of the
+// value; nil if the value is to be released.
+func settle(e *audit.Entry, err error, d, absent policy.Decision) error {
+	e.Policy = d.Policy
+	switch {
+	case !d.Allow:
+		e.Outcome, e.Reason = audit.Denied, d.Reason
+		if absent.Allow {
+			return ErrNotFound
+		}
+		return denied(absent)
+	case errors.Is(err, store.ErrNotFound):
+		e.Outcome = audit.NotFound
+		return ErrNotFound
+	case err != nil:
+		f := failureOf(err)
+		e.Outcome, e.Reason = audit.Failed, string(f)
+		return f
+	}
+	return nil
+}
+
+// conclude makes the Reading of one key. Without a durable entry the caller learns nothing,
+// not even that the record does not exist.
+func conclude(fetched store.Record, told error, appended audit.Result) Reading {
+	switch {
+	case appended.Err != nil:
+		return Reading{err: ErrAuditUnavailable}
+	case told != nil:
+		return Reading{err: told}
+	}
+	value, err := release(fetched, appended.Durable)
+	return Reading{value, err}
+}
+
+// wholeDenial is the error of a call none of whose keys the caller may read.
+func wholeDenial(readings []Reading, absent policy.Decision) error {
+	for _, r := range readings {
+		if errors.Is(r.err, ErrAuditUnavailable) {
+			return ErrAuditUnavailable
+		}
+	}
+	return denied(absent)
+}
