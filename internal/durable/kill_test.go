@@ -4,10 +4,12 @@ package durable_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -17,12 +19,18 @@ import (
 	"github.com/piinguin/piinguin/internal/durable"
 )
 
-// pathVariable has the test binary write to a file until it is killed.
-const pathVariable = "PIINGUIN_TEST_WRITE_TO"
+// These have the test binary write to a file: until it is killed, or without room for it.
+const (
+	pathVariable = "PIINGUIN_TEST_WRITE_TO"
+	fullVariable = "PIINGUIN_TEST_WRITE_WITHOUT_ROOM"
+)
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(pathVariable); path != "" {
 		writeForEver(path)
+	}
+	if path := os.Getenv(fullVariable); path != "" {
+		os.Exit(writeWithoutRoom(path))
 	}
 	os.Exit(m.Run())
 }
@@ -82,6 +90,35 @@ func TestKilledAtAnyStep(t *testing.T) {
 			}
 		}
 	}
+}
+
+// writeWithoutRoom replaces a file when the system takes only a part of it, and returns 0 if that
+// is an error each time.
+func writeWithoutRoom(path string) int {
+	signal.Ignore(syscall.SIGXFSZ) // so that write returns EFBIG
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1 << 12, Max: 1 << 12}); err != nil {
+		return 1
+	}
+	for _, write := range ways {
+		if err := write(path, 0o600, durable.Bytes(version(1))); !errors.Is(err, syscall.EFBIG) {
+			return 2
+		}
+	}
+	return 0
+}
+
+// TestNoRoom: a write that the system cuts short leaves the file as it was, and nothing beside it.
+func TestNoRoom(t *testing.T) {
+	path := newTestFile(t, "Replace")
+	writer := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test's own binary
+	writer.Env = append(os.Environ(), fullVariable+"="+path)
+	if out, err := writer.CombinedOutput(); err != nil {
+		t.Errorf("the writer: %v\n%s", err, out)
+	}
+	if text := content(t, path); text != "old" {
+		t.Errorf("the file holds %q", text)
+	}
+	wantFiles(t, filepath.Dir(path), "file")
 }
 
 func killWriter(t *testing.T, path string, after time.Duration) {
