@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/cenkalti/backoff/v5"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/piinguin/piinguin/audit"
@@ -23,12 +24,13 @@ const (
 	derivePages  = 64                      // pages derived before the watermark moves
 	batchWrite   = 25                      // DynamoDB's limit of a BatchWriteItem
 	batchWriters = 4                       // BatchWriteItem calls side by side
-	deriveRetry  = time.Second             // after a failure
+	firstRetry   = time.Second             // after a failure
+	lastRetry    = 10 * time.Second        // after many in a row
 	dayLayout    = "2006-01-02"            // UTC
 	orderTail    = "999999999999999999999" // the largest log and page of orderOf: 21 digits
 )
 
-// committed keeps a page for Derive, so that it need not be read again.
+// committed keeps a page in memory for Derive, which then need not read it.
 func (s *Store) committed(p audit.Page) {
 	s.mu.Lock()
 	if len(s.fresh[p.Log]) < maxFresh {
@@ -41,8 +43,8 @@ func (s *Store) committed(p audit.Page) {
 	}
 }
 
-// take returns the pages from number next on that this process committed, up to the
-// first gap. behind says that there are later ones which have to be read first.
+// take returns the pages from number next on that this process committed, up to the first gap.
+// behind says that there are later pages, which Derive has to read from the table.
 func (s *Store) take(log string, next int64) (pages []audit.Page, behind bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,33 +55,32 @@ func (s *Store) take(log string, next int64) (pages []audit.Page, behind bool) {
 	for len(fresh) > 0 && fresh[0].Number == next+int64(len(pages)) {
 		pages, fresh = append(pages, fresh[0]), fresh[1:]
 	}
-	// A full queue has dropped pages that came after.
+	// When the queue was full, later pages were not kept.
 	behind = len(fresh) > 0 || len(s.fresh[log]) == maxFresh
 	s.fresh[log] = fresh
 	return pages, behind
 }
 
-// Derive writes the rows of subjects and callers for every page that has none
-// yet and for those committed from now on, until ctx is done. A server runs it
-// beside its Ledger. When DynamoDB fails it tries again for ever; queries read
-// what is not derived from the pages meanwhile.
+// Derive writes the rows of subjects, callers and tiles for every page that has none yet, and for
+// those committed from now on, until ctx is done. A server runs it beside its Ledger. When DynamoDB
+// fails, Derive waits and tries again without end; meanwhile queries read the pages themselves.
 func (s *Store) Derive(ctx context.Context) {
 	next := map[string]*derivation{}
 	for ctx.Err() == nil {
-		var retry <-chan time.Time
-		if err := s.deriveAll(ctx, next); err != nil {
-			retry = time.After(deriveRetry)
-		}
+		// A commit does not cut the wait short: a table that throttles needs the pause.
+		_, _ = backoff.Retry(ctx, func() (struct{}, error) {
+			return struct{}{}, s.deriveAll(ctx, next)
+		}, backoff.WithMaxElapsedTime(0), backoff.WithBackOff(&backoff.ExponentialBackOff{
+			InitialInterval: firstRetry, Multiplier: 2, MaxInterval: lastRetry, RandomizationFactor: 0.5,
+		})) // only the end of ctx is left as an error
 		select {
 		case <-ctx.Done():
-		case <-retry:
 		case <-s.wake:
 		}
 	}
 }
 
-// deriveAll brings every registered log up to date. next holds the watermarks
-// that are known.
+// deriveAll brings every registered log up to date. next holds the watermarks that are known.
 func (s *Store) deriveAll(ctx context.Context, next map[string]*derivation) error {
 	logs, err := s.freshLogs(ctx, len(next) == 0)
 	if err != nil {
@@ -126,8 +127,8 @@ func (s *Store) freshLogs(ctx context.Context, all bool) ([]string, error) {
 	return logs, nil
 }
 
-// some reads pages from a number on, up to the first gap: the watermark must
-// not pass a page that is not derived.
+// some reads pages from a number on, up to the first gap: the watermark must not pass a page that
+// is not derived.
 func (s *Store) some(ctx context.Context, log string, from int64) ([]audit.Page, error) {
 	var pages []audit.Page
 	for p, err := range s.pages(ctx, log, from, true) {
@@ -185,7 +186,7 @@ func (s *Store) writeBatch(ctx context.Context, batch []types.WriteRequest) erro
 	return nil
 }
 
-// derivation is how far a log is derived.
+// derivation says how far a log is derived.
 type derivation struct {
 	log   string
 	next  int64 // page
@@ -210,8 +211,8 @@ func (s *Store) resume(ctx context.Context, log string) (*derivation, error) {
 	return &derivation{log, next, tiler}, err
 }
 
-// add returns the rows that are derived from the next page: of its subjects and
-// callers, and of the tiles that it fills.
+// add returns the rows that follow from the next page: those of its subjects and callers, and the
+// tiles that it fills.
 func (d *derivation) add(p audit.Page) ([]item, error) {
 	items, err := derived(p)
 	if err != nil {
@@ -265,16 +266,16 @@ func callerPartition(caller string, at time.Time) string {
 	return "caller/" + caller + "/" + at.UTC().Format(dayLayout)
 }
 
-// orderOf is the number of a derived row: microseconds since 1970, then ten
-// digits that stand for the log and eleven of the page. It sorts by time and is
-// different for every page, within the 38 digits of a DynamoDB number.
+// orderOf is the number of a derived row: microseconds since 1970, ten digits for the log and
+// eleven for the page. It sorts by time, differs for each page, and fits the 38 digits of a number
+// in DynamoDB.
 func orderOf(at time.Time, log string, page int64) string {
 	micros := max(at.UnixMicro(), 1)
 	return fmt.Sprintf("%d%010d%011d", micros, crc32.ChecksumIEEE([]byte(log)), page)
 }
 
-// upTo is not below any orderOf of the time, nor above one of a later time. A
-// zero time is not below any at all.
+// upTo is an upper bound for every orderOf of the time, and is below those of later times. For the
+// zero time it is an upper bound of all.
 func upTo(at time.Time) string {
 	if at.IsZero() {
 		return strings.Repeat("9", 38)
@@ -302,7 +303,7 @@ func (s *Store) watermark(ctx context.Context, log string) (int64, error) {
 	return n, nil
 }
 
-// moveWatermark never moves it back: another server may be further.
+// moveWatermark never moves the watermark back: another server may have moved it further.
 func (s *Store) moveWatermark(ctx context.Context, log string, next int64) error {
 	it := key(watermarkPartition(log), "0")
 	it["next"] = number(next)

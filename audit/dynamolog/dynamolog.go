@@ -1,5 +1,14 @@
-// Package dynamolog keeps the ledger in a DynamoDB table with the keys partition
-// (S) and number (N).
+// Package dynamolog keeps the ledger in a DynamoDB table.
+//
+//	store := dynamolog.New(dynamodb.NewFromConfig(cfg), "piinguin-audit")
+//	go store.Derive(ctx) // beside a server's ledger
+//
+// It promises what audit's interfaces ask for, to any number of servers on one table: a commit is
+// one PutItem on the condition that the page's number is not taken, and reads are strongly
+// consistent. It does not keep anybody with the right to put or delete items from changing the
+// table; audit.Verify and anchors show that.
+//
+// The table's keys are partition (S) and number (N):
 //
 //	<log>               number    a page: first, entries (a list of the readable lines), edge, root, checkpoint
 //	ledger/key          0         verifier: the verifier key
@@ -10,11 +19,10 @@
 //	<log>/tile/<level>  number    hashes: a full tile (C2SP tlog-tiles); log and page: the page that filled it
 //	<log>/watermark     0         next: every page below it is in the subject and caller rows and the tiles
 //
-// A commit is one PutItem on the condition that the page's number is not taken.
-// The rows of subjects, callers and tiles are derived from the pages after the commit,
-// by Derive; a query adds the pages that are not derived yet, so its answer is complete.
-// A server updates no row but watermarks and leases, and deletes none. Pruning replaces
-// pages by what is left of them and deletes the rows derived from their lines.
+// Derive writes the rows of subjects, callers and tiles after the commit, from the pages. A query
+// adds the pages that are not derived yet, so its answer is complete. A server updates no rows but
+// watermarks and leases, and deletes none. Pruning replaces a page by what is left of it and
+// deletes the rows that follow from its lines.
 package dynamolog
 
 import (

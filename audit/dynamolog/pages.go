@@ -16,8 +16,8 @@ import (
 
 // Commit implements audit.Log with one conditional PutItem.
 func (s *Store) Commit(ctx context.Context, p audit.Page) error {
-	// The SDK does not retry: the ledger's writer reads back what became of a
-	// commit, and has the deadline.
+	// The SDK must not retry: the ledger's writer has the deadline, and reads back what became of
+	// a commit.
 	once := func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 	if err := s.putNew(ctx, "commit", pageItem(p), once); err != nil {
 		return err
@@ -46,8 +46,8 @@ func pageItem(p audit.Page) item {
 	return it
 }
 
-// pageAttributes is how many attributes a page's row has, without the leaves of a
-// pruned one; one more is a change.
+// pageAttributes is how many attributes a page's row has; the row of a pruned page also has its
+// leaves. A row with any other attribute was changed by somebody.
 const pageAttributes = 7
 
 // parsePage reads a page's row. The error is an *audit.RowError.
@@ -143,7 +143,7 @@ func (s *Store) pages(ctx context.Context, log string, from int64, up bool) iter
 func (s *Store) rows(ctx context.Context, partition, from string, up bool) iter.Seq2[item, error] {
 	condition, limit := "#p = :p AND #n >= :n", aws.Int32(100)
 	if !up {
-		// A reader that goes back wants a few rows, the last one above all.
+		// Whoever reads downwards wants few rows, most often only the last one.
 		condition, limit = "#p = :p AND #n <= :n", aws.Int32(1)
 	}
 	return func(yield func(item, error) bool) {

@@ -10,13 +10,13 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// Prune implements audit.Pruner. The derived rows go first: what they are is in the
-// lines. It needs the rights to delete and to replace, which no server has.
+// Prune implements audit.Pruner. It deletes the derived rows first, because only the lines say
+// which they are. It needs the rights to delete and to replace items, which no server has.
 func (s *Store) Prune(ctx context.Context, pages []audit.Page) error {
 	if len(pages) == 0 {
 		return nil
 	}
-	// A row that was derived after its page was pruned would belong to nothing.
+	// Without this a row could be derived after its page was pruned, and belong to nothing.
 	if err := s.catchUp(ctx, pages[0].Log); err != nil {
 		return err
 	}
@@ -54,8 +54,7 @@ func (s *Store) prunePage(ctx context.Context, p audit.Page) error {
 	return failure(ctx, "prune", err)
 }
 
-// rowsOfPrunedLines deletes the rows that are derived from p and not from what is
-// left of it.
+// rowsOfPrunedLines deletes the rows that follow from p but not from what is left of it.
 func rowsOfPrunedLines(p, after audit.Page) ([]types.WriteRequest, error) {
 	have, err := derived(p)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/piinguin/piinguin/internal/durable"
 )
 
-// shards is how far each shard of a stream is done, kept in a file. It is safe for
+// shards says how far each shard of a stream is done, and keeps that in a file. It is safe for
 // concurrent use.
 type shards struct {
 	path string
@@ -22,19 +22,19 @@ type shards struct {
 	Shards  map[string]shardState `json:"shards"` // by id
 }
 
-// shardState says that the records of a shard up to one need nothing more.
+// shardState says up to which record a shard needs nothing more.
 type shardState struct {
 	SequenceNumber string `json:"sequence_number"`
-	Done           bool   `json:"done"` // it was closed, and is read to its end
+	Done           bool   `json:"done"` // the shard is closed and read to its end
 }
 
-// stateError says that the state could not be kept: nothing more may be read.
+// stateError says that the file could not be written. Nothing more may be read then.
 type stateError struct{ err error }
 
 func (e *stateError) Error() string { return "--checkpoint: " + e.err.Error() }
 func (e *stateError) Unwrap() error { return e.err }
 
-// openShards reads the state of a stream; a file that is not there is the beginning.
+// openShards reads the state of a stream. Without a file every shard is read from its beginning.
 func openShards(path, stream string) (*shards, error) {
 	s := &shards{path: path}
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file

@@ -23,10 +23,10 @@ import (
 )
 
 const (
-	// pollEvery is how long a shard without new records is left alone; Kinesis allows five
-	// reads a second of a shard, for all its consumers.
+	// pollEvery is the pause after a read that found no new records. Kinesis allows five reads a
+	// second of a shard, for all its consumers together.
 	pollEvery = time.Second
-	// listEvery is how often it is looked whether the stream was resharded.
+	// listEvery is how often the stream's shards are listed, to see new ones.
 	listEvery = 10 * time.Second
 	// The wait after a failure doubles from firstWait to lastWait. Each one is between half and one
 	// and a half of that: shards that failed together do not come back together.
@@ -37,14 +37,14 @@ const (
 const tailHelp = `Relay a Kinesis stream without Lambda: read all its shards from their oldest record
 on and store the pairs, until it is stopped.
 
-How far each shard is done stands in the file of --checkpoint, which another run goes on
-from. Of one stream run one: a second one would store the same again. A record that can
-never be stored is logged by its position and reason, and goes where --quarantine says;
-after a failure that may pass, the shard waits and goes on from the lowest record that is
-not stored.
+The file of --checkpoint says how far each shard is done; the next run goes on from there.
+Run one for each stream: a second one would store the same again. A record that can never
+be stored is logged by its position and reason, and goes where --quarantine says. After a
+failure that may pass, the shard waits and goes on from the lowest record that is not
+stored.
 
-AWS settings come from where the AWS SDK finds them (AWS_REGION, roles, profiles). The
-log goes to the standard error.`
+The AWS SDK's own settings apply (AWS_REGION, roles, profiles). The log goes to the
+standard error.`
 
 func (p *program) tailCommand() *cobra.Command {
 	var stream string
@@ -104,14 +104,14 @@ func (p *program) tail(ctx context.Context, stream string, log io.Writer) error 
 	return err
 }
 
-// tailer reads the shards of one stream.
+// tailer reads the shards of one stream and stores their pairs.
 type tailer struct {
 	api     *kinesis.Client
 	stream  string
 	state   *shards
 	log     zerolog.Logger
 	handler *relay.Handler
-	running map[string]bool // of run's goroutine
+	running map[string]bool // shards being read; only run's goroutine uses it
 }
 
 // run reads every shard until ctx ends or the state cannot be kept.
@@ -149,7 +149,7 @@ func (t *tailer) list(ctx context.Context) ([]types.Shard, error) {
 	}
 }
 
-// start reads a shard, once those that it came from are done: their records are older.
+// start begins to read a shard once its parents are read to their ends: their records are older.
 func (t *tailer) start(ctx context.Context, g *errgroup.Group, s types.Shard, all []types.Shard) {
 	id := aws.ToString(s.ShardId)
 	if t.running[id] || t.state.of(id).Done {
@@ -213,8 +213,8 @@ func (t *tailer) read(ctx context.Context, id string, well func()) error {
 	}
 }
 
-// relay stores the pairs of some records and keeps how far they are done. The handler is
-// that of the Lambda.
+// relay stores the pairs of some records, by the Lambda's handler, and writes down how far the shard
+// is done.
 func (t *tailer) relay(ctx context.Context, id string, records []types.Record) error {
 	if len(records) == 0 {
 		return nil
@@ -237,7 +237,7 @@ func (t *tailer) relay(ctx context.Context, id string, records []types.Record) e
 		return t.state.reached(id, done)
 	}
 	done = ""
-	for _, r := range records { // up to the lowest that has to come again
+	for _, r := range records { // those before the lowest that has to come again are done
 		if aws.ToString(r.SequenceNumber) == answer.BatchItemFailures[0].ItemIdentifier {
 			break
 		}

@@ -35,7 +35,7 @@ const (
 var layers = []archtest.Layer{
 	{"audit", []string{"std", backoff, modsum, torch}},
 	{"audit/sqlitelog", []string{"std", "./audit", "./internal/sqlitefile", modsum}},
-	{"audit/dynamolog", []string{"std", "./audit", "./internal/awsx", modsum, errgrp, aws}},
+	{"audit/dynamolog", []string{"std", "./audit", "./internal/awsx", backoff, modsum, errgrp, aws}},
 	{"audit/anchor", []string{"std", "./audit", "./internal/durable", modsum, torch, errgrp}},
 	{"audit/anchor/anchortest", []string{"std", "testing/...", "./audit", "./audit/anchor", modsum, torch, gocmp}},
 	{"audit/s3anchor", []string{"std", "./audit/anchor", "./internal/awsx", aws}},
