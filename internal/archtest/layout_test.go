@@ -85,7 +85,7 @@ var layers = []archtest.Layer{
 	{"internal/durable", []string{"std"}},
 	{"internal/engine", []string{
 		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./server/store", "./server/sqlitestore", "./server/dynamostore",
-		"./internal/sqlitefile", "./internal/awsx/...", aws, zerolog, "github.com/prometheus/client_golang/prometheus",
+		"./internal/durable", "./internal/sqlitefile", "./internal/awsx/...", aws, zerolog, "github.com/prometheus/client_golang/prometheus",
 	}},
 	{"internal/hotfile", []string{"std"}},
 	{"internal/hotfile/tlsfiles", []string{"std", "./internal/hotfile"}},
@@ -136,6 +136,7 @@ var bans = []archtest.Ban{
 	// internal/durable writes files that a crash must not lose or halve.
 	{Name: "os.Rename", Except: []string{"internal/certtest/certtest.go"}},
 	{Name: "os.Link"},
+	{Name: "os.MkdirAll"},
 	{Name: "os.WriteFile", Except: []string{"internal/certtest/certtest.go"}},
 	// A second way to the file drops SQLite's locks on it: see internal/sqlitefile.
 	{Name: "database/sql.*", Except: []string{"internal/sqlitefile/..."}},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/audit/sqlitelog"
+	"github.com/piinguin/piinguin/internal/durable"
 	"github.com/piinguin/piinguin/internal/sqlitefile"
 	"github.com/piinguin/piinguin/server/sqlitestore"
 )
@@ -20,7 +21,7 @@ import (
 // folder (modes 0600 and 0700) where they are missing. It fails with sqlitefile.ErrInUse if
 // another server has the file. The log gets the lines of sqlitefile.Config.
 func OpenSQLite(ctx context.Context, path string, log zerolog.Logger) (*Engine, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := durable.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the store's folder: %w", err)
 	}
 	file, err := sqlitefile.Open(ctx, path, sqlitefile.Config{Log: log})
