@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/twitchtv/twirp"
 	"golang.org/x/time/rate"
 
@@ -21,15 +22,14 @@ type Limits struct {
 	RecordsPerMinute  int // records that are read
 }
 
-// maxCallers bounds how many callers a limiter remembers. It forgets those that have not
-// called for longest.
+// maxCallers bounds how many callers a limiter remembers.
 const maxCallers = 10_000
 
 // limiter knows each caller's buckets and its normal reading. It is safe for concurrent use.
 type limiter struct {
 	limits  Limits
 	mu      sync.Mutex
-	callers map[string]*usage
+	callers *simplelru.LRU[string, *usage] // the one that has not called for longest makes room
 }
 
 // usage is what is known of one caller.
@@ -37,22 +37,20 @@ type usage struct {
 	requests *rate.Limiter
 	records  *rate.Limiter
 	reading  reading
-	last     time.Time // when it called
 }
 
-func newLimiter(l Limits) *limiter { return &limiter{limits: l, callers: map[string]*usage{}} }
+func newLimiter(l Limits) *limiter {
+	callers, _ := simplelru.NewLRU[string, *usage](maxCallers, nil) // it refuses only a size below 1
+	return &limiter{limits: l, callers: callers}
+}
 
 // usageOf returns the usage of a caller. The lock is held.
 func (l *limiter) usageOf(caller string, now time.Time) *usage {
-	u, known := l.callers[caller]
+	u, known := l.callers.Get(caller)
 	if !known {
-		if len(l.callers) >= maxCallers {
-			l.forget()
-		}
 		u = l.newUsage(now)
-		l.callers[caller] = u
+		l.callers.Add(caller, u)
 	}
-	u.last = now
 	return u
 }
 
@@ -69,16 +67,6 @@ func (l *limiter) newUsage(now time.Time) *usage {
 		records:  rate.NewLimiter(records, max(l.limits.RecordsPerMinute, piinguinv1.MaxBatch)),
 		reading:  reading{minute: now.Truncate(time.Minute)},
 	}
-}
-
-func (l *limiter) forget() {
-	oldest := ""
-	for caller, u := range l.callers {
-		if oldest == "" || u.last.Before(l.callers[oldest].last) {
-			oldest = caller
-		}
-	}
-	delete(l.callers, oldest)
 }
 
 // request takes one request, or returns how long to wait.

@@ -52,7 +52,7 @@ var layers = []archtest.Layer{
 	{"server/policy", []string{"std", "./internal/hotfile", "github.com/cedar-policy/cedar-go/..."}},
 	{"server/vault", []string{"std", "./audit", "./server/policy", "./server/store"}},
 	{"server", []string{
-		"std", "./audit", "./server/store", "./server/identity", "./server/policy", "./server/vault", rpc, modsum, "golang.org/x/time/rate",
+		"std", "./audit", "./server/store", "./server/identity", "./server/policy", "./server/vault", rpc, modsum, lru, "golang.org/x/time/rate",
 		twirp, proto, zerolog, errgrp, "github.com/prometheus/client_golang/...",
 	}},
 
