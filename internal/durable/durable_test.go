@@ -242,7 +242,9 @@ func TestMkdirAllSyncsEachParent(t *testing.T) {
 		t.Errorf("%v, %v", info, err)
 	}
 	file := newTestFile(t, "Replace")
-	if err := durable.MkdirAll(filepath.Join(file, "x"), 0o700); err == nil {
-		t.Error("a folder was made in a file")
+	for _, folder := range []string{file, filepath.Join(file, "x")} {
+		if err := durable.MkdirAll(folder, 0o700); !errors.Is(err, syscall.ENOTDIR) {
+			t.Errorf("MkdirAll over a file: %v, want ENOTDIR", err)
+		}
 	}
 }

@@ -14,14 +14,18 @@ import (
 var fsync = (*os.File).Sync
 
 // MkdirAll is os.MkdirAll that lasts: it syncs the folder above each one that it makes.
-// Otherwise a file that was synced could be lost with its folder.
+// Otherwise a file that was synced could be lost with its folder. Its errors are the system's, such
+// as syscall.ENOTDIR.
 func MkdirAll(folder string, mode fs.FileMode) error {
 	above := filepath.Clean(folder)
 	missing := "." // below above, with slashes
 	for {
-		root, err := os.OpenRoot(above)
+		info, err := os.Stat(above)
+		if err == nil && !info.IsDir() {
+			return &fs.PathError{Op: "mkdir", Path: above, Err: syscall.ENOTDIR}
+		}
 		if err == nil {
-			return errors.Join(MkdirAllIn(root, missing, mode), root.Close())
+			break
 		}
 		if !errors.Is(err, fs.ErrNotExist) || above == filepath.Dir(above) {
 			return err
@@ -29,6 +33,11 @@ func MkdirAll(folder string, mode fs.FileMode) error {
 		missing = path.Join(filepath.Base(above), missing)
 		above = filepath.Dir(above)
 	}
+	root, err := os.OpenRoot(above)
+	if err != nil {
+		return err
+	}
+	return errors.Join(MkdirAllIn(root, missing, mode), root.Close())
 }
 
 // MkdirAllIn is MkdirAll for a path below an open folder, which it cannot leave: a path for which
