@@ -12,9 +12,9 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// KeyName is the name under which a ledger's key is kept. A log's checkpoints
-// are signed under the log's own name, because C2SP tlog-checkpoint wants the
-// key's name to match the origin; the key pair is the same for every log.
+// KeyName is the name of a ledger's key in its file and in the store. A log's checkpoints are signed
+// under the log's own name, because C2SP tlog-checkpoint wants the key's name to be the origin. The
+// key pair is the same for every log.
 const KeyName = "piinguin"
 
 // ErrKey says that a text is not a key.
@@ -25,15 +25,15 @@ const algEd25519 = 1
 
 // Key is a ledger's signing key. It prints as [redacted].
 //
-// Inside another type's unexported field fmt does not call Format, and a verb
-// such as %s makes it follow pointers. It never looks into a function.
+// The key is inside a function, because fmt never looks into one. A Format method alone is not
+// enough: fmt does not call it for an unexported field of another type, and prints what is there.
 type Key struct{ private func() ed25519.PrivateKey }
 
 func newKey(private ed25519.PrivateKey) Key {
 	return Key{func() ed25519.PrivateKey { return private }}
 }
 
-// GenerateKey makes a key from random bytes, normally of crypto/rand.Reader.
+// GenerateKey makes a key from random bytes, normally those of crypto/rand.Reader.
 func GenerateKey(random io.Reader) (Key, error) {
 	_, private, err := ed25519.GenerateKey(random)
 	if err != nil {
@@ -58,7 +58,7 @@ func ParseKey(text string) (Key, error) {
 	return newKey(ed25519.NewKeyFromSeed(raw[1:])), nil
 }
 
-// Text returns the secret key as a signed-note signer key, for a file of mode 0600.
+// Text returns the secret key as a signed-note signer key. It belongs into a file of mode 0600.
 func (k Key) Text() string {
 	return k.signerKey(KeyName)
 }
@@ -105,8 +105,8 @@ func ParseVerifierKey(text string) (VerifierKey, error) {
 	return VerifierKey{raw[1:]}, nil
 }
 
-// Text returns the signed-note verifier key under a name: a log's, to check its
-// checkpoints with standard tools, or KeyName.
+// Text returns the signed-note verifier key under a name: KeyName, or the name of a log to check that
+// log's checkpoints with standard tools.
 func (v VerifierKey) Text(name string) string {
 	text, err := note.NewEd25519VerifierKey(name, v.public)
 	if err != nil {

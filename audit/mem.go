@@ -18,7 +18,7 @@ type Mem struct {
 	pages      map[string][]Page
 	registered []string
 	key        string
-	leases     map[string]lease // by series
+	leases     map[string]lease // the key is the series
 }
 
 type lease struct {

@@ -95,8 +95,8 @@ func perfectRoot(hashes []tlog.Hash) tlog.Hash {
 	return level[0]
 }
 
-// tileHashes returns the first width hashes of a tile: the kept ones of a full
-// tile, else computed from the level below and in the end from the leaves.
+// tileHashes returns the first width hashes of a tile: those of a full tile that is stored, or else
+// computed from the level below, and in the end from the leaves.
 func tileHashes(ctx context.Context, s Tiles, log string, level int, number int64, width int) ([]tlog.Hash, error) {
 	if width == torchwood.TileWidth {
 		if hashes, err := s.Tile(ctx, log, level, number); !errors.Is(err, ErrNotFound) {
@@ -124,8 +124,9 @@ func tileHashes(ctx context.Context, s Tiles, log string, level int, number int6
 // BundleWidth is how many entries a full entry bundle has.
 const BundleWidth = torchwood.TileWidth
 
-// ParseTilePath reads the path of a tile as C2SP tlog-tiles has it: tile/<level>/<number>
-// or tile/entries/<number>, partial ones with .p/<width>. Level -1 is entries.
+// ParseTilePath reads the path of a tile in the form of C2SP tlog-tiles: tile/<level>/<number> or
+// tile/entries/<number>, and for a partial tile .p/<width> after it. Level -1 stands for entries.
+// ErrNotFound: it is not such a path.
 func ParseTilePath(path string) (tlog.Tile, error) {
 	t, err := torchwood.ParseTilePath(path)
 	if err != nil {
@@ -134,8 +135,9 @@ func ParseTilePath(path string) (tlog.Tile, error) {
 	return t, nil
 }
 
-// TileData returns a tile of a tree of size entries as C2SP tlog-tiles serves it:
-// hashes, or for level -1 an entry bundle. ErrNotFound: the tree has no such tile.
+// TileData returns a tile of a log's first size entries in the form of C2SP tlog-tiles: hashes, or
+// for level -1 an entry bundle. ErrNotFound: the tree has no such tile, or lines of the bundle were
+// pruned.
 func TileData(ctx context.Context, s Tiles, log string, size int64, t tlog.Tile) ([]byte, error) {
 	level := max(t.L, 0)
 	if t.H != torchwood.TileHeight || t.N < 0 || t.W < 1 || level > 7 {
@@ -170,7 +172,7 @@ type tileReader struct {
 	s    Tiles
 	log  string
 	size int64
-	err  error // why reading failed: torchwood's error need not tell
+	err  error // why reading failed; torchwood's error may not wrap it
 }
 
 // ReadTiles implements torchwood.TileReader.
@@ -184,8 +186,8 @@ func (r *tileReader) ReadTiles(ctx context.Context, tiles []tlog.Tile) ([][]byte
 	return data, nil
 }
 
-// SaveTiles implements torchwood.TileReader. Tiles are kept by the drivers.
+// SaveTiles implements torchwood.TileReader. It does nothing: the drivers store tiles.
 func (*tileReader) SaveTiles([]tlog.Tile, [][]byte) {}
 
-// ReadEndpoint implements torchwood.TileReader. Nothing asks for one here.
+// ReadEndpoint implements torchwood.TileReader. Proofs do not call it.
 func (*tileReader) ReadEndpoint(context.Context, string) ([]byte, error) { return nil, ErrNotFound }

@@ -6,9 +6,8 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// edge is the right edge of an RFC 6962 tree: the roots of the perfect subtrees
-// that its size splits into, largest first. It is all that appending needs, so a
-// writer keeps no other hash.
+// edge is the right edge of an RFC 6962 tree: the roots of the perfect subtrees that its size splits
+// into, largest first. Appending needs nothing else, so a writer keeps no other hash.
 type edge []tlog.Hash
 
 // grow returns the edge of the tree of n leaves with one more leaf. It does not

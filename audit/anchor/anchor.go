@@ -1,13 +1,20 @@
-// Package anchor keeps a ledger's checkpoints outside the table, cosigned by
-// witnesses where there are any.
+// Package anchor keeps a ledger's checkpoints outside its table, cosigned by witnesses if there are
+// any.
 //
-// What is kept outside holds against whoever owns the table and the signing key:
-// each kept checkpoint must be a prefix of what stands later, so a tail that was
-// cut or a log that was written anew shows. What was appended since a log's last
-// kept checkpoint is not covered; that is one period, as long as nothing fails.
+//	place, err := anchor.OpenDir("/mnt/reviewers/anchors")
+//	...
+//	anchors, err := anchor.New(anchor.Config{Ledger: ledger, Place: place, Report: report})
+//	...
+//	anchors.Run(ctx) // until ctx is done
 //
-// Anchoring stands beside the reads and never stops one. A failure is reported,
-// and what was not kept is tried again in the next period.
+// The promise: a kept checkpoint holds even against someone who owns the table and the signing key.
+// Each log must extend every checkpoint of it that was kept, so a log whose newest pages were
+// removed, or that was written anew, no longer verifies (audit.VerifyOptions.Kept).
+//
+// What is not promised: entries since a log's last kept checkpoint are not covered. That is one
+// period, as long as nothing fails. A place that the attacker can write to as well proves nothing.
+//
+// Anchoring never delays or stops a read. It reports a failure, and tries again in the next period.
 package anchor
 
 import (
@@ -21,32 +28,31 @@ import (
 )
 
 const (
-	// DefaultEvery is how often the logs are looked at.
+	// DefaultEvery is the period: how often the logs are read.
 	DefaultEvery = time.Minute
-	// DefaultTimeout is how long one call to the ledger, the place or a witness may take.
+	// DefaultTimeout is the limit of one call to the ledger, the place or a witness.
 	DefaultTimeout = 10 * time.Second
-	// LastTimeout is how long keeping may take at the end.
+	// LastTimeout is the limit of the last round, when Run is told to end.
 	LastTimeout = 10 * time.Second
-	// MaxKept is the most that a Place reads of what it has kept, in bytes.
+	// MaxKept is how many bytes a Place reads of something that it has kept.
 	MaxKept = 1 << 20
 )
 
-// Place is somewhere outside the table, best where whoever owns the table can't
-// write. It is safe for concurrent use, by several servers too.
+// Place keeps checkpoints outside the table, best where the owner of the table cannot write. It is
+// safe for concurrent use, by several servers too.
 type Place interface {
-	// Keep stores data under a name, durably, if nothing is kept under it. Keeping
-	// the same bytes again is a success. Other bytes are refused with a
-	// *ConflictError, and what was kept stays. Any other error, the context's
-	// included, is an unknown outcome: calling again is safe. Names are relative
-	// paths with slashes (io/fs.ValidPath). The text of an error is fixed: it quotes
-	// neither the data nor an engine's message.
+	// Keep stores data durably under a name that has none yet. Keeping the same bytes again
+	// succeeds. Other bytes are refused with a *ConflictError, and the kept ones stay. Any
+	// other error, the context's included, leaves the outcome unknown, and calling again is
+	// safe. Names are relative paths with slashes (io/fs.ValidPath). The text of an error is
+	// fixed: it quotes neither the data nor an engine's message.
 	Keep(ctx context.Context, name string, data []byte) error
 }
 
 // ConflictError says that other bytes are kept under a name.
 type ConflictError struct {
 	Name string
-	Kept []byte // its first MaxKept bytes
+	Kept []byte // the kept bytes, at most MaxKept
 }
 
 // Error implements error.
@@ -63,44 +69,45 @@ type Ledger interface {
 	Tile(ctx context.Context, log string, t tlog.Tile) ([]byte, error)
 }
 
-// Reason says what failed.
+// Reason says what failed. It is a closed set, fit for a metric's label.
 type Reason string
 
 // The reasons.
 const (
 	LedgerFailed  Reason = "ledger"   // the ledger could not be read
-	PlaceFailed   Reason = "place"    // the place did not keep
-	WitnessFailed Reason = "witness"  // a witness did not cosign; kept without it
-	Conflict      Reason = "conflict" // another tree of this size is kept: evidence
-	Behind        Reason = "behind"   // the log is smaller than it was: evidence
+	PlaceFailed   Reason = "place"    // the place did not keep the checkpoint
+	WitnessFailed Reason = "witness"  // a witness did not cosign; the checkpoint was kept without it
+	Conflict      Reason = "conflict" // another tree of this size is kept: evidence of tampering
+	Behind        Reason = "behind"   // the log is smaller than it was: evidence of tampering
 )
 
 // Reasons are all of them, for a metric.
 var Reasons = []Reason{LedgerFailed, PlaceFailed, WitnessFailed, Conflict, Behind}
 
-// Failure is a checkpoint that was not kept, or not with every cosignature.
+// Failure is about a checkpoint that was not kept, or was kept without some cosignature.
 type Failure struct {
 	Reason  Reason
 	Log     string // empty if the logs could not be listed
-	Witness string // of WitnessFailed and of Behind, if it was the witness who noticed
-	Err     error  // fixed texts
+	Witness string // the witness that failed, or that has seen a larger log; else empty
+	Err     error  // its text is fixed
 }
 
 var (
-	// ErrLedger says that the ledger did not answer, or not with a checkpoint.
+	// ErrLedger says that the ledger did not answer, or answered with something else than a
+	// checkpoint or proof of this log.
 	ErrLedger = errors.New("anchor: the ledger gave no checkpoint or proof")
-	// ErrBehind says that a log is smaller than a checkpoint of it that is known.
+	// ErrBehind says that a log is smaller than a checkpoint of it that was seen before.
 	ErrBehind = errors.New("anchor: the log is smaller than it was")
 )
 
-// Config says what to keep where. Ledger, Place and Report are required.
+// Config says what to keep, and where. Ledger, Place and Report are required.
 type Config struct {
 	Ledger    Ledger
 	Place     Place
 	Witnesses []Witness
 	Every     time.Duration // 0 means DefaultEvery
 	Timeout   time.Duration // of one call; 0 means DefaultTimeout
-	Report    func(Failure) // called concurrently
+	Report    func(Failure) // called by several goroutines at once
 }
 
 func (c *Config) validate() error {
@@ -127,13 +134,13 @@ type Anchors struct {
 	logs map[string]*progress
 }
 
-// progress is how far a log is anchored. At a start nothing is known: what was
-// kept earlier is found by keeping it again.
+// progress is how far a log is anchored. After a start nothing is known; keeping a checkpoint again
+// shows that it was kept before.
 type progress struct {
-	kept  []byte // the checkpoint as the ledger gave it
+	kept  []byte // the checkpoint as the ledger returned it
 	size  int64
-	seen  []int64 // by each witness, as far as is known
-	final bool    // kept, and does not move any more
+	seen  []int64 // the size that each witness has cosigned, as far as is known
+	final bool    // the log is closed, and its last checkpoint is kept
 }
 
 // New returns the anchors of a ledger.
@@ -144,8 +151,8 @@ func New(c Config) (*Anchors, error) {
 	return &Anchors{Config: c, http: newWitnessClient(), logs: map[string]*progress{}}, nil
 }
 
-// Run keeps what moved, at once and then in every period. When ctx is done it
-// keeps a last time, within LastTimeout, and returns.
+// Run keeps the checkpoints of logs that grew: at once, and then in every period. When ctx is done,
+// it does so a last time, within LastTimeout, and returns.
 func (a *Anchors) Run(ctx context.Context) {
 	defer a.http.close()
 	tick := time.NewTicker(a.Every)
@@ -163,6 +170,6 @@ func (a *Anchors) Run(ctx context.Context) {
 	}
 }
 
-// Name is where the checkpoint of a log's first size entries is kept. Sorted by
-// name, a log's checkpoints are in the order of their sizes.
+// Name returns the name under which the checkpoint of a log's first size entries is kept. Sorting by
+// name sorts a log's checkpoints by size.
 func Name(log string, size int64) string { return fmt.Sprintf("%s/%020d.checkpoint", log, size) }

@@ -15,11 +15,11 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// sideBySide is how many logs are looked at at a time.
+// sideBySide is how many logs are anchored at the same time.
 const sideBySide = 8
 
-// Once keeps the latest checkpoint of every registered log that moved since it
-// was last kept, and returns when each is kept or has failed.
+// Once keeps the latest checkpoint of every registered log that grew since its last one was kept. It
+// returns when each one is kept or has failed.
 func (a *Anchors) Once(ctx context.Context) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -30,7 +30,7 @@ func (a *Anchors) Once(ctx context.Context) {
 	}
 	var g errgroup.Group
 	g.SetLimit(sideBySide)
-	for i, log := range logs { // sorted, so that a series stands together
+	for i, log := range logs { // sorted, so that the logs of a series are neighbours
 		p := a.logs[log]
 		if p == nil {
 			p = &progress{seen: make([]int64, len(a.Witnesses))}
@@ -46,14 +46,14 @@ func (a *Anchors) Once(ctx context.Context) {
 				f.Log = log
 				a.report(ctx, f)
 			}
-			p.final = closed && f.Err == nil // it does not move any more
-			return nil                       // one log's failure is none of the others'
+			p.final = closed && f.Err == nil
+			return nil // the failure of one log must not stop the others
 		})
 	}
 	_ = g.Wait()
 }
 
-// report leaves out what failed because a server stops: the last round follows.
+// report does not report what failed because the server stops: the last round tries it again.
 func (a *Anchors) report(ctx context.Context, f Failure) {
 	if !errors.Is(ctx.Err(), context.Canceled) {
 		a.Report(f)
@@ -66,8 +66,8 @@ func (a *Anchors) registered(ctx context.Context) ([]string, error) {
 	return a.Ledger.Logs(ctx)
 }
 
-// checkpoint returns a log's latest checkpoint. That it is one of this log's and
-// this tree's is checked here, because its name is made from them.
+// checkpoint returns a log's latest checkpoint. It checks that the checkpoint is of this log and of
+// this tree, because the name under which it is kept is made from them.
 func (a *Anchors) checkpoint(ctx context.Context, log string) ([]byte, tlog.Tree, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
@@ -114,9 +114,9 @@ func (a *Anchors) store(ctx context.Context, name string, note []byte) error {
 	return a.Place.Keep(ctx, name, note)
 }
 
-// cosignedLater reports whether kept is the same signed checkpoint with
-// cosignatures of its own: those of another server, or of this one before a
-// restart or a lost reply. They hold a time, so no two are alike.
+// cosignedLater reports whether kept is the same signed checkpoint with other cosignatures. Another
+// server has kept it then, or this one before a restart or a lost reply. A cosignature holds a time,
+// so no two are equal.
 func cosignedLater(kept, signed []byte) bool {
 	lines, same := bytes.CutPrefix(kept, signed)
 	if !same {
@@ -130,11 +130,11 @@ func cosignedLater(kept, signed []byte) bool {
 	return true
 }
 
-// prove returns the proof that a tree extends that of its first old entries. It is
-// made from tiles because the log goes on: each witness has seen another size, and
-// all of them are to cosign this one. Every hash is checked against the tree's root.
+// prove returns the proof that a tree extends that of its first old entries. It makes the proof from
+// tiles, not from the log as it is: the log grows meanwhile, each witness has seen another size, and
+// all of them are to cosign this tree. Every hash is checked against the tree's root.
 func (a *Anchors) prove(ctx context.Context, log string, old int64, tree tlog.Tree) ([]tlog.Hash, error) {
-	if old == 0 { // which needs none, and ProveTree wants a tree
+	if old == 0 { // the empty tree needs no proof, and ProveTree refuses it
 		return nil, nil
 	}
 	tiles := torchwood.TileHashReaderWithContext(ctx, tree, &tileReader{a.Ledger, log})
@@ -145,7 +145,7 @@ func (a *Anchors) prove(ctx context.Context, log string, old int64, tree tlog.Tr
 	return proof, nil
 }
 
-// tileReader gives torchwood the ledger's tiles.
+// tileReader reads the ledger's tiles for torchwood.
 type tileReader struct {
 	ledger Ledger
 	log    string

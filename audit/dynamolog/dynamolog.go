@@ -1,14 +1,10 @@
-// Package dynamolog keeps the ledger in a DynamoDB table.
+// Package dynamolog keeps the ledger in a DynamoDB table, for servers on many machines.
 //
-//	store := dynamolog.New(dynamodb.NewFromConfig(cfg), "piinguin-audit")
-//	go store.Derive(ctx) // beside a server's ledger
+//	store := dynamolog.New(dynamodb.NewFromConfig(cfg), "piinguin-audit") // a table made by Schema
+//	go store.Derive(ctx)                                                  // beside a server's Ledger
+//	ledger, err := audit.Open(ctx, audit.Config{Store: store, Key: key, Leases: store, Logs: 4})
 //
-// It promises what audit's interfaces ask for, to any number of servers on one table: a commit is
-// one PutItem on the condition that the page's number is not taken, and reads are strongly
-// consistent. It does not keep anybody with the right to put or delete items from changing the
-// table; audit.Verify and anchors show that.
-//
-// The table's keys are partition (S) and number (N):
+// The table has the keys partition (S) and number (N), and these rows:
 //
 //	<log>               number    a page: first, entries (a list of the readable lines), edge, root, checkpoint
 //	ledger/key          0         verifier: the verifier key
@@ -19,10 +15,16 @@
 //	<log>/tile/<level>  number    hashes: a full tile (C2SP tlog-tiles); log and page: the page that filled it
 //	<log>/watermark     0         next: every page below it is in the subject and caller rows and the tiles
 //
-// Derive writes the rows of subjects, callers and tiles after the commit, from the pages. A query
-// adds the pages that are not derived yet, so its answer is complete. A server updates no rows but
-// watermarks and leases, and deletes none. Pruning replaces a page by what is left of it and
-// deletes the rows that follow from its lines.
+// A commit is one PutItem, on the condition that the page's number is not taken. It is durable when
+// it returns nil. Reads are strongly consistent. Any number of servers may share the table.
+//
+// Derive writes the rows of subjects, callers and tiles after the commit. A query reads the pages
+// that are not derived yet as well, so its answer is complete. Without Derive it only gets slower.
+//
+// A server updates no row but watermarks and leases, and deletes none. Pruning needs more rights: it
+// replaces pages by what is left of them, and deletes the rows derived from their lines. IAM cannot
+// keep a server from replacing a page; audit.Verify reveals it. Errors hold DynamoDB's error code,
+// and never its text, which may quote what is stored.
 package dynamolog
 
 import (
