@@ -87,6 +87,7 @@ func (k *checkpointer) reset() (bool, error) {
 			return false, err
 		}
 	}
+	// RESTART takes SQLite's write lock. Who waits for that lock polls it; the writer waits here.
 	k.file.writing.Lock()
 	defer k.file.writing.Unlock()
 	busy, _, _, err := k.checkpoint("RESTART")

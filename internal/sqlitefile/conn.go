@@ -27,6 +27,10 @@ const (
 	// No connection checkpoints by itself. The checkpointer does, so that no writer waits for it.
 	noCheckpoint = "_pragma=wal_autocheckpoint(0)"
 
+	// noTempFiles keeps in memory what a savepoint copies. SQLite would write it to a file in the
+	// system's temporary folder, with the original values in it.
+	noTempFiles = "_pragma=temp_store(MEMORY)"
+
 	// durable has a commit wait for the disk, and a checkpoint too.
 	durable = "_pragma=synchronous(FULL)"
 )

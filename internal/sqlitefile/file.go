@@ -87,7 +87,8 @@ func (f *File) connect(ctx context.Context, at place) (err error) {
 	if err := at.create(); err != nil {
 		return fmt.Errorf("sqlitefile: open: %w", err)
 	}
-	if f.write, err = connect(ctx, at.target, "mode=rw", lockWait, "_pragma=journal_mode(WAL)", "_pragma=secure_delete(1)"); err == nil {
+	f.write, err = connect(ctx, at.target, "mode=rw", lockWait, "_pragma=journal_mode(WAL)", "_pragma=secure_delete(1)", noTempFiles)
+	if err == nil {
 		err = f.tryToWrite(ctx)
 	}
 	if err == nil {

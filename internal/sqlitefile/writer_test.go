@@ -30,7 +30,7 @@ func newTestFile(t *testing.T) *File {
 func TestWritesReachTheDisk(t *testing.T) {
 	f := newTestFile(t)
 	for pragma, want := range map[string]any{
-		"journal_mode": "wal", "synchronous": int64(2), "secure_delete": int64(1), "busy_timeout": int64(5000), "wal_autocheckpoint": int64(0),
+		"journal_mode": "wal", "synchronous": int64(2), "secure_delete": int64(1), "busy_timeout": int64(5000), "wal_autocheckpoint": int64(0), "temp_store": int64(2),
 	} {
 		if got, err := f.Pragma(t.Context(), pragma); err != nil || got != want {
 			t.Errorf("%s = %v, %v; want %v", pragma, got, err, want)
@@ -110,6 +110,23 @@ func TestOneTransaction(t *testing.T) {
 		t.Errorf("what ran (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"first", "last"}, names(t, f)); diff != "" {
+		t.Errorf("what is there (-want +got):\n%s", diff)
+	}
+}
+
+// TestJobAlone has a job fail after its write, with nobody beside it.
+func TestJobAlone(t *testing.T) {
+	f := newTestTable(t)
+	var ran []string
+	newJob := newTestJobs(&ran)
+	errOwn := errors.New("the job's own")
+	fails, next := newJob(t.Context(), "fails", errOwn), newJob(t.Context(), "next", nil)
+	f.commit([]*job{fails})
+	f.commit([]*job{next})
+	if !errors.Is(fails.err, errOwn) || next.err != nil {
+		t.Errorf("errors: %v, %v", fails.err, next.err)
+	}
+	if diff := cmp.Diff([]string{"next"}, names(t, f)); diff != "" {
 		t.Errorf("what is there (-want +got):\n%s", diff)
 	}
 }
