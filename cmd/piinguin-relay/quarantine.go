@@ -17,8 +17,8 @@ import (
 type quarantineFlags struct{ place, key string }
 
 func (q *quarantineFlags) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&q.place, "quarantine", "", "`where` records go that can never be stored: the https:// URL of an SQS queue, which is told\ntheir place and reason only; or s3://BUCKET/PREFIX, which keeps them as they came. Without\nit they are logged by their place and reason")
-	flags.StringVar(&q.key, "quarantine-kms-key", "", "`key` of KMS (ID, ARN or alias) that encrypts what an s3:// quarantine keeps")
+	flags.StringVar(&q.place, "quarantine", "", "`place` for records that can never be stored: the https:// URL of an SQS queue, which gets\ntheir position and the reason; or s3://BUCKET/PREFIX, which gets the records themselves.\nWithout it they are only logged, by position and reason")
+	flags.StringVar(&q.key, "quarantine-kms-key", "", "KMS `key` (ID, ARN or alias) that encrypts records in an s3:// quarantine")
 }
 
 // open returns nil without --quarantine. The AWS settings are those of awsx.Config.

@@ -34,16 +34,16 @@ const (
 	lastWait  = 10 * time.Second
 )
 
-const tailHelp = `Relay a Kinesis stream without Lambda: read all its shards from their oldest record
-on and store the pairs, until it is stopped.
+const tailHelp = `Relay a Kinesis stream without Lambda. Tail reads all shards of the stream from their
+oldest record on and stores the pairs, until you stop it.
 
-The file of --checkpoint says how far each shard is done; the next run goes on from there.
-Run one for each stream: a second one would store the same again. A record that can never
-be stored is logged by its position and reason, and goes where --quarantine says. After a
-failure that may pass, the shard waits and goes on from the lowest record that is not
-stored.
+The file of --checkpoint holds how far each shard is done, and the next run continues
+from there. Run only one tail for a stream: a second one would do the same work again. A
+record that can never be stored is logged by its position and reason, and goes to
+--quarantine. After a failure that may pass, the shard waits and continues from the
+lowest record that is not stored.
 
-The AWS SDK's own settings apply (AWS_REGION, roles, profiles). The log goes to the
+The AWS SDK's usual settings apply (AWS_REGION, roles, profiles). The log goes to
 standard error.`
 
 func (p *program) tailCommand() *cobra.Command {
@@ -67,7 +67,7 @@ func (p *program) tailCommand() *cobra.Command {
 	p.server.AddTo(cmd.Flags())
 	p.bad.addTo(cmd.Flags())
 	cmd.Flags().StringVar(&stream, "stream", "", "`name` of the stream")
-	cmd.Flags().StringVar(&p.state, "checkpoint", "", "`file` that keeps how far each shard is done")
+	cmd.Flags().StringVar(&p.state, "checkpoint", "", "`file` that keeps the progress of each shard")
 	return cmd
 }
 

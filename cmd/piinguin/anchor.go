@@ -31,10 +31,10 @@ type anchorFlags struct {
 }
 
 func (o *anchorFlags) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&o.place, "anchor", "", "keep the ledger's checkpoints outside its table: `DIR` or s3://BUCKET/PREFIX\n(a bucket with Object Lock)")
-	flags.DurationVar(&o.every, "anchor-every", anchor.DefaultEvery, "how often --anchor keeps the checkpoints of the logs that moved")
-	flags.DurationVar(&o.retention, "anchor-retention", s3anchor.DefaultRetention, "how long S3 may not let anybody delete a kept checkpoint")
-	flags.StringVar(&o.witnesses, "witnesses", "", "`file` of the witnesses (C2SP tlog-policy) that are asked to cosign\nwhat --anchor keeps")
+	flags.StringVar(&o.place, "anchor", "", "`DIR` or s3://BUCKET/PREFIX (a bucket with Object Lock) to copy the ledger's\ncheckpoints to, so that nobody can rewrite or cut the ledger unseen")
+	flags.DurationVar(&o.every, "anchor-every", anchor.DefaultEvery, "how often --anchor copies the checkpoints of logs with new entries")
+	flags.DurationVar(&o.retention, "anchor-retention", s3anchor.DefaultRetention, "how long Object Lock prevents deletion of a checkpoint in S3")
+	flags.StringVar(&o.witnesses, "witnesses", "", "`file` of the witnesses (C2SP tlog-policy) that cosign the checkpoints\nof --anchor")
 }
 
 // anchors is what the flags ask for, opened. Without --anchor it has no place.

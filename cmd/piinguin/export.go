@@ -33,18 +33,17 @@ func exportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write the ledger's lines and signed checkpoints to files",
-		Long: `Write each log's entries to DIR/LOG.jsonl, their own lines, one each, in order, and
-the signed checkpoint over exactly those entries to DIR/LOG.checkpoint. The two
-files and the verifier key are all that it takes to verify the log, without
-Piinguin: docs/audit-format.md says how, and docs/verify/verify.py does it.
+		Long: `Write the lines of each log's entries, in order, to DIR/LOG.jsonl, and the signed
+checkpoint over exactly these entries to DIR/LOG.checkpoint. The two files and the
+verifier key are enough to verify the log without Piinguin: docs/audit-format.md
+describes how, and docs/verify/verify.py does it.
 
-Every row is verified on the way, with the key that the ledger's store keeps. If
-one is not what was written it is named, and nothing of its log is written.
+Export verifies every row with the key that the ledger's store keeps. If a row is not
+what was written, export names it and writes nothing of its log.
 
---from leaves out the entries before an index: those of an earlier export, whose
-lines and the new ones, in one file, are what the new checkpoint signs. With
---out - the lines of one log go to the standard output, its checkpoint to the
-standard error.`,
+--from leaves out the entries before an index, which an earlier export has. The earlier
+lines followed by the new ones are what the new checkpoint signs. With --out - the
+lines of one log go to standard output and its checkpoint to standard error.`,
 		Example: `  piinguin audit export --store sqlite:piinguin.db --out export
   piinguin audit export --store sqlite:piinguin.db --out - 2>piinguin-1.checkpoint | gzip >piinguin-1.jsonl.gz`,
 		Args: cobra.NoArgs,
@@ -63,8 +62,8 @@ standard error.`,
 	flags := cmd.Flags()
 	o.store.addLedger(flags, defaultStore, storeUsage)
 	flags.StringVar(&o.log, "log", "", "only this `log`")
-	flags.Int64Var(&o.from, "from", 0, "begin with the entry of this `index`, in one log")
-	flags.StringVar(&o.out, "out", ".", "`folder` to write to, or - for the standard output")
+	flags.Int64Var(&o.from, "from", 0, "begin with the entry of this `index`; for one log only")
+	flags.StringVar(&o.out, "out", ".", "`folder` to write to, or - for standard output")
 	return cmd
 }
 

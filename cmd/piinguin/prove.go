@@ -24,9 +24,9 @@ func proveCommand() *cobra.Command {
 		Use:   "prove LOG/INDEX",
 		Short: "Prove that a log holds an entry",
 		Long: `Print a proof that a log holds an entry: a C2SP tlog-proof with the inclusion path
-and the log's signed checkpoint. Whoever has the proof, the entry's line (show
---json prints it) and the verifier key (key prints it) checks it without the ledger,
-with "piinguin audit check" or any tlog-proof verifier.`,
+and the log's signed checkpoint. With the proof, the entry's line (from "show --json")
+and the verifier key (from "key"), anybody can check it without the ledger, with
+"piinguin audit check" or any tlog-proof verifier.`,
 		Example: `  piinguin audit prove piinguin-1/17 > proof
   piinguin audit show piinguin-1/17 --json > line
   piinguin audit check proof --key "$VERIFIER" --entry "$(cat line)"`,

@@ -31,19 +31,20 @@ func pruneCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune --before DATE",
 		Short: "Remove the entries of closed logs that are older than a date",
-		Long: `Prune removes the lines of every log that was closed and whose last entry is of
-before DATE (UTC). A log is closed by the first entry of a later month. What proves the
-rest stays: every hash and signed checkpoint, and the ledger's own OPEN, CLOSE and
-PRUNE entries. So "audit verify" still proves that those entries were there, and
-that none of the others was changed; what they said is gone.
+		Long: `Prune removes the lines of every closed log whose last entry is older than DATE (UTC).
+The first entry of a later month closes a log. Every hash and signed checkpoint stays,
+and so do the ledger's own OPEN, CLOSE and PRUNE entries. So "audit verify" still proves
+that the removed entries existed and that no other entry was changed. Only the content
+of the removed entries is gone.
 
-Each log is verified before it is pruned, and is pruned only if it is whole. That it
-was pruned is an entry itself, durable before the first line is removed.
+Prune verifies each log first and skips a log that is not whole. It writes a PRUNE entry,
+which is durable before the first line is removed.
 
-It needs the ledger's signing key and, on DynamoDB, the rights to replace and delete
-rows of the audit table, which a server does not have. On SQLite stop the server first.
+It needs the ledger's signing key. On DynamoDB it needs the permissions to replace and
+delete rows of the audit table, which a server does not have. On SQLite, stop the server
+first.
 
-DATE must leave --retention-months of entries; --force-retention prunes younger ones.`,
+DATE must leave --retention-months of entries. --force-retention prunes younger ones.`,
 		Example: `  piinguin audit prune --store sqlite:piinguin.db --before 2026-01-01 --reference "retention policy 7"`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -57,10 +58,10 @@ DATE must leave --retention-months of entries; --force-retention prunes younger 
 	flags := cmd.Flags()
 	o.store.addLedger(flags, defaultStore, storeUsage)
 	addAuditKey(flags, &o.auditKey)
-	flags.StringVar(&o.before, "before", "", "`date` as 2026-01-31: entries of earlier days may go")
-	flags.IntVar(&o.months, "retention-months", 12, "how many `months` of entries must stay")
-	flags.BoolVar(&o.force, "force-retention", false, "prune entries that are younger than that")
-	flags.StringVar(&o.reference, "reference", "", "`text` for the PRUNE entries: the policy or ticket that asks for it")
+	flags.StringVar(&o.before, "before", "", "`date` such as 2026-01-31; only entries of earlier days are removed")
+	flags.IntVar(&o.months, "retention-months", 12, "`months` of entries that must stay")
+	flags.BoolVar(&o.force, "force-retention", false, "also prune entries younger than --retention-months")
+	flags.StringVar(&o.reference, "reference", "", "`text` for the PRUNE entries, such as a policy or a ticket")
 	addJSON(cmd, &o.json)
 	return cmd
 }

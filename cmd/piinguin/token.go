@@ -20,12 +20,11 @@ func tokenCommand() *cobra.Command {
 		Use:   "create --name NAME --role ROLE",
 		Short: "Make a token, and print it once",
 		Long: `Make a token for a caller, add its line to the token file and print the token. The
-file holds its SHA-256 hash: nobody can see the token again. A running server takes
-the line within a second, and knows the token no longer a second after its line was
-removed.
+file holds only the token's SHA-256 hash, so the token cannot be shown again. A running
+server reads the changed file within a second. To revoke a token, remove its line.
 
-Roles are writer, reader, eraser and auditor; nobody is reader and auditor at once.
-A name may have several tokens, so that one can be changed without a pause.`,
+Roles are writer, reader, eraser and auditor; nobody may be both reader and auditor.
+A name may have several tokens, so that one can be replaced without a pause.`,
 		Example: `  piinguin token create --name relay --role writer --tokens tokens.txt
   piinguin token create --name alice@acme.com --role reader --role eraser --expires 90d --tokens tokens.txt`,
 		Args: cobra.NoArgs,
@@ -35,8 +34,8 @@ A name may have several tokens, so that one can be changed without a pause.`,
 	}
 	flags := create.Flags()
 	flags.StringVar(&o.name, "name", "", "caller's `name` as the ledger records it")
-	flags.StringSliceVar(&o.roles, "role", nil, "`role` of the caller; may be repeated")
-	flags.StringVar(&o.expires, "expires", "", "when the token ends: after `90d`, or at a day as 2027-01-31 or a time as\n2027-01-31T12:00:00Z, in UTC; default never")
+	flags.StringSliceVar(&o.roles, "role", nil, "`role` of the caller; repeatable")
+	flags.StringVar(&o.expires, "expires", "", "when the token ends: after `90d`, on a day such as 2027-01-31, or at a time such as\n2027-01-31T12:00:00Z (UTC); default never")
 	flags.StringVar(&o.tokens, "tokens", "tokens.txt", "token `file`; made with mode 0600 if it is not there")
 	cmd.AddCommand(create)
 	return cmd

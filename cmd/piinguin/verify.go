@@ -36,24 +36,22 @@ func verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Verify that the ledger is what was written",
-		Long: `Verify recomputes every leaf, root and signature from the stored rows and names
-the first row of each log that is not what was written. It trusts neither the
-server nor the index.
+		Long: `Verify recomputes every leaf, root and signature from the stored rows, and names the
+first row of each log that is not what was written. It trusts neither the server nor
+the index.
 
-Give the ledger's verifier key as you know it with --key (a line of
-"piinguin audit key", kept since the ledger began). Without it the key in the
-ledger's own store is used, which proves less: who could rewrite everything could
-have put another key there.
+Give your own copy of the ledger's verifier key with --key: a line of "piinguin audit
+key", kept since the ledger began. Without it, verify uses the key in the ledger's own
+store. That proves less, because whoever can rewrite all rows can also replace that key.
 
---checkpoint names a checkpoint that was kept outside the ledger, by
-"serve --anchor", "audit export" or by hand, or a folder of such files
-(*` + checkpointSuffix + `, in subfolders too). Each must be of a prefix of what stands now, so
-that a tail that was cut off and a history that was written anew are caught, even
-if the key's holder did it.
+--checkpoint names a checkpoint that was kept outside the ledger by "serve --anchor",
+"audit export" or by hand, or a folder of such files (*` + checkpointSuffix + `, in
+subfolders too). Each must match a prefix of the ledger as it is now. That catches a
+tail that was cut off and a history that was rewritten, even by the key's holder.
 
---from trusts a checkpoint up to which the ledger was verified before, or the
-latest of each log in a folder, and reads only what came after it. The rows beside
-the pages, as those of the index, are not looked through then.
+--from names a checkpoint of an earlier verification, or a folder, of which each log's
+latest counts. Verify trusts everything up to it and reads only what came after. It
+then skips rows outside the pages, such as those of the index.
 
 Exit codes: 0 whole, 1 a finding, 2 it could not be verified.`,
 		Example: `  piinguin audit verify --store sqlite:piinguin.db --key @verifier.txt --checkpoint anchors

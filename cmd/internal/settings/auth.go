@@ -23,8 +23,8 @@ const (
 
 // addAuth adds the flags that say how a caller proves who it is.
 func (c *Client) addAuth(flags *pflag.FlagSet) {
-	flags.StringVar(&c.Auth, "auth", authToken, "`how` you prove who you are: token; or iam, by the AWS role or user\nthat AWS's own settings say")
-	flags.StringVar(&c.Audience, "audience", "", "with --auth iam, the server's --iam-audience; the host `name` if empty")
+	flags.StringVar(&c.Auth, "auth", authToken, "`how` to prove who calls: token; or iam, with the AWS role or user\nof the AWS SDK's usual settings")
+	flags.StringVar(&c.Audience, "audience", "", "with --auth iam, the server's --iam-audience, a `name`; default the host's name")
 }
 
 // HasCredential reports whether the flags say who calls.
