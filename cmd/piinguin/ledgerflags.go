@@ -35,7 +35,7 @@ type ledger interface {
 }
 
 func (f *ledgerFlags) open(ctx context.Context) (ledger, func() error, error) {
-	if f.store.store == "" {
+	if f.store.engine == "" {
 		if !f.server.HasCredential() {
 			return nil, nil, fmt.Errorf("an auditor's credential is required: --token (%s), --auth iam or --tls-cert; or read the tables with --store", settings.EnvName("token"))
 		}

@@ -73,7 +73,7 @@ what it read before and logs an error.`,
 	}
 	flags := cmd.Flags()
 	o.access.addTo(flags)
-	flags.StringVar(&o.store.store, "store", defaultStore, "where records and ledger are stored: sqlite:`PATH` or dynamodb")
+	flags.StringVar(&o.store.engine, "store", defaultStore, "where records and ledger are stored: sqlite:`PATH` or dynamodb")
 	o.store.addTables(flags)
 	flags.IntVar(&o.port, "port", 8080, "port to listen on; 0 chooses a free one")
 	addAuditKey(flags, &o.auditKey)
@@ -90,7 +90,7 @@ func (o *serveFlags) applyDev(given func(string) bool) {
 		return
 	}
 	if !given("store") {
-		o.store.store = sqlitePrefix + filepath.Join(devFolder, "piinguin.db")
+		o.store.engine = sqlitePrefix + filepath.Join(devFolder, "piinguin.db")
 	}
 	if !given("audit-key") {
 		o.auditKey = filepath.Join(devFolder, "audit.key")
@@ -203,7 +203,7 @@ func (s silent) Write(p []byte) (int, error) {
 // greet prints the server's address, and with --dev how to call it. Scripts and tests wait for the
 // first line.
 func (o *serveFlags) greet(w io.Writer, address string) {
-	_, _ = fmt.Fprintf(w, "piinguin listens on %s and keeps its data in %s\n", address, o.store.store)
+	_, _ = fmt.Fprintf(w, "piinguin listens on %s and keeps its data in %s\n", address, o.store.engine)
 	if !o.access.dev {
 		return
 	}
@@ -222,5 +222,5 @@ See who read what, and verify the ledger:
   go run ./cmd/piinguin audit verify --store %[2]s
 
 Stop it with Ctrl-C.
-`, address, o.store.store)
+`, address, o.store.engine)
 }

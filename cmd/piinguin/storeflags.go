@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/rs/zerolog"
+	"github.com/spf13/pflag"
+
+	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/audit/dynamolog"
+	"github.com/piinguin/piinguin/internal/awsx"
+	"github.com/piinguin/piinguin/internal/engine"
+)
+
+const (
+	defaultStore   = "sqlite:piinguin.db"
+	sqlitePrefix   = "sqlite:"
+	dynamodbEngine = "dynamodb"
+)
+
+// storeFlags are the flags that say where records and ledger are stored.
+type storeFlags struct {
+	engine     string // sqlite:PATH or dynamodb
+	table      string // of the records; DynamoDB only, as the next
+	auditTable string
+}
+
+// addLedger adds the flags of a command that works with the ledger alone.
+func (f *storeFlags) addLedger(flags *pflag.FlagSet, store, usage string) {
+	flags.StringVar(&f.engine, "store", store, usage)
+	f.addAuditTable(flags)
+}
+
+func (f *storeFlags) addTables(flags *pflag.FlagSet) {
+	flags.StringVar(&f.table, "table-name", "piinguin", "DynamoDB `table` of the records; also PIINGUIN_DYNAMODB_TABLE")
+	f.addAuditTable(flags)
+}
+
+func (f *storeFlags) addAuditTable(flags *pflag.FlagSet) {
+	flags.StringVar(&f.auditTable, "audit-table-name", "piinguin-audit", "DynamoDB `table` of the ledger")
+}
+
+// sqlite returns the path of an SQLite store. isSQLite is false if --store names DynamoDB.
+func (f *storeFlags) sqlite() (path string, isSQLite bool, err error) {
+	path, isSQLite = strings.CutPrefix(f.engine, sqlitePrefix)
+	switch {
+	case isSQLite && path != "":
+		return path, true, nil
+	case f.engine == dynamodbEngine:
+		return "", false, nil
+	}
+	return "", false, errors.New("--store must be sqlite:PATH or dynamodb")
+}
+
+// open opens records and ledger for a server.
+func (f *storeFlags) open(ctx context.Context, log zerolog.Logger) (*engine.Engine, error) {
+	path, isSQLite, err := f.sqlite()
+	if err != nil {
+		return nil, err
+	}
+	if isSQLite {
+		return engine.OpenSQLite(ctx, path, log)
+	}
+	client, err := dynamoClient(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return engine.OpenDynamoDB(ctx, client, f.table, f.auditTable)
+}
+
+// writeLedger opens the ledger alone, to write.
+func (f *storeFlags) writeLedger(ctx context.Context) (audit.Store, func() error, error) {
+	path, isSQLite, err := f.sqlite()
+	if err != nil {
+		return nil, nil, err
+	}
+	if isSQLite {
+		return engine.SQLiteLedger(ctx, path)
+	}
+	return f.review(ctx)
+}
+
+// review opens the ledger for a reviewer, to read only.
+func (f *storeFlags) review(ctx context.Context) (audit.Store, func() error, error) {
+	path, isSQLite, err := f.sqlite()
+	if err != nil {
+		return nil, nil, err
+	}
+	if isSQLite {
+		return engine.ReviewSQLite(ctx, path)
+	}
+	client, err := dynamoClient(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return dynamolog.New(client, f.auditTable), func() error { return nil }, nil
+}
+
+// dynamoClient makes a client from the AWS SDK's own settings.
+func dynamoClient(ctx context.Context) (*dynamodb.Client, error) {
+	cfg, err := awsx.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return dynamodb.NewFromConfig(cfg), nil
+}
