@@ -39,6 +39,22 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// quotedPath is a path in backticks. A word without a slash or an ending is a name of something else.
+var quotedPath = regexp.MustCompile("`([a-z][a-zA-Z0-9_.-]*(?:/[a-zA-Z0-9_.-]+)+|[a-z][a-zA-Z0-9_-]*\\.(?:go|md|proto))`")
+
+// TestArchitecturePaths: every file and folder that docs/architecture.md names is there.
+func TestArchitecturePaths(t *testing.T) {
+	named := quotedPath.FindAllStringSubmatch(readPage(t, "docs/architecture.md"), -1)
+	if len(named) < 40 {
+		t.Errorf("the page names %d paths only", len(named))
+	}
+	for _, path := range named {
+		if _, err := os.Stat(filepath.Join("../..", path[1])); err != nil {
+			t.Errorf("docs/architecture.md names %s, which is not there", path[1])
+		}
+	}
+}
+
 // markdown returns the tree's pages by their paths.
 func markdown(t *testing.T) map[string]string {
 	t.Helper()
