@@ -25,12 +25,12 @@ func deleteRequest(key string) *piinguinv1.DeletePiiRecordRequest {
 	return &piinguinv1.DeletePiiRecordRequest{ModifiedValue: key}
 }
 
-func (f *front) get(t tester, path string) (int, string) {
+func (f *testServer) get(t tester, path string) (int, string) {
 	t.Helper()
 	return f.send(t, http.MethodGet, path, "", nil)
 }
 
-func (f *front) send(t tester, method, path, token string, body io.Reader) (int, string) {
+func (f *testServer) send(t tester, method, path, token string, body io.Reader) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, f.address+path, body)
 	if err != nil {
@@ -107,7 +107,7 @@ var calls = []struct {
 func TestRoles(t *testing.T) {
 	for _, c := range calls {
 		for _, role := range []string{"writer", "reader", "eraser", "auditor"} {
-			v := newVault(t, nil)
+			v := newMemServer(t, nil)
 			v.put(t, "a", "b")
 			err := c.call(t.Context(), v.as(t, role))
 			if role == c.role {
@@ -126,7 +126,7 @@ func TestRoles(t *testing.T) {
 }
 
 func TestUnauthenticatedMakesNoEntry(t *testing.T) {
-	v := newVault(t, nil)
+	v := newMemServer(t, nil)
 	for _, token := range []string{"", "CANARY-token", "dev-reader2"} {
 		for _, path := range []string{"/twirp/piinguin.v1.Piinguin/ReadPiiRecord", "/twirp/nothing", "/log/piinguin-1/checkpoint"} {
 			if status, body := v.send(t, http.MethodPost, path, token, strings.NewReader("{}")); status != 401 || !strings.Contains(body, `"unauthenticated"`) {
@@ -140,7 +140,7 @@ func TestUnauthenticatedMakesNoEntry(t *testing.T) {
 }
 
 func TestOutcomes(t *testing.T) {
-	v := newVault(t, nil)
+	v := newMemServer(t, nil)
 	v.put(t, "a")
 	reader, auditor := v.as(t, "reader"), v.as(t, "auditor")
 	if _, err := reader.ReadPiiRecord(t.Context(), readRequest("nobody")); err == nil {
@@ -177,7 +177,7 @@ func TestOutcomes(t *testing.T) {
 
 // Bad input is refused by the name of its field, and at the limit it passes.
 func TestLimits(t *testing.T) {
-	v := newVault(t, nil)
+	v := newMemServer(t, nil)
 	long := strings.Repeat("x", 513)
 	now := time.Now()
 	for _, c := range []struct {
@@ -228,7 +228,7 @@ func TestLimits(t *testing.T) {
 }
 
 func TestBodies(t *testing.T) {
-	v := newVault(t, nil)
+	v := newMemServer(t, nil)
 	const path = "/twirp/piinguin.v1.Piinguin/CreatePiiRecord"
 	big := strings.Repeat("x", 4<<20+1)
 	for name, body := range map[string]io.Reader{
@@ -258,7 +258,7 @@ func TestBodies(t *testing.T) {
 
 // ListEntries page by page is the whole list, and lines and hashes are the ledger's.
 func TestListPages(t *testing.T) {
-	v := newVault(t, nil)
+	v := newMemServer(t, nil)
 	v.put(t, "a")
 	for range 25 {
 		if _, err := v.as(t, "reader").ReadPiiRecord(t.Context(), readRequest("a")); err != nil {
@@ -297,7 +297,7 @@ func TestListPages(t *testing.T) {
 
 // A log line has the fields of access and no others; no text of a request is in it.
 func TestAccessLog(t *testing.T) {
-	v := newVault(t, nil)
+	v := newMemServer(t, nil)
 	v.put(t, "CANARY-key")
 	req := readRequest("CANARY-key")
 	req.Purpose, req.Reference, req.OnBehalfOf = "CANARY-purpose", "CANARY-reference", "CANARY-somebody"

@@ -51,14 +51,14 @@ func (d tables) seed(t *testing.T) {
 	}
 }
 
-// dynamoWay is how a request to DynamoDB goes wrong, and whether the caller goes away at
+// dynamoFault is how a request to DynamoDB goes wrong, and whether the caller goes away at
 // that very point.
-type dynamoWay struct {
+type dynamoFault struct {
 	fault  dynamotest.Fault
 	leaves bool
 }
 
-var dynamoWays = map[string]dynamoWay{
+var dynamoFaults = map[string]dynamoFault{
 	"not applied":                {dynamotest.Fault{Err: errEngine}, false},
 	"applied":                    {dynamotest.Fault{Err: errEngine, Apply: true}, false},
 	"throttled":                  {dynamotest.Throttled, false},
@@ -71,11 +71,11 @@ var dynamoWays = map[string]dynamoWay{
 func TestDynamoFaultTable(t *testing.T) {
 	for _, rpc := range rpcs {
 		d := newTables(t)
-		points := d.faultyRPC(t, rpc.role, rpc.call, point{}, dynamoWay{})
+		points := d.faultyRPC(t, rpc.role, rpc.call, point{}, dynamoFault{})
 		if len(points) == 0 {
 			t.Errorf("%s sends no request that could fail", rpc.method)
 		}
-		for name, w := range dynamoWays {
+		for name, w := range dynamoFaults {
 			if w.leaves && (rpc.role == "auditor" || strings.HasSuffix(rpc.method, "s")) {
 				continue // they end as the single calls do
 			}
@@ -94,7 +94,7 @@ const sdkAttempts = 3
 
 // faultyRPC makes a call, of which the request at a point goes wrong, and then the same again,
 // which has to succeed. It returns the requests of the first.
-func (d tables) faultyRPC(t *testing.T, role string, call func(context.Context, *client.Client) reply, at point, w dynamoWay) []point {
+func (d tables) faultyRPC(t *testing.T, role string, call func(context.Context, *client.Client) reply, at point, w dynamoFault) []point {
 	d.seed(t)
 	p := probe{row: sdkAttempts}
 	c := dynamotest.FaultyClient(t, func(op string, _ int) dynamotest.Fault {
@@ -103,7 +103,7 @@ func (d tables) faultyRPC(t *testing.T, role string, call func(context.Context, 
 		}
 		return dynamotest.Fault{}
 	})
-	f, _ := newFront(t, dynamostore.New(c, d.records), audit.Config{Store: dynamolog.New(c, d.ledger), AppendTimeout: time.Minute})
+	f, _ := newTestServer(t, dynamostore.New(c, d.records), audit.Config{Store: dynamolog.New(c, d.ledger), AppendTimeout: time.Minute})
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	p.watch(at, func() {
@@ -187,7 +187,7 @@ func (w *wave) read(t *testing.T, c *client.Client) {
 func TestDynamoThroughABadNetwork(t *testing.T) {
 	d := newTables(t)
 	var calm atomic.Bool
-	var fronts []front
+	var servers []testServer
 	for seed := range uint64(2) {
 		plan := dynamotest.RandomTrouble(seed, 4)
 		c := dynamotest.ProxyClient(t, func(n int) dynamotest.Trouble {
@@ -201,28 +201,28 @@ func TestDynamoThroughABadNetwork(t *testing.T) {
 		var done sync.WaitGroup
 		done.Go(func() { log.Derive(deriving) })
 		t.Cleanup(func() { stop(); done.Wait() })
-		f, _ := newFront(t, dynamostore.New(c, d.records), audit.Config{Store: log, Logs: 2})
-		fronts = append(fronts, f)
+		f, _ := newTestServer(t, dynamostore.New(c, d.records), audit.Config{Store: log, Logs: 2})
+		servers = append(servers, f)
 	}
 	w := wave{stored: map[string]int64{}, tried: map[string]int64{}}
 	var wg sync.WaitGroup
-	for i, f := range slices.Concat(fronts, fronts) {
+	for i, f := range slices.Concat(servers, servers) {
 		writer, reader := f.as(t, "writer"), f.as(t, "reader")
 		wg.Go(func() { w.write(t, writer, i, 4) })
 		wg.Go(func() { w.read(t, reader) })
 	}
 	wg.Wait()
-	for _, f := range fronts {
+	for _, f := range servers {
 		f.keepsPromise(t, d.log)
 	}
 	calm.Store(true)
-	w.settle(t, d, fronts[0])
+	w.settle(t, d, servers[0])
 	// Both servers' answers are of one ledger.
-	fronts[1].keepsPromise(t, d.log, w.replies...)
+	servers[1].keepsPromise(t, d.log, w.replies...)
 }
 
 // settle holds the records against what was answered: the last seen wins.
-func (w *wave) settle(t *testing.T, d tables, f front) {
+func (w *wave) settle(t *testing.T, d tables, f testServer) {
 	t.Helper()
 	for k := range waveKeys {
 		key := waveKey(k)

@@ -114,20 +114,20 @@ func (p *probe) points() []point {
 	return all
 }
 
-// way is one of the ways in which the call at a point goes wrong.
-type way struct {
+// faultCase is how the call at a point goes wrong.
+type faultCase struct {
 	name   string
 	store  storetest.Fault
 	ledger audittest.Fault
 	leaves bool // the caller goes away at this very point
 }
 
-// ways returns the ways of an operation: {error, time-out, gone caller} by what can
+// faultCases returns those of an operation: {error, time-out, gone caller} by what can
 // become of its effect.
-func ways(op string) []way {
+func faultCases(op string) []faultCase {
 	switch op {
 	case storetest.Put, storetest.Erase, storetest.Get:
-		return []way{
+		return []faultCase{
 			{name: "fails", store: storetest.Fault{Err: store.ErrUnavailable}},
 			{name: "fails, yet applied", store: storetest.Fault{Err: store.ErrUnavailable, Apply: true}},
 			{name: "too late", store: storetest.Fault{Err: context.DeadlineExceeded}},
@@ -137,16 +137,16 @@ func ways(op string) []way {
 			{name: "caller leaves meanwhile", leaves: true},
 		}
 	case audittest.Commit:
-		all := []way{{name: "caller leaves meanwhile", leaves: true}}
+		all := []faultCase{{name: "caller leaves meanwhile", leaves: true}}
 		for name, fate := range map[string]audittest.Fate{"lost": audittest.Lost, "stored": audittest.Stored, "late": audittest.Late} {
 			all = append(all,
-				way{name: "fails, " + name, ledger: audittest.Fault{Err: errEngine, Fate: fate}},
-				way{name: "hangs, " + name, ledger: audittest.Fault{Hang: true, Fate: fate}},
-				way{name: "fails, caller leaves, " + name, ledger: audittest.Fault{Err: errEngine, Fate: fate}, leaves: true})
+				faultCase{name: "fails, " + name, ledger: audittest.Fault{Err: errEngine, Fate: fate}},
+				faultCase{name: "hangs, " + name, ledger: audittest.Fault{Hang: true, Fate: fate}},
+				faultCase{name: "fails, caller leaves, " + name, ledger: audittest.Fault{Err: errEngine, Fate: fate}, leaves: true})
 		}
 		return all
 	}
-	return []way{
+	return []faultCase{
 		{name: "fails", ledger: audittest.Fault{Err: errEngine}},
 		{name: "too late", ledger: audittest.Fault{Err: context.DeadlineExceeded}},
 		{name: "caller leaves before", ledger: audittest.Fault{Hang: true}, leaves: true},
@@ -154,17 +154,17 @@ func ways(op string) []way {
 	}
 }
 
-// site is a server over faulty stores in memory.
-type site struct {
-	front
+// probedServer is a server over faulty stores in memory.
+type probedServer struct {
+	testServer
 	records *store.Mem
 	ledger  *audit.Mem
 	probe   *probe
 }
 
-func newSite(t *testing.T, w way) *site {
+func newProbedServer(t *testing.T, w faultCase) *probedServer {
 	t.Helper()
-	s := &site{records: store.NewMem(), ledger: audit.NewMem(), probe: &probe{}}
+	s := &probedServer{records: store.NewMem(), ledger: audit.NewMem(), probe: &probe{}}
 	c := audit.Config{AppendTimeout: time.Minute}
 	if w.ledger.Hang {
 		c.AppendTimeout = 20 * time.Millisecond // no call has to meet it: those that miss it are repeated
@@ -181,7 +181,7 @@ func newSite(t *testing.T, w way) *site {
 		}
 		return storetest.Fault{}
 	})
-	s.front, _ = newFront(t, records, c)
+	s.testServer, _ = newTestServer(t, records, c)
 	for _, key := range []string{"a", "b"} {
 		s.records.Put(t.Context(), []store.Record{{ModifiedValue: key, Original: store.NewOriginal(canary), ObservedAt: time.Unix(1, 0)}})
 	}
@@ -192,7 +192,7 @@ func newSite(t *testing.T, w way) *site {
 // and its ledger, one at a time, for every method of the API.
 func TestFaultTable(t *testing.T) {
 	for _, rpc := range rpcs {
-		clean := newSite(t, way{})
+		clean := newProbedServer(t, faultCase{})
 		clean.probe.watch(point{}, nil)
 		if r := rpc.call(t.Context(), clean.as(t, rpc.role)); len(r.errs) > 0 {
 			t.Fatalf("%s without a fault: %v", rpc.method, r.errs)
@@ -202,7 +202,7 @@ func TestFaultTable(t *testing.T) {
 			t.Errorf("%s makes no call that could fail", rpc.method)
 		}
 		for _, at := range points {
-			for _, w := range ways(at.op) {
+			for _, w := range faultCases(at.op) {
 				t.Run(fmt.Sprintf("%s/%s %d %s", rpc.method, at.op, at.k, w.name), func(t *testing.T) {
 					faultyRPC(t, rpc.role, rpc.call, at, w)
 				})
@@ -213,8 +213,8 @@ func TestFaultTable(t *testing.T) {
 
 // faultyRPC makes a call that meets a fault, and holds its answer, the stores and all that
 // can be seen against the promise; then the same call again, which has to succeed.
-func faultyRPC(t *testing.T, role string, call func(context.Context, *client.Client) reply, at point, w way) {
-	s := newSite(t, w)
+func faultyRPC(t *testing.T, role string, call func(context.Context, *client.Client) reply, at point, w faultCase) {
+	s := newProbedServer(t, w)
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	s.probe.watch(at, func() {
@@ -249,7 +249,7 @@ func faultyRPC(t *testing.T, role string, call func(context.Context, *client.Cli
 
 // wantChangesAudited wants no record to have changed without an entry. A caller that
 // left may leave a server at work, so the records are looked at first.
-func (s *site) wantChangesAudited(t *testing.T) {
+func (s *probedServer) wantChangesAudited(t *testing.T) {
 	t.Helper()
 	got := s.records.Get(t.Context(), []string{"a", "b", "c"})
 	entries := allEntries(t, s.ledger)
@@ -297,7 +297,7 @@ func TestFaultsInARow(t *testing.T) {
 		}
 		return storetest.Fault{}
 	})
-	f, _ := newFront(t, faultyRecords, audit.Config{Store: faultyLedger, Logs: 2, AppendTimeout: 50 * time.Millisecond})
+	f, _ := newTestServer(t, faultyRecords, audit.Config{Store: faultyLedger, Logs: 2, AppendTimeout: 50 * time.Millisecond})
 	fail(true)
 	for _, key := range []string{"a", "b"} {
 		records.Put(t.Context(), []store.Record{{ModifiedValue: key, Original: store.NewOriginal(canary), ObservedAt: time.Unix(1, 0)}})

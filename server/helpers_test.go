@@ -40,17 +40,17 @@ type tester interface {
 	Fatal(args ...any)
 }
 
-// front is a server, and everything that can be seen of it.
-type front struct {
+// testServer is a server, and everything that can be seen of it.
+type testServer struct {
 	address string
 	log     *lockedBuffer // access log and net/http's
 	answers *lockedBuffer // every byte of every answer
 	http    *http.Client
 }
 
-// vault is a server over stores in memory.
-type vault struct {
-	front
+// memServer is a server over stores in memory.
+type memServer struct {
+	testServer
 	records *faultyStore
 	ledger  *audit.Mem
 }
@@ -72,24 +72,24 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// newVault starts a server whose ledger fails as faults say; nil is never. change
+// newMemServer starts a server whose ledger fails as faults say; nil is never. change
 // may change its configuration.
-func newVault(t *testing.T, faults func(op string, n int) audittest.Fault, change ...func(*server.Config)) *vault {
+func newMemServer(t *testing.T, faults func(op string, n int) audittest.Fault, change ...func(*server.Config)) *memServer {
 	t.Helper()
-	v := &vault{records: &faultyStore{Mem: store.NewMem()}, ledger: audit.NewMem()}
+	v := &memServer{records: &faultyStore{Mem: store.NewMem()}, ledger: audit.NewMem()}
 	c := audit.Config{Store: v.ledger, AppendTimeout: time.Minute} // that nothing but a hanging fault misses
 	if faults != nil {
 		c.Store, c.AppendTimeout = audittest.NewFaulty(v.ledger, faults), 100*time.Millisecond
 	}
-	v.front, _ = newFront(t, v.records, c, change...)
+	v.testServer, _ = newTestServer(t, v.records, c, change...)
 	return v
 }
 
-// newFront starts a server over records and a ledger. Its end, which the test's end brings
+// newTestServer starts a server over records and a ledger. Its end, which the test's end brings
 // about if nothing else does before, leaves what the ledger has not written.
-func newFront(t tester, records store.Store, c audit.Config, changes ...func(*server.Config)) (f front, end func()) {
+func newTestServer(t tester, records store.Store, c audit.Config, changes ...func(*server.Config)) (f testServer, end func()) {
 	t.Helper()
-	f = front{log: &lockedBuffer{}, answers: &lockedBuffer{}}
+	f = testServer{log: &lockedBuffer{}, answers: &lockedBuffer{}}
 	c.Key = newTestKey(t)
 	ledger, err := audit.Open(t.Context(), c)
 	if err != nil {
@@ -205,7 +205,7 @@ func (f *faultyStore) Ready(context.Context) error {
 	return err
 }
 
-func (f *front) as(t tester, role string) *client.Client {
+func (f *testServer) as(t tester, role string) *client.Client {
 	t.Helper()
 	c, err := client.New(client.Config{Host: f.address, Token: client.Token("dev-" + role), HTTPClient: f.http, Attempts: 1})
 	if err != nil {
@@ -215,7 +215,7 @@ func (f *front) as(t tester, role string) *client.Client {
 }
 
 // put stores originals behind the server's back.
-func (v *vault) put(t *testing.T, keys ...string) {
+func (v *memServer) put(t *testing.T, keys ...string) {
 	t.Helper()
 	for _, key := range keys {
 		r := v.records.Mem.Put(t.Context(), []store.Record{{
@@ -228,7 +228,7 @@ func (v *vault) put(t *testing.T, keys ...string) {
 }
 
 // entries returns all entries but OPEN, oldest first, of a ledger that is whole.
-func (v *vault) entries(t *testing.T) []audit.Entry {
+func (v *memServer) entries(t *testing.T) []audit.Entry {
 	t.Helper()
 	r, err := audit.Verify(t.Context(), v.ledger, audit.VerifyOptions{})
 	if err != nil || len(r.Findings) > 0 {
@@ -249,7 +249,7 @@ func (v *vault) entries(t *testing.T) []audit.Entry {
 }
 
 // outcomes returns the entries as "READ GRANTED a" and the like.
-func (v *vault) outcomes(t *testing.T) []string {
+func (v *memServer) outcomes(t *testing.T) []string {
 	t.Helper()
 	var all []string
 	for _, e := range v.entries(t) {

@@ -69,8 +69,8 @@ func (r rows) that(agrees func(row) (after row, ok bool)) rows {
 	return kept
 }
 
-// ward is the stores under the model's servers, and the faults that wait there.
-type ward struct {
+// faultSwitch has the faults that wait in the stores under the model's servers, and their clock.
+type faultSwitch struct {
 	mu     sync.Mutex
 	store  storetest.Fault  // of the next call
 	commit *audittest.Fault // of the next commit
@@ -78,19 +78,19 @@ type ward struct {
 	clock  int
 }
 
-func (w *ward) set(change func(w *ward)) {
+func (w *faultSwitch) set(change func(w *faultSwitch)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	change(w)
 }
 
-func (w *ward) storeFault(string, int) (f storetest.Fault) {
-	w.set(func(w *ward) { f, w.store = w.store, storetest.Fault{} })
+func (w *faultSwitch) storeFault(string, int) (f storetest.Fault) {
+	w.set(func(w *faultSwitch) { f, w.store = w.store, storetest.Fault{} })
 	return f
 }
 
-func (w *ward) ledgerFault(op string, _ int) (f audittest.Fault) {
-	w.set(func(w *ward) {
+func (w *faultSwitch) ledgerFault(op string, _ int) (f audittest.Fault) {
+	w.set(func(w *faultSwitch) {
 		switch {
 		case op == audittest.Commit && w.down:
 			f = audittest.Fault{Err: errEngine}
@@ -101,8 +101,8 @@ func (w *ward) ledgerFault(op string, _ int) (f audittest.Fault) {
 	return f
 }
 
-func (w *ward) now() (now time.Time) {
-	w.set(func(w *ward) { now = minute(w.clock) })
+func (w *faultSwitch) now() (now time.Time) {
+	w.set(func(w *faultSwitch) { now = minute(w.clock) })
 	return now
 }
 
@@ -110,10 +110,10 @@ func minute(n int) time.Time { return time.Date(2026, 2, 3, 4, n, 0, 0, time.UTC
 
 // machine is two servers on the same stores beside their model.
 type machine struct {
-	ward
+	faultSwitch
 	records store.Store
 	ledger  audit.Store
-	fronts  []front
+	servers []testServer
 	ends    []func()
 
 	model   map[string]rows
@@ -131,19 +131,19 @@ func (b bounds) holds(n int) bool { return n >= b.sure && n <= b.sure+b.unsure }
 var modelKeys = []string{"k1", "k2", "k3"}
 
 func newMachine(t *rapid.T, records store.Store, ledger audit.Store) *machine {
-	m := &machine{model: map[string]rows{}, of: map[string]bounds{}, fronts: make([]front, 2), ends: make([]func(), 2)}
+	m := &machine{model: map[string]rows{}, of: map[string]bounds{}, servers: make([]testServer, 2), ends: make([]func(), 2)}
 	m.records, m.ledger = storetest.NewFaulty(records, m.storeFault), audittest.NewFaulty(ledger, m.ledgerFault)
 	for _, key := range modelKeys {
 		m.model[key] = rows{{}}
 	}
-	for i := range m.fronts {
+	for i := range m.servers {
 		m.start(t, i)
 	}
 	return m
 }
 
 func (m *machine) start(t *rapid.T, i int) {
-	m.fronts[i], m.ends[i] = newFront(t, m.records, audit.Config{Store: m.ledger, AppendTimeout: 50 * time.Millisecond, Now: m.now})
+	m.servers[i], m.ends[i] = newTestServer(t, m.records, audit.Config{Store: m.ledger, AppendTimeout: 50 * time.Millisecond, Now: m.now})
 }
 
 // count counts an entry that has to be there, or one that may be.
@@ -166,8 +166,8 @@ func reason(err error) string {
 	return te.Meta("reason")
 }
 
-func (m *machine) front(t *rapid.T) *front {
-	return &m.fronts[rapid.IntRange(0, len(m.fronts)-1).Draw(t, "server")]
+func (m *machine) server(t *rapid.T) *testServer {
+	return &m.servers[rapid.IntRange(0, len(m.servers)-1).Draw(t, "server")]
 }
 
 func drawKeys(t *rapid.T) []string {
@@ -185,7 +185,7 @@ func (m *machine) create(t *rapid.T) {
 		m.values++
 		records, keys, at = append(records, r), append(keys, key), append(at, n)
 	}
-	r := doCreate(t.Context(), m.front(t).as(t, "writer"), records...)
+	r := doCreate(t.Context(), m.server(t).as(t, "writer"), records...)
 	r.wantProper(t, false)
 	m.replies = append(m.replies, r)
 	if len(r.errs) > 0 && reason(r.errs[0]) == "audit_unavailable" {
@@ -217,7 +217,7 @@ func (m *machine) wantPossible(t *rapid.T, what, key string) {
 
 func (m *machine) read(t *rapid.T) {
 	keys := drawKeys(t)
-	r := doRead(t.Context(), m.front(t).as(t, "reader"), keys...)
+	r := doRead(t.Context(), m.server(t).as(t, "reader"), keys...)
 	r.wantProperOr(t, "not_found")
 	m.replies = append(m.replies, r)
 	answered, failed := 0, 0
@@ -247,8 +247,8 @@ func (m *machine) read(t *rapid.T) {
 func (m *machine) erase(t *rapid.T) {
 	keys := drawKeys(t)
 	n := rapid.IntRange(1, 12).Draw(t, "clock")
-	m.set(func(w *ward) { w.clock = n })
-	r := doDelete(t.Context(), m.front(t).as(t, "eraser"), keys...)
+	m.set(func(w *faultSwitch) { w.clock = n })
+	r := doDelete(t.Context(), m.server(t).as(t, "eraser"), keys...)
 	r.wantProper(t, false)
 	m.replies = append(m.replies, r)
 	for i, key := range keys {
@@ -270,7 +270,7 @@ func (m *machine) erase(t *rapid.T) {
 // denied asks for originals as one who may not have them.
 func (m *machine) denied(t *rapid.T) {
 	keys := drawKeys(t)
-	r := doRead(t.Context(), m.front(t).as(t, "writer"), keys[0])
+	r := doRead(t.Context(), m.server(t).as(t, "writer"), keys[0])
 	if len(r.errs) != 1 || (reason(r.errs[0]) != "role_required" && reason(r.errs[0]) != "audit_unavailable") {
 		t.Fatalf("a writer's reading: %v", r.errs)
 	}
@@ -280,7 +280,7 @@ func (m *machine) denied(t *rapid.T) {
 // review asks for a key's entries, which are as many as were counted.
 func (m *machine) review(t *rapid.T) {
 	key := rapid.SampledFrom(modelKeys).Draw(t, "key")
-	out, err := m.front(t).as(t, "auditor").ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{Subject: key, PageSize: 500})
+	out, err := m.server(t).as(t, "auditor").ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{Subject: key, PageSize: 500})
 	if err != nil {
 		wantProperError(t, err)
 		m.count("", false)
@@ -300,36 +300,36 @@ func (m *machine) review(t *rapid.T) {
 
 // restart kills a server and starts another.
 func (m *machine) restart(t *rapid.T) {
-	i := rapid.IntRange(0, len(m.fronts)-1).Draw(t, "server")
+	i := rapid.IntRange(0, len(m.servers)-1).Draw(t, "server")
 	m.ends[i]()
-	m.fronts[i].keepsLogClean(t)
+	m.servers[i].keepsLogClean(t)
 	m.start(t, i)
 }
 
 // withFault does an operation while one thing goes wrong.
 func (m *machine) withFault(t *rapid.T) {
-	fault := rapid.SampledFrom([]func(w *ward){
-		func(w *ward) { w.store = storetest.Fault{Err: store.ErrUnavailable} },
-		func(w *ward) { w.store = storetest.Fault{Err: store.ErrUnavailable, Apply: true} },
-		func(w *ward) { w.commit = &audittest.Fault{Err: errEngine, Fate: audittest.Lost} },
-		func(w *ward) { w.commit = &audittest.Fault{Err: errEngine, Fate: audittest.Stored} },
-		func(w *ward) { w.commit = &audittest.Fault{Err: errEngine, Fate: audittest.Late} },
-		func(w *ward) { w.commit = &audittest.Fault{Hang: true, Fate: audittest.Stored} },
-		func(w *ward) { w.down = true },
+	fault := rapid.SampledFrom([]func(w *faultSwitch){
+		func(w *faultSwitch) { w.store = storetest.Fault{Err: store.ErrUnavailable} },
+		func(w *faultSwitch) { w.store = storetest.Fault{Err: store.ErrUnavailable, Apply: true} },
+		func(w *faultSwitch) { w.commit = &audittest.Fault{Err: errEngine, Fate: audittest.Lost} },
+		func(w *faultSwitch) { w.commit = &audittest.Fault{Err: errEngine, Fate: audittest.Stored} },
+		func(w *faultSwitch) { w.commit = &audittest.Fault{Err: errEngine, Fate: audittest.Late} },
+		func(w *faultSwitch) { w.commit = &audittest.Fault{Hang: true, Fate: audittest.Stored} },
+		func(w *faultSwitch) { w.down = true },
 	}).Draw(t, "fault")
 	do := rapid.SampledFrom([]func(*rapid.T){m.create, m.read, m.erase, m.denied, m.review}).Draw(t, "operation")
 	m.set(fault)
 	do(t)
-	m.set(func(w *ward) { w.store, w.commit, w.down = storetest.Fault{}, nil, false })
+	m.set(func(w *faultSwitch) { w.store, w.commit, w.down = storetest.Fault{}, nil, false })
 }
 
 // settle ends a check: the same ledger under all answers, and no entry too many or too few.
 func (m *machine) settle(t *rapid.T, ledger audit.Store) {
-	for i := range m.fronts {
+	for i := range m.servers {
 		m.ends[i]()
 		m.start(t, i)
 	}
-	entries := m.fronts[0].keepsPromise(t, ledger, m.replies...)
+	entries := m.servers[0].keepsPromise(t, ledger, m.replies...)
 	n := 0
 	for _, e := range entries {
 		if e.Operation != audit.Opened {
@@ -342,7 +342,7 @@ func (m *machine) settle(t *rapid.T, ledger audit.Store) {
 }
 
 // keepsLogClean looks for originals in what a server has logged.
-func (f *front) keepsLogClean(t tester) {
+func (f *testServer) keepsLogClean(t tester) {
 	t.Helper()
 	if strings.Contains(f.log.String(), "CANARY") {
 		t.Errorf("the log holds an original value:\n%s", f.log)

@@ -28,7 +28,7 @@ func withPolicy(t *testing.T, text string) func(*server.Config) {
 }
 
 // putField stores an original that was found in a field.
-func (v *vault) putField(t *testing.T, key, field string) {
+func (v *memServer) putField(t *testing.T, key, field string) {
 	t.Helper()
 	r := v.records.Mem.Put(t.Context(), []store.Record{{
 		ModifiedValue: key, Original: store.NewOriginal(canary), ObservedAt: time.Now(), Source: store.Source{FieldName: field},
@@ -39,7 +39,7 @@ func (v *vault) putField(t *testing.T, key, field string) {
 }
 
 // postRead reads in JSON, as a reader.
-func (v *vault) postRead(t *testing.T, body string) (int, string) {
+func (v *memServer) postRead(t *testing.T, body string) (int, string) {
 	t.Helper()
 	return v.send(t, http.MethodPost, "/twirp/piinguin.v1.Piinguin/ReadPiiRecord", "dev-reader", strings.NewReader(body))
 }
@@ -52,7 +52,7 @@ when { context has field_name && context.field_name == "user_ipaddress" };`
 // A record that the caller is denied is answered as one that is not there, to the
 // byte, and the ledger tells them apart.
 func TestDeniedIsAsAbsent(t *testing.T) {
-	v := newVault(t, nil, withPolicy(t, noAddresses))
+	v := newMemServer(t, nil, withPolicy(t, noAddresses))
 	v.putField(t, "address", "user_ipaddress")
 	v.putField(t, "id", "user_id")
 	bodies := map[string]string{}
@@ -84,7 +84,7 @@ func TestDeniedIsAsAbsent(t *testing.T) {
 
 // Where nothing may be read, a record that is not there is denied as well.
 func TestAbsentIsAsDenied(t *testing.T) {
-	v := newVault(t, nil, func(c *server.Config) {
+	v := newMemServer(t, nil, func(c *server.Config) {
 		p, err := policy.New("test.cedar", []byte(`@id("ids") permit (principal, action in Action::"Read", resource)
 			when { context has field_name && context.field_name == "user_id" };`))
 		if err != nil {
@@ -108,7 +108,7 @@ func TestAbsentIsAsDenied(t *testing.T) {
 
 // A denial by the policy is told by its reason, and is an entry.
 func TestPolicyDenies(t *testing.T) {
-	v := newVault(t, nil, withPolicy(t, `
+	v := newMemServer(t, nil, withPolicy(t, `
 @id("consent-only") @reason("basis_not_allowed")
 forbid (principal == Caller::"dev-reader", action in Action::"Read", resource) unless { context.basis == "CONSENT" };`))
 	v.put(t, "a")
@@ -128,7 +128,7 @@ forbid (principal == Caller::"dev-reader", action in Action::"Read", resource) u
 }
 
 func TestPurposeAndReferenceRequired(t *testing.T) {
-	v := newVault(t, nil, func(c *server.Config) { c.RequirePurpose, c.RequireReference = true, true })
+	v := newMemServer(t, nil, func(c *server.Config) { c.RequirePurpose, c.RequireReference = true, true })
 	v.put(t, "a")
 	req := readRequest("a")
 	req.Purpose = " "
@@ -144,7 +144,7 @@ func TestPurposeAndReferenceRequired(t *testing.T) {
 }
 
 func TestSpecialCategoryCondition(t *testing.T) {
-	v := newVault(t, nil, withPolicy(t, `
+	v := newMemServer(t, nil, withPolicy(t, `
 @id("health") @reason("special_category_condition_required")
 forbid (principal, action in Action::"Read", resource)
 when { context has field_name && context.field_name == "health" } unless { context.special_category_condition != "" };`))
@@ -180,7 +180,7 @@ func (c *clock) read() time.Time { return c.now }
 
 func TestRequestLimit(t *testing.T) {
 	c := &clock{time.Now()}
-	v := newVault(t, nil, func(s *server.Config) { s.Limits.RequestsPerSecond, s.Now = 2, c.read })
+	v := newMemServer(t, nil, func(s *server.Config) { s.Limits.RequestsPerSecond, s.Now = 2, c.read })
 	v.put(t, "a")
 	for range 4 {
 		if _, err := v.as(t, "reader").ReadPiiRecord(t.Context(), readRequest("a")); err != nil {
@@ -207,7 +207,7 @@ func TestRequestLimit(t *testing.T) {
 
 func TestRecordLimit(t *testing.T) {
 	c := &clock{time.Now()}
-	v := newVault(t, nil, func(s *server.Config) { s.Limits.RecordsPerMinute, s.Now = 600, c.read })
+	v := newMemServer(t, nil, func(s *server.Config) { s.Limits.RecordsPerMinute, s.Now = 600, c.read })
 	keys := make([]string, 400)
 	for i := range keys {
 		keys[i] = strconv.Itoa(i)
@@ -227,7 +227,7 @@ func TestRecordLimit(t *testing.T) {
 // one whose normal is as much is not.
 func TestUnusualReading(t *testing.T) {
 	c := &clock{time.Now().Truncate(time.Minute)}
-	v := newVault(t, nil, func(s *server.Config) { s.Now = c.read })
+	v := newMemServer(t, nil, func(s *server.Config) { s.Now = c.read })
 	read := func(n int) {
 		t.Helper()
 		keys := make([]string, n)

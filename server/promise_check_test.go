@@ -184,7 +184,7 @@ func allEntries(t tester, ledger audit.Store) []audit.Entry {
 // keepsPromise verifies the whole ledger and holds what left the server against it: an
 // entry for every value that is anywhere in the bytes of the answers, and one where
 // each receipt says.
-func (f *front) keepsPromise(t tester, ledger audit.Store, replies ...reply) []audit.Entry {
+func (f *testServer) keepsPromise(t tester, ledger audit.Store, replies ...reply) []audit.Entry {
 	t.Helper()
 	left := strings.Count(f.answers.String(), canary) // first: what comes later may have its entry later
 	entries := allEntries(t, ledger)

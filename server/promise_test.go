@@ -39,7 +39,7 @@ func TestNoValueWithoutEntry(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var broken atomic.Bool
-			v := newVault(t, func(op string, _ int) audittest.Fault {
+			v := newMemServer(t, func(op string, _ int) audittest.Fault {
 				if !broken.Load() {
 					return audittest.Fault{}
 				}
@@ -85,7 +85,7 @@ func TestNoValueWithoutEntry(t *testing.T) {
 
 // Every value that is answered has its entry in the ledger at that moment.
 func TestEntryBeforeValue(t *testing.T) {
-	v := newVault(t, nil)
+	v := newMemServer(t, nil)
 	v.put(t, "a")
 	for i := range 20 {
 		out, err := v.as(t, "reader").ReadPiiRecord(t.Context(), readRequest("a"))
@@ -128,7 +128,7 @@ func TestHalfABatch(t *testing.T) {
 // halfABatch reports whether the first page was committed in time.
 func halfABatch(t *testing.T) bool {
 	var commits atomic.Int64
-	v := newVault(t, func(op string, _ int) audittest.Fault {
+	v := newMemServer(t, func(op string, _ int) audittest.Fault {
 		if op == audittest.Commit && commits.Add(1) > 2 { // OPEN, the first page
 			return audittest.Fault{Hang: true}
 		}
@@ -169,7 +169,7 @@ func TestStoreFails(t *testing.T) {
 		{context.DeadlineExceeded, twirp.DeadlineExceeded, "deadline_exceeded"},
 		{errEngine, twirp.Internal, "internal"},
 	} {
-		v := newVault(t, nil)
+		v := newMemServer(t, nil)
 		v.put(t, "a")
 		v.records.fail(c.err, nil)
 		_, err := v.as(t, "reader").ReadPiiRecord(t.Context(), readRequest("a"))
@@ -200,7 +200,7 @@ func TestStoreFails(t *testing.T) {
 
 // A panic is an internal error with a fixed text; its value is nowhere.
 func TestPanic(t *testing.T) {
-	v := newVault(t, nil)
+	v := newMemServer(t, nil)
 	v.put(t, "a")
 	v.records.fail(nil, func() { panic(canary) })
 	_, err := v.as(t, "reader").ReadPiiRecord(t.Context(), readRequest("a"))
@@ -221,7 +221,7 @@ func TestPanic(t *testing.T) {
 
 // A caller that goes away while its record is fetched leaves an entry.
 func TestCallerGoesAway(t *testing.T) {
-	v := newVault(t, nil)
+	v := newMemServer(t, nil)
 	v.put(t, "a")
 	ctx, leave := context.WithCancel(t.Context())
 	v.records.fail(nil, leave)

@@ -105,7 +105,7 @@ func TestSQLiteFaults(t *testing.T) {
 // outage has a server meet one. Without a ledger that can be written no call may
 // succeed; readings says that it can.
 func (f *file) outage(t *testing.T, begin func(t *testing.T, f *file) func(), readings bool) {
-	s, _ := newFront(t, f.records, audit.Config{Store: f.ledger, AppendTimeout: 100 * time.Millisecond})
+	s, _ := newTestServer(t, f.records, audit.Config{Store: f.ledger, AppendTimeout: 100 * time.Millisecond})
 	end := begin(t, f)
 	var replies []reply
 	for _, rpc := range rpcs {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,7 +28,7 @@ type tested struct {
 	ledger  *audit.Mem
 
 	mu        sync.Mutex
-	getErr    error          // of every item of a Get
+	storeErr  error          // of every item of every call
 	whileGet  func()         // called by a Get
 	commitErr error          // of every commit
 	failures  int            // of appends, as Appended was told
@@ -95,7 +96,7 @@ type hooked struct {
 func (h hooked) Get(ctx context.Context, keys []string) []store.GetResult {
 	var err error
 	var hook func()
-	h.v.set(func(v *tested) { v.calls["Get"]++; err, hook = v.getErr, v.whileGet })
+	h.v.set(func(v *tested) { v.calls["Get"]++; err, hook = v.storeErr, v.whileGet })
 	if hook != nil {
 		hook()
 	}
@@ -105,6 +106,26 @@ func (h hooked) Get(ctx context.Context, keys []string) []store.GetResult {
 			results[i].Err = err // with the record beside it, as a careless store might
 		}
 	}
+	return results
+}
+
+func (h hooked) Put(ctx context.Context, records []store.Record) []store.PutResult {
+	results := h.Mem.Put(ctx, records)
+	h.v.set(func(v *tested) {
+		if v.storeErr != nil {
+			results = slices.Repeat([]store.PutResult{{Outcome: store.Stored, Err: v.storeErr}}, len(records))
+		}
+	})
+	return results
+}
+
+func (h hooked) Erase(ctx context.Context, keys []string, at time.Time) []store.EraseResult {
+	results := h.Mem.Erase(ctx, keys, at)
+	h.v.set(func(v *tested) {
+		if v.storeErr != nil {
+			results = slices.Repeat([]store.EraseResult{{Erased: true, Err: v.storeErr}}, len(keys))
+		}
+	})
 	return results
 }
 

@@ -76,7 +76,10 @@ func TestReleasedPrintsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := string(text)
+	if diff := cmp.Diff(`["[redacted]","[redacted]",{}] [redacted] [redacted]`, fmt.Sprintf("%s %v %+v", text, got, &got)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	out := ""
 	for _, verb := range "vsqxXdT" {
 		for _, flag := range []string{"", "+", "#"} {
 			for _, arg := range []any{got, &got, reading, &reading, []Released{got}} {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/server/policy"
@@ -126,8 +127,8 @@ func TestCallerGone(t *testing.T) {
 	}
 }
 
-// TestStoreFails: a failure of the store is an entry with its reason, and nobody learns what
-// the engine said.
+// TestStoreFails: a failure of the store is an entry with its reason, after the GRANTED one of
+// a change, and nobody learns what the engine said.
 func TestStoreFails(t *testing.T) {
 	for _, test := range []struct {
 		err  error
@@ -137,13 +138,25 @@ func TestStoreFails(t *testing.T) {
 		{context.DeadlineExceeded, vault.ErrDeadline},
 		{errEngine, vault.ErrInternal},
 	} {
-		v := newTestVault(t, nil)
-		v.put(t, "a", "")
-		v.set(func(v *tested) { v.getErr = test.err })
+		v := newTestVault(t, newTestPolicy(t, noAddresses))
+		v.put(t, "a", "user_ipaddress") // which the store must not tell beside its error
+		v.set(func(v *tested) { v.storeErr = test.err })
 		if diff := cmp.Diff([]string{test.want.Error()}, v.read(t, "a")); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff([]string{"READ ERROR " + string(test.want) + " a"}, v.outcomes(t)); diff != "" {
+		records := []store.Record{{ModifiedValue: "b"}, {ModifiedValue: "c"}}
+		results, _, err := v.Create(t.Context(), call(policy.CreatePiiRecords, policy.Writer), records)
+		if diff := cmp.Diff([]store.PutResult{{Err: test.want}, {Err: test.want}}, results, cmpopts.EquateErrors()); err != nil || diff != "" {
+			t.Errorf("create: %v (-want +got):\n%s", err, diff)
+		}
+		erasures, err := v.Erase(t.Context(), call(policy.DeletePiiRecord, policy.Eraser), []string{"a"})
+		if diff := cmp.Diff([]vault.Erasure{{Err: test.want}}, erasures, cmpopts.EquateErrors()); err != nil || diff != "" {
+			t.Errorf("erase: %v (-want +got):\n%s", err, diff)
+		}
+		if diff := cmp.Diff([]string{
+			"READ ERROR " + string(test.want) + " a", "CREATE GRANTED", "CREATE ERROR " + string(test.want),
+			"DELETE GRANTED  a", "DELETE ERROR " + string(test.want) + " a",
+		}, v.outcomes(t)); diff != "" {
 			t.Errorf("entries (-want +got):\n%s", diff)
 		}
 	}
@@ -214,6 +227,11 @@ func TestCreateAndErase(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"CREATE GRANTED", "DELETE GRANTED  a", "DELETE GRANTED  absent"}, v.outcomes(t)); diff != "" {
 		t.Errorf("entries (-want +got):\n%s", diff)
+	}
+	for index, want := range map[int64]string{1: "writer-creates", 3: "eraser-deletes"} {
+		if e, err := v.ledger.Entry(t.Context(), receipt.Log, index); err != nil || e.Policy != want {
+			t.Errorf("entry %d names the policy %q, want %q: %v", index, e.Policy, want, err)
+		}
 	}
 }
 
