@@ -9,7 +9,8 @@ import (
 	"github.com/piinguin/piinguin/server/store"
 )
 
-// CreatePiiRecord implements piinguinv1.Piinguin.
+// CreatePiiRecord implements piinguinv1.Piinguin. The answer never holds the value that was
+// replaced.
 func (m methods) CreatePiiRecord(ctx context.Context, req *piinguinv1.CreatePiiRecordRequest) (*piinguinv1.CreatePiiRecordResponse, error) {
 	record, f := recordOf(req.GetPiiRecord(), m.now())
 	if f != nil {
@@ -28,7 +29,9 @@ func (m methods) CreatePiiRecord(ctx context.Context, req *piinguinv1.CreatePiiR
 	}, nil
 }
 
-// CreatePiiRecords implements piinguinv1.Piinguin.
+// CreatePiiRecords implements piinguinv1.Piinguin. Each record stands for itself: a bad one
+// has an error in its place, and the others are stored. A call without a good record makes no
+// entry, because it stores nothing.
 func (m methods) CreatePiiRecords(ctx context.Context, req *piinguinv1.CreatePiiRecordsRequest) (*piinguinv1.CreatePiiRecordsResponse, error) {
 	given := req.GetPiiRecords()
 	if f := checkItems("pii_records", len(given)); f != nil {
@@ -59,6 +62,7 @@ func (m methods) CreatePiiRecords(ctx context.Context, req *piinguinv1.CreatePii
 	return &piinguinv1.CreatePiiRecordsResponse{Results: out}, nil
 }
 
+// wireCreated is the result of one record. All records of a call have the same receipt.
 func wireCreated(r store.PutResult, receipt audit.Receipt) *piinguinv1.CreatePiiRecordResult {
 	if r.Err != nil {
 		return &piinguinv1.CreatePiiRecordResult{Error: failureOf(r.Err).item()}

@@ -24,7 +24,8 @@ func (m methods) DeletePiiRecord(ctx context.Context, req *piinguinv1.DeletePiiR
 	return &piinguinv1.DeletePiiRecordResponse{Erased: got.GetErased(), Receipt: got.GetReceipt()}, nil
 }
 
-// DeletePiiRecords implements piinguinv1.Piinguin.
+// DeletePiiRecords implements piinguinv1.Piinguin. Each key stands for itself, with an entry of
+// its own.
 func (m methods) DeletePiiRecords(ctx context.Context, req *piinguinv1.DeletePiiRecordsRequest) (*piinguinv1.DeletePiiRecordsResponse, error) {
 	values := req.GetModifiedValues()
 	if f := checkItems("modified_values", len(values)); f != nil {
@@ -43,6 +44,7 @@ func (m methods) DeletePiiRecords(ctx context.Context, req *piinguinv1.DeletePii
 	return &piinguinv1.DeletePiiRecordsResponse{Results: out}, nil
 }
 
+// wireErasure is the result of one key.
 func wireErasure(e vault.Erasure) *piinguinv1.DeletePiiRecordResult {
 	if e.Err != nil {
 		return &piinguinv1.DeletePiiRecordResult{Error: failureOf(e.Err).item()}

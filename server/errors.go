@@ -20,6 +20,7 @@ type failure struct {
 	retry  string // meta.retry_after of a resource_exhausted, in seconds
 }
 
+// The failures whose text and reason never change. A reason is stable: programs compare it.
 var (
 	failUnauthenticated = &failure{code: twirp.Unauthenticated, reason: "unauthenticated", text: "a valid credential is required"}
 	failRole            = &failure{code: twirp.PermissionDenied, reason: "role_required", text: "the caller's roles do not allow this"}

@@ -18,10 +18,10 @@ import (
 	"github.com/piinguin/piinguin/server/policy"
 )
 
-// access is what is known of a request: everything that a log line may hold.
+// access is what is known about a request, and all that its log line may hold.
 type access struct {
 	requestID string
-	method    string // of the API; empty for a route that is none
+	method    string // of the API; empty if the route names none
 	code      string // Twirp's; empty is success
 	caller    policy.Caller
 	network   netip.Addr // of the caller; the zero Addr if it is not known
@@ -41,8 +41,8 @@ func accessOf(ctx context.Context) *access {
 	return &access{}
 }
 
-// observe gives every request an id and a deadline, logs and counts it, and turns
-// a panic into a plain internal error: net/http would log its value.
+// observe gives every request an id and a deadline, and logs and counts it. It turns a panic
+// into a plain internal error, because net/http would log the panic's value.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.now()
@@ -100,7 +100,7 @@ func addressOf(r *http.Request) netip.Addr {
 	return at.Addr()
 }
 
-// newRequestID is random and ours: an id from the caller could hold anything.
+// newRequestID makes a random id. An id that the caller sent could hold anything.
 func newRequestID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
@@ -116,7 +116,7 @@ func (s *Server) limitBody(next http.Handler) http.Handler {
 		}
 		body := http.MaxBytesReader(w, r.Body, piinguinv1.MaxBody)
 		if r.ContentLength < 0 {
-			// Its length is not known before it is read.
+			// The length is known only once the body is read.
 			all, err := io.ReadAll(body)
 			var tooLarge *http.MaxBytesError
 			if errors.As(err, &tooLarge) {
@@ -134,8 +134,8 @@ func (s *Server) limitBody(next http.Handler) http.Handler {
 	})
 }
 
-// authenticate lets only known callers through. Nobody unknown can make the
-// ledger grow: they get a log line and a metric.
+// authenticate lets only known callers through. The others get a log line and a metric and no
+// entry, so that nobody unknown can make the ledger grow.
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, err := s.callers.Authenticate(r)

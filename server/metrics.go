@@ -18,6 +18,8 @@ type metrics struct {
 	unusual     prometheus.Counter
 }
 
+// newMetrics makes the server's metrics and registers further ones. The error says that one of
+// those has a name that is taken.
 func newMetrics(further []prometheus.Collector) (*metrics, error) {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),

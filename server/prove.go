@@ -10,7 +10,8 @@ import (
 	"github.com/piinguin/piinguin/server/vault"
 )
 
-// ProveEntry implements piinguinv1.Audit.
+// ProveEntry implements piinguinv1.Audit. A proof holds hashes and no entry, so only a denial
+// is an entry.
 func (m methods) ProveEntry(ctx context.Context, req *piinguinv1.ProveEntryRequest) (*piinguinv1.ProveEntryResponse, error) {
 	if f := checkEntryName(req.GetLog(), req.GetIndex()); f != nil {
 		return nil, f.wire()
@@ -27,7 +28,7 @@ func (m methods) ProveEntry(ctx context.Context, req *piinguinv1.ProveEntryReque
 	return &piinguinv1.ProveEntryResponse{Proof: string(proof)}, nil
 }
 
-// ProveConsistency implements piinguinv1.Audit.
+// ProveConsistency implements piinguinv1.Audit. Only a denial is an entry.
 func (m methods) ProveConsistency(ctx context.Context, req *piinguinv1.ProveConsistencyRequest) (*piinguinv1.ProveConsistencyResponse, error) {
 	f := checkLog(req.GetLog())
 	if f == nil && req.GetOldSize() < 1 {

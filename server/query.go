@@ -39,6 +39,7 @@ func queryOf(req *piinguinv1.ListEntriesRequest) (audit.Query, *failure) {
 	return q, f
 }
 
+// checkTime stores the time of a filter; an absent one stores nothing.
 func checkTime(field string, at *timestamppb.Timestamp, into *time.Time) *failure {
 	if at == nil {
 		return nil

@@ -12,7 +12,8 @@ import (
 	"github.com/piinguin/piinguin/server/vault"
 )
 
-// ReadPiiRecord implements piinguinv1.Piinguin.
+// ReadPiiRecord implements piinguinv1.Piinguin. What is refused before the vault, by a check or
+// a limit, makes no entry.
 func (m methods) ReadPiiRecord(ctx context.Context, req *piinguinv1.ReadPiiRecordRequest) (*piinguinv1.ReadPiiRecordResponse, error) {
 	f := firstFailure(checkModifiedValue(req.GetModifiedValue()), m.checkStatement(req))
 	if f == nil {
@@ -32,7 +33,8 @@ func (m methods) ReadPiiRecord(ctx context.Context, req *piinguinv1.ReadPiiRecor
 	return &piinguinv1.ReadPiiRecordResponse{PiiRecord: got.GetPiiRecord(), Receipt: got.GetReceipt()}, nil
 }
 
-// ReadPiiRecords implements piinguinv1.Piinguin.
+// ReadPiiRecords implements piinguinv1.Piinguin. Bad keys have an error in their place and make
+// no entry; they count for the caller's limit all the same.
 func (m methods) ReadPiiRecords(ctx context.Context, req *piinguinv1.ReadPiiRecordsRequest) (*piinguinv1.ReadPiiRecordsResponse, error) {
 	values := req.GetModifiedValues()
 	if f := firstFailure(checkItems("modified_values", len(values)), m.checkStatement(req)); f != nil {
@@ -67,6 +69,8 @@ func validKeys(values []string, refused func(i int, f *failure)) (keys []string,
 	return keys, place
 }
 
+// statementOf is the wire's statement as the vault takes it. The condition is empty if none is
+// stated, and not the name of the enum's zero.
 func statementOf(req statement) vault.Statement {
 	s := vault.Statement{
 		Basis: req.GetProcessingBasis().String(), Purpose: req.GetPurpose(), Reference: req.GetReference(),
@@ -78,6 +82,8 @@ func statementOf(req statement) vault.Statement {
 	return s
 }
 
+// wireReading is the result of one key: the only place of the server where a value is in the
+// open.
 func wireReading(r vault.Reading) *piinguinv1.ReadPiiRecordResult {
 	value, ok := r.Value()
 	if !ok {
@@ -97,6 +103,7 @@ func wireReading(r vault.Reading) *piinguinv1.ReadPiiRecordResult {
 	return &piinguinv1.ReadPiiRecordResult{PiiRecord: w, Receipt: wireReceipt(value.Receipt())}
 }
 
+// wireReceipt is a receipt as the contract has it.
 func wireReceipt(r audit.Receipt) *piinguinv1.AuditReceipt {
 	return &piinguinv1.AuditReceipt{
 		Log: r.Log, Index: r.Index, Time: timestamppb.New(r.Time), LeafHash: r.LeafHash[:],

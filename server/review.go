@@ -13,7 +13,8 @@ import (
 	"github.com/piinguin/piinguin/server/vault"
 )
 
-// ListEntries implements piinguinv1.Audit.
+// ListEntries implements piinguinv1.Audit. It asks for one entry more than the page holds, to
+// learn whether there is a next page; that one does not leave the server.
 func (m methods) ListEntries(ctx context.Context, req *piinguinv1.ListEntriesRequest) (*piinguinv1.ListEntriesResponse, error) {
 	q, f := queryOf(req)
 	if f != nil {
@@ -42,7 +43,8 @@ func (m methods) ListEntries(ctx context.Context, req *piinguinv1.ListEntriesReq
 	return out, nil
 }
 
-// GetEntry implements piinguinv1.Audit.
+// GetEntry implements piinguinv1.Audit. An entry that does not exist is an entry of the reading
+// as well.
 func (m methods) GetEntry(ctx context.Context, req *piinguinv1.GetEntryRequest) (*piinguinv1.GetEntryResponse, error) {
 	if f := checkEntryName(req.GetLog(), req.GetIndex()); f != nil {
 		return nil, f.wire()
@@ -102,6 +104,8 @@ func (s *Server) checkpoints(ctx context.Context, log string) ([]*piinguinv1.Che
 	return all, nil
 }
 
+// wireEntry is an entry as the contract has it: its line to the byte, which is what a reviewer
+// verifies, and the fields for reading. A value that the contract has no name for is 0 there.
 func wireEntry(e audit.Entry) (*piinguinv1.Entry, error) {
 	line, err := e.Format()
 	if err != nil {

@@ -24,6 +24,7 @@ func checkText(field, value string, limit int) *failure {
 	return nil
 }
 
+// checkModifiedValue checks a key that is created, read or deleted.
 func checkModifiedValue(value string) *failure {
 	if value == "" {
 		return invalid("modified_value", "required", "is required")
@@ -31,7 +32,7 @@ func checkModifiedValue(value string) *failure {
 	return checkText("modified_value", value, piinguinv1.MaxModifiedValue)
 }
 
-// checkItems checks how many items a batch has.
+// checkItems checks the number of items of a batch.
 func checkItems(field string, n int) *failure {
 	switch {
 	case n == 0:
@@ -42,7 +43,7 @@ func checkItems(field string, n int) *failure {
 	return nil
 }
 
-// statement is what a reader states for a read.
+// statement is the part of a request in which a reader states why, the same in both reads.
 type statement interface {
 	GetProcessingBasis() piinguinv1.LawfulBasisForProcessing
 	GetPurpose() string
@@ -51,6 +52,9 @@ type statement interface {
 	GetSpecialCategoryCondition() piinguinv1.SpecialCategoryCondition
 }
 
+// checkStatement checks what a reader states. An omitted basis is refused and never taken for
+// consent; so is a basis or a condition that this version does not know, because the ledger
+// could not name it.
 func (s *Server) checkStatement(req statement) *failure {
 	basis := req.GetProcessingBasis()
 	if basis == piinguinv1.LawfulBasisForProcessing_LAWFUL_BASIS_UNSPECIFIED {
@@ -75,6 +79,7 @@ func (s *Server) checkStatement(req statement) *failure {
 		checkText("on_behalf_of", req.GetOnBehalfOf(), piinguinv1.MaxText))
 }
 
+// firstFailure returns the first that is not nil, so that the answer names the first bad field.
 func firstFailure(failures ...*failure) *failure {
 	for _, f := range failures {
 		if f != nil {
@@ -84,8 +89,8 @@ func firstFailure(failures ...*failure) *failure {
 	return nil
 }
 
-// recordOf checks a record to store and returns it. Unlike every other text, an
-// original value may hold control characters: refusing one would lose it.
+// recordOf checks a record to store and returns it. An original value may hold control
+// characters, as no other text may: refusing the value would lose it.
 func recordOf(r *piinguinv1.PiiRecord, now time.Time) (store.Record, *failure) {
 	if r == nil {
 		return store.Record{}, invalid("pii_record", "required", "is required")

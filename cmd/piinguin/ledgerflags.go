@@ -13,9 +13,6 @@ import (
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
-// listPage is how many entries one request asks for: the most that the API allows.
-const listPage = 500
-
 // ledgerFlags say where list, show and prove read the ledger: from a server, or with --store from its tables.
 type ledgerFlags struct {
 	server settings.Client
@@ -72,7 +69,7 @@ type remote struct{ piinguinv1.Audit }
 
 func (r remote) list(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
 	req := &piinguinv1.ListEntriesRequest{
-		Subject: q.ModifiedValue, Caller: q.Caller, PageSize: int32(min(q.Limit, listPage)), //nolint:gosec // bounded
+		Subject: q.ModifiedValue, Caller: q.Caller, PageSize: int32(min(q.Limit, piinguinv1.MaxPageSize)), //nolint:gosec // bounded
 		Basis:     piinguinv1.LawfulBasisForProcessing(piinguinv1.LawfulBasisForProcessing_value[q.Basis]),
 		Operation: piinguinv1.Operation(piinguinv1.Operation_value[string(q.Operation)]),
 		Outcome:   piinguinv1.Outcome(piinguinv1.Outcome_value[string(q.Outcome)]),

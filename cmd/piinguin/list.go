@@ -102,9 +102,9 @@ func (o *listFlags) query() (audit.Query, error) {
 func listAll(ctx context.Context, l ledger, q audit.Query, limit int) ([]audit.Entry, error) {
 	var all []audit.Entry
 	for {
-		q.Limit = listPage
+		q.Limit = piinguinv1.MaxPageSize
 		if limit > 0 {
-			q.Limit = min(listPage, limit-len(all))
+			q.Limit = min(piinguinv1.MaxPageSize, limit-len(all))
 		}
 		page, err := l.list(ctx, q)
 		if err != nil {

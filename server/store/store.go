@@ -1,18 +1,24 @@
-// Package store holds what Piinguin keeps: records, each a pseudonym and the
-// personal value behind it. It is pure: drivers live in packages of their own
-// and run the conformance suite in storetest.
+// Package store is the contract of what keeps the records: each a pseudonym and the personal
+// value behind it.
 //
-// Times decide what a key holds, not the order of arrival, so that replays and
-// redeliveries in any order end in the same store:
+//	results := s.Put(ctx, []store.Record{{ModifiedValue: key, Original: store.NewOriginal(text), ObservedAt: at}})
 //
-//   - Last seen wins. A put takes effect unless a later ObservedAt stands there.
-//   - An erasure leaves a tombstone without the value. A put takes effect over a
-//     tombstone only if its ObservedAt is after the erasure and after the
-//     ObservedAt of what was erased.
+// The package is pure. The drivers sqlitestore and dynamostore implement Store and run the
+// suite of package storetest; Mem is the contract in memory.
 //
-// Two things remain to the order of arrival: of two values seen at the same
-// instant the later put stands, and an erasure removes also a value that was seen
-// after the erasure's own time, as a source with a fast clock may claim.
+// It promises that times decide what a key holds and not the order of arrival, so that replays
+// and redeliveries in any order end in the same store:
+//
+//   - Last seen wins. A put takes effect unless a record with a later ObservedAt is there.
+//   - An erasure leaves a tombstone without the value. A put takes effect over a tombstone only
+//     if its ObservedAt is after the erasure and after the ObservedAt of what was erased.
+//
+// The order of arrival decides two things. Of two values that were seen at the same instant,
+// the later put stays. And an erasure also removes a value whose ObservedAt is after the
+// erasure's own time, which a source with a fast clock may claim.
+//
+// It promises nothing about who may read: package vault alone calls Get, and only after it has
+// asked the policy.
 package store
 
 import (
@@ -22,11 +28,11 @@ import (
 )
 
 var (
-	// ErrNotFound says that no original value is there: none ever was, or it was
+	// ErrNotFound says that the key has no original value: it never had one, the value was
 	// erased, or it has expired.
 	ErrNotFound = errors.New("store: no such record")
-	// ErrUnavailable says that the engine could not do it now, or that it is not
-	// known whether it did. Putting or erasing again is safe.
+	// ErrUnavailable says that the engine could not do it now, or may have done it. Putting
+	// or erasing again is safe.
 	ErrUnavailable = errors.New("store: unavailable")
 )
 
