@@ -63,6 +63,8 @@ type function struct {
 	answering sync.Mutex      // held from the beginning of an invocation until it is answered
 }
 
+// newFunction reads the settings once, when the function starts, so that a wrong one is an init error
+// and not a batch that comes again and again.
 func newFunction(ctx context.Context, env func(string) string, log zerolog.Logger) (*function, error) {
 	server := settings.Client{OnRetry: relay.CountRetry}
 	var bad quarantineFlags

@@ -8,6 +8,7 @@ import (
 	"github.com/piinguin/piinguin/relay"
 )
 
+// printSummary prints the counts. A dry run has no outcomes, so it ends with the pairs.
 func (p *program) printSummary(s relay.Summary) error {
 	if p.json {
 		return json.NewEncoder(p.stdout).Encode(s)

@@ -129,6 +129,8 @@ func (p *program) replay(ctx context.Context, names []string) error {
 	return errors.Join(err, p.printSummary(sum))
 }
 
+// relay reads the sources one after the other, so that the checkpoint can say where to continue. It stops
+// at the first failure; what was read is sent all the same, because the summary must account for it.
 func (p *program) relay(ctx context.Context, c *client.Client, sources []*source, state *checkpoint) (relay.Summary, error) {
 	to := relay.New(c)
 	if p.dryRun {
@@ -177,6 +179,8 @@ func explain(f *relay.Failure, address string) error {
 	}
 }
 
+// readSource relays one source. With a checkpoint it sends the last batch before the next source begins,
+// or the checkpoint could not say which lines of which file are done.
 func (p *program) readSource(ctx context.Context, r *relay.Replay, s *source, bar *progress, state *checkpoint) error {
 	skip, err := state.skip(s)
 	if err != nil {

@@ -70,6 +70,8 @@ func (s *shards) done(id string) error {
 	return s.keep(id, shardState{s.of(id).SequenceNumber, true})
 }
 
+// keep writes the whole state durably before it returns: a record that counts as done here is not read
+// again.
 func (s *shards) keep(id string, state shardState) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -93,6 +93,8 @@ func filesOf(name string) ([]string, error) {
 	return files, err
 }
 
+// checkFile finds out at the start whether a file can be read. A regular file is closed again, so the number
+// of files is not bounded by open descriptors; a pipe can be opened only once and stays open.
 func checkFile(name string) (*source, error) {
 	f, err := os.Open(name) //nolint:gosec // the operator names the file
 	if err != nil {

@@ -250,6 +250,7 @@ func (t *tailer) relay(ctx context.Context, id string, records []types.Record) e
 	return err
 }
 
+// wait sleeps unless ctx ends first, and returns its error then.
 func wait(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

@@ -65,6 +65,9 @@ func (a *accessFlags) check() error {
 	return a.checkHost()
 }
 
+// checkHost refuses an address that other machines can reach unless TLS protects it: tokens and
+// values would cross the network in the clear. --allow-plaintext is the operator's word that a proxy
+// does it.
 func (a *accessFlags) checkHost() error {
 	addr, err := netip.ParseAddr(a.host)
 	loopback := a.host == "localhost" || err == nil && addr.IsLoopback()

@@ -79,6 +79,7 @@ func (o *anchorFlags) open(ctx context.Context) (*anchors, error) {
 	return a, nil
 }
 
+// readWitnesses reads --witnesses once, at start: a witness that is added takes a restart.
 func (o *anchorFlags) readWitnesses() ([]anchor.Witness, error) {
 	if o.witnesses == "" {
 		return nil, nil
@@ -94,6 +95,7 @@ func (o *anchorFlags) readWitnesses() ([]anchor.Witness, error) {
 	return witnesses, nil
 }
 
+// openS3 refuses a bucket without Object Lock: whoever can delete a checkpoint can hide a cut ledger.
 func (o *anchorFlags) openS3(ctx context.Context) (anchor.Place, error) {
 	bucket, prefix, err := s3anchor.ParseURL(o.place)
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 // toStdout is the --out that writes lines to the standard output.
 const toStdout = "-"
 
-// exportOptions are the flags of export.
-type exportOptions struct {
+// exportFlags are the flags of export.
+type exportFlags struct {
 	store storeFlags
 	log   string
 	from  int64
@@ -29,7 +29,7 @@ type exportOptions struct {
 }
 
 func exportCommand() *cobra.Command {
-	var o exportOptions
+	var o exportFlags
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write the ledger's lines and signed checkpoints to files",
@@ -73,7 +73,7 @@ type exportable interface {
 	keyed
 }
 
-func (o *exportOptions) export(ctx context.Context, store exportable, stdout, stderr io.Writer) error {
+func (o *exportFlags) export(ctx context.Context, store exportable, stdout, stderr io.Writer) error {
 	logs, err := o.logs(ctx, store)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (o *exportOptions) export(ctx context.Context, store exportable, stdout, st
 }
 
 // logs returns the names of the logs to export, at least one.
-func (o *exportOptions) logs(ctx context.Context, store keyed) ([]string, error) {
+func (o *exportFlags) logs(ctx context.Context, store keyed) ([]string, error) {
 	logs, err := store.Logs(ctx)
 	switch {
 	case err != nil:
@@ -119,7 +119,7 @@ func (o *exportOptions) logs(ctx context.Context, store keyed) ([]string, error)
 
 // save writes a log's two files, and returns its row of the summary. If the log was pruned, it
 // writes the checkpoint only.
-func (o *exportOptions) save(ctx context.Context, store audit.PageReader, key audit.VerifierKey, log string) ([]string, error) {
+func (o *exportFlags) save(ctx context.Context, store audit.PageReader, key audit.VerifierKey, log string) ([]string, error) {
 	// A file gets its name only after the log was verified, and with it the log's name.
 	lines, checkpoint := filepath.Join(o.out, log+".jsonl"), filepath.Join(o.out, log+".checkpoint")
 	var whole audit.LogReport
@@ -142,7 +142,7 @@ func (o *exportOptions) save(ctx context.Context, store audit.PageReader, key au
 
 // print writes a log's lines to stdout and its checkpoint to stderr. The lines wait in a file until
 // the whole log is verified: a printed line cannot be taken back.
-func (o *exportOptions) print(ctx context.Context, store audit.PageReader, key audit.VerifierKey, log string, stdout, stderr io.Writer) (err error) {
+func (o *exportFlags) print(ctx context.Context, store audit.PageReader, key audit.VerifierKey, log string, stdout, stderr io.Writer) (err error) {
 	f, err := os.CreateTemp("", "piinguin-export-*")
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
@@ -163,7 +163,7 @@ func (o *exportOptions) print(ctx context.Context, store audit.PageReader, key a
 }
 
 // exportLog writes a log's lines to w, and returns the verified log with the checkpoint over them.
-func (o *exportOptions) exportLog(ctx context.Context, store audit.PageReader, key audit.VerifierKey, log string, w io.Writer) (audit.LogReport, error) {
+func (o *exportFlags) exportLog(ctx context.Context, store audit.PageReader, key audit.VerifierKey, log string, w io.Writer) (audit.LogReport, error) {
 	whole, err := audit.Export(ctx, store, key, log, o.from, w)
 	var row *audit.RowError
 	switch {

@@ -31,6 +31,8 @@ type ledger interface {
 	prove(ctx context.Context, log string, index int64) ([]byte, error)
 }
 
+// open chooses by --store. It asks for a credential before it connects, because a server would answer
+// only that somebody unknown has called.
 func (f *ledgerFlags) open(ctx context.Context) (ledger, func() error, error) {
 	if f.store.engine == "" {
 		if !f.server.HasCredential() {
@@ -55,6 +57,7 @@ func (t tables) list(ctx context.Context, q audit.Query) ([]audit.Entry, error) 
 	return t.List(ctx, q)
 }
 
+// entry gives the same error as a server, so that scripts need not know which of the two answered.
 func (t tables) entry(ctx context.Context, log string, index int64) (audit.Entry, error) {
 	e, err := t.Entry(ctx, log, index)
 	if errors.Is(err, audit.ErrNotFound) {

@@ -65,6 +65,8 @@ func listCommand() *cobra.Command {
 	return cmd
 }
 
+// query checks the filters here. A misspelt name would otherwise match nothing, and an empty list would
+// read like "nobody looked".
 func (o *listFlags) query() (audit.Query, error) {
 	q := audit.Query{ModifiedValue: o.subject, Caller: o.caller}
 	if o.limit < 0 {
@@ -148,6 +150,8 @@ func (o *listFlags) print(w io.Writer, entries []audit.Entry) error {
 	return table(w, rows)
 }
 
+// printCSV writes all fields, in an order that only ever grows at the end: sheets and scripts address
+// columns by number.
 func printCSV(w io.Writer, entries []audit.Entry) error {
 	out := csv.NewWriter(w)
 	rows := [][]string{{

@@ -38,6 +38,7 @@ func table(w io.Writer, rows [][]string) error {
 	return t.Flush()
 }
 
+// formatTime shows milliseconds in UTC, so that columns line up and times of several servers compare.
 func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // parseTime reads a time or a day, which begins at midnight UTC.

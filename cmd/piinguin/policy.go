@@ -134,6 +134,8 @@ func actionNames() []string {
 	return names
 }
 
+// check builds the request as a server would. It refuses what no server could send, or a typing error
+// in --action would look like a denial.
 func (o *checkFlags) check() (policy.Decision, error) {
 	p, _, err := readPolicy(o.file)
 	if err != nil {

@@ -52,6 +52,7 @@ and the verifier key (from "key"), anybody can check it without the ledger, with
 	return cmd
 }
 
+// parseEntryName splits LOG/INDEX, as list and show print it.
 func parseEntryName(name string) (log string, index int64, err error) {
 	log, number, ok := strings.Cut(name, "/")
 	index, err = strconv.ParseInt(number, 10, 64)
@@ -115,6 +116,7 @@ entry's line. Exit codes: 0 it holds, 1 it does not, 2 it could not be checked.`
 	return cmd
 }
 
+// readProof bounds what it reads: the proof comes from whoever claims something.
 func readProof(name string, stdin io.Reader) ([]byte, error) {
 	in := stdin
 	if name != "-" {

@@ -74,6 +74,8 @@ func (p *providerFlags) open(ctx context.Context, log zerolog.Logger, directory 
 	return callers, nil
 }
 
+// rolesOf looks roles up in the callers file for one way of identifying callers. A name there counts for
+// its own method only, or an OIDC subject could pass for an AWS role of the same name.
 func rolesOf(directory *identity.Directory, method string) func(string) ([]policy.Role, bool) {
 	return func(name string) ([]policy.Role, bool) { return directory.Roles(method, name) }
 }

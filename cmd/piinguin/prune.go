@@ -121,6 +121,7 @@ func (o *pruneFlags) entry() audit.Entry {
 	return e
 }
 
+// print says for each log what was removed and what was kept, as the operator's record of the run.
 func (o *pruneFlags) print(cmd *cobra.Command, logs []audit.PrunedLog) error {
 	if o.json {
 		return json.NewEncoder(cmd.OutOrStdout()).Encode(wirePruned(logs))
@@ -139,6 +140,7 @@ type prunedJSON struct {
 	Kept   string `json:"kept,omitempty"`
 }
 
+// wirePruned makes the output of prune --json.
 func wirePruned(logs []audit.PrunedLog) []prunedJSON {
 	wire := []prunedJSON{}
 	for _, l := range logs {

@@ -170,6 +170,7 @@ func deleteCommand() *cobra.Command {
 	return cmd
 }
 
+// receiptRow names the audit entry, which is what a reviewer asks for.
 func receiptRow(r *piinguinv1.AuditReceipt) []string {
 	return []string{"audit_entry", fmt.Sprintf("%s/%d at %s", r.GetLog(), r.GetIndex(), formatTime(r.GetTime().AsTime()))}
 }

@@ -97,6 +97,10 @@ func (o *serveFlags) applyDev(given func(string) bool) {
 	}
 }
 
+// serve opens each part before the one that needs it, and closes them in the opposite order: requests
+// end first, then the ledger writes what waits, then its last checkpoints are anchored, and the
+// engine is closed last. Nothing listens until everything is open, so a wrong setting never becomes
+// a server that refuses each request.
 func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	if err := o.access.check(); err != nil {
 		return err

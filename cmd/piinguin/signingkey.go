@@ -14,6 +14,7 @@ import (
 	"github.com/piinguin/piinguin/internal/durable"
 )
 
+// addAuditKey adds the flag of the signing key for serve and prune, which write to the ledger.
 func addAuditKey(flags *pflag.FlagSet, path *string) {
 	flags.StringVar(path, "audit-key", "piinguin-audit.key", "`file` of the ledger's signing key; made on the first run, mode 0600")
 }

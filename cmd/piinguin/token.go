@@ -41,11 +41,14 @@ A name may have several tokens, so that one can be replaced without a pause.`,
 	return cmd
 }
 
+// tokenFlags are the flags of token create.
 type tokenFlags struct {
 	name, expires, tokens string
 	roles                 []string
 }
 
+// create writes the line before it prints the token. A token that was printed but not stored would be
+// refused, and nobody could tell why.
 func (o *tokenFlags) create(now time.Time, stdout, stderr io.Writer) error {
 	expires, err := parseExpires(o.expires, now)
 	if err != nil {

@@ -77,6 +77,8 @@ func storedKey(ctx context.Context, store keyed) (audit.VerifierKey, error) {
 	return key, nil
 }
 
+// verifierKeys writes the ledger's key once for each log, because a C2SP verifier key holds the name
+// that a checkpoint is signed under.
 func verifierKeys(ctx context.Context, store keyed) ([]string, error) {
 	key, err := storedKey(ctx, store)
 	if err != nil {

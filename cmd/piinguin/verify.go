@@ -82,6 +82,8 @@ Exit codes: 0 whole, 1 a finding, 2 it could not be verified.`,
 	return cmd
 }
 
+// verify reads key and kept checkpoints before it opens the ledger: a missing file must not show up
+// after hours of verifying.
 func (o *verifyFlags) verify(cmd *cobra.Command) (audit.Report, error) {
 	var options audit.VerifyOptions
 	var err error
@@ -154,6 +156,8 @@ func verifyProgress(stderr io.Writer) (progress func(done, total int64), finish 
 	}, func() { _ = bar.Finish() }
 }
 
+// printReport names the key and where it came from in every report, because a verdict with the ledger's
+// own key proves less. The verdict is the last line.
 func printReport(cmd *cobra.Command, r audit.Report) error {
 	rows := [][]string{{"LOG", "ENTRIES", "PAGES", "ROOT", "RESULT"}}
 	for _, l := range r.Logs {
@@ -227,6 +231,8 @@ type findingJSON struct {
 	Problem string `json:"problem"`
 }
 
+// wireReport keeps lists that are empty as [], so that a program can count findings without a check for
+// null.
 func wireReport(r audit.Report) reportJSON {
 	w := reportJSON{
 		Whole: len(r.Findings) == 0, Key: r.Key, KeyFromStore: r.KeyFromStore, Kept: r.Kept,
