@@ -58,7 +58,7 @@ func anyEntry(t *rapid.T) audit.Entry {
 		Reason:    rapid.StringMatching(`[a-z_]{0,64}`).Draw(t, "reason"), Caller: text("caller", 256),
 		Authentication: text("authentication", 64), OnBehalfOf: text("on_behalf_of", 512),
 		Basis: rapid.SampledFrom([]string{"", "CONSENT"}).Draw(t, "basis"), Purpose: text("purpose", 512), Reference: text("reference", 512),
-		ModifiedValue: text("modified_value", 128), RequestID: "r" + text("request_id", 63), Count: rapid.Int64Range(0, 1<<53-1).Draw(t, "count"),
+		ModifiedValue: text("modified_value", 2048), RequestID: "r" + text("request_id", 63), Count: rapid.Int64Range(0, 1<<53-1).Draw(t, "count"),
 	}
 	e.Policy, e.Condition = text("policy", 64), rapid.SampledFrom([]string{"", "ART9_HEALTH_CARE"}).Draw(t, "condition")
 	if rapid.Bool().Draw(t, "prune") {

@@ -55,7 +55,7 @@ type Entry struct {
 	Purpose        string // at most 512 bytes
 	Reference      string // at most 512 bytes; in an OPEN entry the verifier key, in a CLOSE the next log
 	Checkpoint     string // "log size root" of another log: in an OPEN the log closed before it, in a PRUNE the pruned one
-	ModifiedValue  string // the pseudonym; at most 128 bytes
+	ModifiedValue  string // the pseudonym; at most 2,048 bytes
 	RequestID      string // at most 64 bytes; required but in OPEN and CLOSE
 	Count          int64  // the records of a CREATE
 }

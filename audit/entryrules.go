@@ -79,7 +79,7 @@ func (e Entry) validateContent() error {
 		{"policy", e.Policy, 64},
 		{"purpose", e.Purpose, 512},
 		{"reference", e.Reference, 512},
-		{"modified_value", e.ModifiedValue, 128},
+		{"modified_value", e.ModifiedValue, 2048},
 		{"request_id", e.RequestID, 64},
 	} {
 		if len(f.value) > f.limit || !plainText(f.value) {

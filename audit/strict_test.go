@@ -118,7 +118,7 @@ func TestFormatLimits(t *testing.T) {
 		"on_behalf_of":   {512, func(e *audit.Entry) *string { return &e.OnBehalfOf }},
 		"purpose":        {512, func(e *audit.Entry) *string { return &e.Purpose }},
 		"reference":      {512, func(e *audit.Entry) *string { return &e.Reference }},
-		"modified_value": {128, func(e *audit.Entry) *string { return &e.ModifiedValue }},
+		"modified_value": {2048, func(e *audit.Entry) *string { return &e.ModifiedValue }},
 		"request_id":     {64, func(e *audit.Entry) *string { return &e.RequestID }},
 		"log":            {63, func(e *audit.Entry) *string { return &e.Log }},
 	} {

@@ -32,11 +32,16 @@ func (f *testServer) get(t tester, path string) (int, string) {
 
 func (f *testServer) send(t tester, method, path, token string, body io.Reader) (int, string) {
 	t.Helper()
+	return f.sendAs(t, "application/json", method, path, token, body)
+}
+
+func (f *testServer) sendAs(t tester, contentType, method, path, token string, body io.Reader) (int, string) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, f.address+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", contentType)
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -189,7 +194,7 @@ func TestLimits(t *testing.T) {
 		{`{"modified_value":"a","processing_basis":7}`, "ReadPiiRecord", "processing_basis"},
 		{`{"modified_value":"a","processing_basis":"NOPE"}`, "ReadPiiRecord", "processing_basis"},
 		{`{"processing_basis":"CONSENT"}`, "ReadPiiRecord", "modified_value"},
-		{`{"modified_value":"` + long[:129] + `","processing_basis":"CONSENT"}`, "ReadPiiRecord", "modified_value"},
+		{`{"modified_value":"` + strings.Repeat("x", 2049) + `","processing_basis":"CONSENT"}`, "ReadPiiRecord", "modified_value"},
 		{`{"modified_value":"a\u0007","processing_basis":"CONSENT"}`, "ReadPiiRecord", "modified_value"},
 		{`{"modified_value":"a","processing_basis":"CONSENT","purpose":"` + long + `"}`, "ReadPiiRecord", "purpose"},
 		{`{"modified_value":"a","processing_basis":"CONSENT","reference":"\n"}`, "ReadPiiRecord", "reference"},

@@ -7,16 +7,17 @@ import (
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 	"github.com/piinguin/piinguin/server/policy"
 	"github.com/piinguin/piinguin/server/store"
+	"github.com/piinguin/piinguin/server/vault"
 )
 
 // CreatePiiRecord implements piinguinv1.Piinguin. The answer never holds the value that was
 // replaced.
 func (m methods) CreatePiiRecord(ctx context.Context, req *piinguinv1.CreatePiiRecordRequest) (*piinguinv1.CreatePiiRecordResponse, error) {
 	record, f := recordOf(req.GetPiiRecord(), m.now())
-	if f != nil {
+	if f = firstFailure(f, checkReference(req)); f != nil {
 		return nil, f.wire()
 	}
-	results, receipt, err := m.vault.Create(ctx, m.call(ctx, policy.CreatePiiRecord), []store.Record{record})
+	results, receipt, err := m.vault.Create(ctx, m.call(ctx, policy.CreatePiiRecord), referenceOf(req), []store.Record{record})
 	if err == nil {
 		err = results[0].Err
 	}
@@ -34,7 +35,7 @@ func (m methods) CreatePiiRecord(ctx context.Context, req *piinguinv1.CreatePiiR
 // entry, because it stores nothing.
 func (m methods) CreatePiiRecords(ctx context.Context, req *piinguinv1.CreatePiiRecordsRequest) (*piinguinv1.CreatePiiRecordsResponse, error) {
 	given := req.GetPiiRecords()
-	if f := checkItems("pii_records", len(given)); f != nil {
+	if f := firstFailure(checkItems("pii_records", len(given)), checkReference(req)); f != nil {
 		return nil, f.wire()
 	}
 	accessOf(ctx).items = len(given)
@@ -51,7 +52,7 @@ func (m methods) CreatePiiRecords(ctx context.Context, req *piinguinv1.CreatePii
 		records, place = append(records, record), append(place, i)
 	}
 	if len(records) > 0 {
-		results, receipt, err := m.vault.Create(ctx, m.call(ctx, policy.CreatePiiRecords), records)
+		results, receipt, err := m.vault.Create(ctx, m.call(ctx, policy.CreatePiiRecords), referenceOf(req), records)
 		if err != nil {
 			return nil, failureOf(err).wire()
 		}
@@ -60,6 +61,17 @@ func (m methods) CreatePiiRecords(ctx context.Context, req *piinguinv1.CreatePii
 		}
 	}
 	return &piinguinv1.CreatePiiRecordsResponse{Results: out}, nil
+}
+
+// referred is what the caller of a create may state.
+type referred interface{ GetReference() string }
+
+func checkReference(req referred) *failure {
+	return checkText("reference", req.GetReference(), piinguinv1.MaxText)
+}
+
+func referenceOf(req referred) vault.Statement {
+	return vault.Statement{Reference: req.GetReference()}
 }
 
 // wireCreated is the result of one record. All records of a call have the same receipt.

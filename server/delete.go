@@ -10,10 +10,11 @@ import (
 
 // DeletePiiRecord implements piinguinv1.Piinguin.
 func (m methods) DeletePiiRecord(ctx context.Context, req *piinguinv1.DeletePiiRecordRequest) (*piinguinv1.DeletePiiRecordResponse, error) {
-	if f := checkModifiedValue(req.GetModifiedValue()); f != nil {
+	f := firstFailure(checkModifiedValue(req.GetModifiedValue(), piinguinv1.MaxStoredModifiedValue), checkStated(req))
+	if f != nil {
 		return nil, f.wire()
 	}
-	erasures, err := m.vault.Erase(ctx, m.call(ctx, policy.DeletePiiRecord), []string{req.GetModifiedValue()})
+	erasures, err := m.vault.Erase(ctx, m.call(ctx, policy.DeletePiiRecord), statedOf(req), []string{req.GetModifiedValue()})
 	if err == nil {
 		err = erasures[0].Err
 	}
@@ -28,13 +29,13 @@ func (m methods) DeletePiiRecord(ctx context.Context, req *piinguinv1.DeletePiiR
 // its own.
 func (m methods) DeletePiiRecords(ctx context.Context, req *piinguinv1.DeletePiiRecordsRequest) (*piinguinv1.DeletePiiRecordsResponse, error) {
 	values := req.GetModifiedValues()
-	if f := checkItems("modified_values", len(values)); f != nil {
+	if f := firstFailure(checkItems("modified_values", len(values)), checkStated(req)); f != nil {
 		return nil, f.wire()
 	}
 	accessOf(ctx).items = len(values)
 	out := make([]*piinguinv1.DeletePiiRecordResult, len(values))
 	keys, place := validKeys(values, func(i int, f *failure) { out[i] = &piinguinv1.DeletePiiRecordResult{Error: f.item()} })
-	erasures, err := m.vault.Erase(ctx, m.call(ctx, policy.DeletePiiRecords), keys)
+	erasures, err := m.vault.Erase(ctx, m.call(ctx, policy.DeletePiiRecords), statedOf(req), keys)
 	if err != nil {
 		return nil, failureOf(err).wire()
 	}

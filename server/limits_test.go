@@ -18,7 +18,7 @@ func TestLimitsAgree(t *testing.T) {
 		limit int
 		set   func(e *audit.Entry, text string)
 	}{
-		"modified_value": {piinguinv1.MaxModifiedValue, func(e *audit.Entry, text string) { e.ModifiedValue = text }},
+		"modified_value": {piinguinv1.MaxStoredModifiedValue, func(e *audit.Entry, text string) { e.ModifiedValue = text }},
 		"purpose":        {piinguinv1.MaxText, func(e *audit.Entry, text string) { e.Purpose = text }},
 		"reference":      {piinguinv1.MaxText, func(e *audit.Entry, text string) { e.Reference = text }},
 		"on_behalf_of":   {piinguinv1.MaxText, func(e *audit.Entry, text string) { e.OnBehalfOf = text }},

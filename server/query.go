@@ -16,7 +16,7 @@ import (
 func queryOf(req *piinguinv1.ListEntriesRequest) (audit.Query, *failure) {
 	q := audit.Query{ModifiedValue: req.GetSubject(), Caller: req.GetCaller(), Limit: piinguinv1.DefaultPageSize + 1}
 	f := firstFailure(
-		checkText("subject", req.GetSubject(), piinguinv1.MaxModifiedValue),
+		checkText("subject", req.GetSubject(), piinguinv1.MaxStoredModifiedValue),
 		checkText("caller", req.GetCaller(), piinguinv1.MaxCaller),
 		checkTime("from", req.GetFrom(), &q.From),
 		checkTime("to", req.GetTo(), &q.To),

@@ -15,7 +15,7 @@ import (
 // ReadPiiRecord implements piinguinv1.Piinguin. What is refused before the vault, by a check or
 // a limit, makes no entry.
 func (m methods) ReadPiiRecord(ctx context.Context, req *piinguinv1.ReadPiiRecordRequest) (*piinguinv1.ReadPiiRecordResponse, error) {
-	f := firstFailure(checkModifiedValue(req.GetModifiedValue()), m.checkStatement(req))
+	f := firstFailure(checkModifiedValue(req.GetModifiedValue(), piinguinv1.MaxStoredModifiedValue), m.checkStatement(req))
 	if f == nil {
 		f = m.limitRecords(ctx, 1)
 	}
@@ -60,7 +60,7 @@ func (m methods) ReadPiiRecords(ctx context.Context, req *piinguinv1.ReadPiiReco
 // refused for the others.
 func validKeys(values []string, refused func(i int, f *failure)) (keys []string, place []int) {
 	for i, key := range values {
-		if f := checkModifiedValue(key); f != nil {
+		if f := checkModifiedValue(key, piinguinv1.MaxStoredModifiedValue); f != nil {
 			refused(i, f)
 			continue
 		}
@@ -72,14 +72,16 @@ func validKeys(values []string, refused func(i int, f *failure)) (keys []string,
 // statementOf is the wire's statement as the vault takes it. The condition is empty if none is
 // stated, and not the name of the enum's zero.
 func statementOf(req statement) vault.Statement {
-	s := vault.Statement{
-		Basis: req.GetProcessingBasis().String(), Purpose: req.GetPurpose(), Reference: req.GetReference(),
-		OnBehalfOf: req.GetOnBehalfOf(),
-	}
+	s := statedOf(req)
+	s.Basis = req.GetProcessingBasis().String()
 	if c := req.GetSpecialCategoryCondition(); c != 0 {
 		s.Condition = c.String()
 	}
 	return s
+}
+
+func statedOf(req stated) vault.Statement {
+	return vault.Statement{Purpose: req.GetPurpose(), Reference: req.GetReference(), OnBehalfOf: req.GetOnBehalfOf()}
 }
 
 // wireReading is the result of one key: the only place of the server where a value is in the

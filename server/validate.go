@@ -24,12 +24,12 @@ func checkText(field, value string, limit int) *failure {
 	return nil
 }
 
-// checkModifiedValue checks a key that is created, read or deleted.
-func checkModifiedValue(value string) *failure {
+// checkModifiedValue checks a key. A create takes shorter ones than a read or a delete.
+func checkModifiedValue(value string, limit int) *failure {
 	if value == "" {
 		return invalid("modified_value", "required", "is required")
 	}
-	return checkText("modified_value", value, piinguinv1.MaxModifiedValue)
+	return checkText("modified_value", value, limit)
 }
 
 // checkItems checks the number of items of a batch.
@@ -45,10 +45,8 @@ func checkItems(field string, n int) *failure {
 
 // statement is the part of a request in which a reader states why, the same in both reads.
 type statement interface {
+	stated
 	GetProcessingBasis() piinguinv1.LawfulBasisForProcessing
-	GetPurpose() string
-	GetReference() string
-	GetOnBehalfOf() string
 	GetSpecialCategoryCondition() piinguinv1.SpecialCategoryCondition
 }
 
@@ -73,6 +71,17 @@ func (s *Server) checkStatement(req statement) *failure {
 	if s.requireReference && strings.TrimSpace(req.GetReference()) == "" {
 		return invalid("reference", "required", "is required")
 	}
+	return checkStated(req)
+}
+
+// stated is what the caller of a read or an erasure may say in its own words.
+type stated interface {
+	GetPurpose() string
+	GetReference() string
+	GetOnBehalfOf() string
+}
+
+func checkStated(req stated) *failure {
 	return firstFailure(
 		checkText("purpose", req.GetPurpose(), piinguinv1.MaxText),
 		checkText("reference", req.GetReference(), piinguinv1.MaxText),
@@ -97,7 +106,7 @@ func recordOf(r *piinguinv1.PiiRecord, now time.Time) (store.Record, *failure) {
 	}
 	src := r.GetSource()
 	f := firstFailure(
-		checkModifiedValue(r.GetModifiedValue()),
+		checkModifiedValue(r.GetModifiedValue(), piinguinv1.MaxModifiedValue),
 		checkText("source.field_name", src.GetFieldName(), piinguinv1.MaxText),
 		checkText("source.json_path", src.GetJsonPath(), piinguinv1.MaxText),
 		checkText("source.schema", src.GetSchema(), piinguinv1.MaxText),

@@ -2,6 +2,7 @@ package dynamolog
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -22,6 +23,7 @@ import (
 const (
 	maxFresh     = 64                      // pages of a log kept in memory until they are derived
 	derivePages  = 64                      // pages derived before the watermark moves
+	maxPartition = 2048                    // DynamoDB's limit of a HASH key in bytes
 	batchWrite   = 25                      // DynamoDB's limit of a BatchWriteItem
 	batchWriters = 4                       // BatchWriteItem calls side by side
 	firstRetry   = time.Second             // after a failure
@@ -252,11 +254,19 @@ func derived(p audit.Page) ([]item, error) {
 	return items, nil
 }
 
+const subjectPrefix = "subject/"
+
+// subjectPartition names the rows of a pseudonym. One that is too long for a key is named by its
+// hash. A query reads the pages that the rows name and compares the entries, so two pseudonyms
+// may share a partition.
 func subjectPartition(modifiedValue string) string {
 	if modifiedValue == "" {
 		return ""
 	}
-	return "subject/" + modifiedValue
+	if len(subjectPrefix+modifiedValue) > maxPartition {
+		return fmt.Sprintf("%ssha256:%x", subjectPrefix, sha256.Sum256([]byte(modifiedValue)))
+	}
+	return subjectPrefix + modifiedValue
 }
 
 func callerPartition(caller string, at time.Time) string {

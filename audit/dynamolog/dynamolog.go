@@ -11,6 +11,7 @@
 //	ledger/logs         hash      log: the name of a registered log
 //	ledger/lease/<series>  0      holder, until: which server writes the series, until when in microseconds since 1970
 //	subject/<pseudonym>           number = time, log and page: log and page that hold an entry of the pseudonym
+//	subject/sha256:<hash>         the same for a pseudonym too long for a key
 //	caller/<caller>/<day>         the same for a caller's entries of a UTC day
 //	<log>/tile/<level>  number    hashes: a full tile (C2SP tlog-tiles); log and page: the page that filled it
 //	<log>/watermark     0         next: every page below it is in the subject and caller rows and the tiles

@@ -21,6 +21,7 @@ func createCommand() *cobra.Command {
 	var server settings.Client
 	var asJSON bool
 	var source piinguinv1.Source
+	var req piinguinv1.CreatePiiRecordRequest
 	var observedAt string
 	cmd := &cobra.Command{
 		Use:   "create MODIFIED_VALUE [ORIGINAL_VALUE]",
@@ -50,7 +51,8 @@ shows in the process list and in the shell's history.`,
 			if err != nil {
 				return err
 			}
-			out, err := c.CreatePiiRecord(cmd.Context(), &piinguinv1.CreatePiiRecordRequest{PiiRecord: record})
+			req.PiiRecord = record
+			out, err := c.CreatePiiRecord(cmd.Context(), &req)
 			if err != nil {
 				return rpcFailure(err)
 			}
@@ -71,6 +73,7 @@ shows in the process list and in the shell's history.`,
 	addJSON(cmd, &asJSON)
 	cmd.Flags().StringVar(&observedAt, "observed-at", "", "`time` when the value was seen at its source (RFC 3339); default now")
 	cmd.Flags().StringVar(&source.FieldName, "field-name", "", "`field` of the event that held the value")
+	cmd.Flags().StringVar(&req.Reference, "reference", "", "ticket or job number; the ledger keeps it")
 	return cmd
 }
 
@@ -142,16 +145,19 @@ func readCommand() *cobra.Command {
 func deleteCommand() *cobra.Command {
 	var server settings.Client
 	var asJSON bool
+	var req piinguinv1.DeletePiiRecordRequest
 	cmd := &cobra.Command{
-		Use:   "delete MODIFIED_VALUE",
-		Short: "Erase a value; a tombstone keeps it erased",
-		Args:  cobra.ExactArgs(1),
+		Use:     "delete MODIFIED_VALUE",
+		Short:   "Erase a value; a tombstone keeps it erased",
+		Example: `  piinguin delete 7d8a4beae5bc9d31 --purpose "the customer asked for it" --reference REQUEST-2026-17`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := server.Open(cmd.Context())
 			if err != nil {
 				return err
 			}
-			out, err := c.DeletePiiRecord(cmd.Context(), &piinguinv1.DeletePiiRecordRequest{ModifiedValue: args[0]})
+			req.ModifiedValue = args[0]
+			out, err := c.DeletePiiRecord(cmd.Context(), &req)
 			if err != nil {
 				return rpcFailure(err)
 			}
@@ -167,6 +173,9 @@ func deleteCommand() *cobra.Command {
 	}
 	server.AddTo(cmd.Flags())
 	addJSON(cmd, &asJSON)
+	cmd.Flags().StringVar(&req.Purpose, "purpose", "", "why the value is erased")
+	cmd.Flags().StringVar(&req.Reference, "reference", "", "ticket or case number, such as that of a data subject's request")
+	cmd.Flags().StringVar(&req.OnBehalfOf, "on-behalf-of", "", "person or team that you act for")
 	return cmd
 }
 

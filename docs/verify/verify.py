@@ -173,7 +173,7 @@ CONDITIONS = {
 REQUIRED = {"version", "log", "index", "time", "operation", "outcome"}
 LONGEST = {  # in bytes of UTF-8
     "caller": 256, "authentication": 64, "on_behalf_of": 512, "purpose": 512, "reference": 512,
-    "modified_value": 128, "policy": 64, "request_id": 64,
+    "modified_value": 2048, "policy": 64, "request_id": 64,
 }
 FIELDS = REQUIRED | LONGEST.keys() | {"reason", "basis", "special_category_condition", "count", "checkpoint"}
 

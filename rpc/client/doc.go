@@ -44,7 +44,10 @@
 // Erasing a value that is not there succeeds. An event from before the erasure cannot bring the
 // value back:
 //
-//	_, err := c.DeletePiiRecord(ctx, &piinguinv1.DeletePiiRecordRequest{ModifiedValue: "7d8a4beae5bc9d31"})
+//	_, err := c.DeletePiiRecord(ctx, &piinguinv1.DeletePiiRecordRequest{
+//		ModifiedValue: "7d8a4beae5bc9d31",
+//		Reference:     "request 2026-17",
+//	})
 //
 // # Batches
 //
@@ -57,7 +60,7 @@
 // [Client.CreateStream], [Client.ReadStream] and [Client.DeleteStream] take any number of items
 // from a sequence and yield the result of each:
 //
-//	for result, err := range c.CreateStream(ctx, records) {
+//	for result, err := range c.CreateStream(ctx, nil, records) {
 //		if err != nil {
 //			return err
 //		}

@@ -33,7 +33,7 @@ func ExampleClient_CreateStream() {
 	}
 
 	line := 0
-	for result, err := range c.CreateStream(context.Background(), records) {
+	for result, err := range c.CreateStream(context.Background(), nil, records) {
 		line++
 		if err != nil {
 			fmt.Printf("line %d: %v\n", line, err)
@@ -84,7 +84,8 @@ func ExampleClient_DeleteStream() {
 	defer end()
 
 	gone, erased := 0, 0
-	for result, err := range c.DeleteStream(context.Background(), all([]string{"a", "b", "c"})) {
+	why := &piinguinv1.DeletePiiRecordsRequest{Purpose: "the customer left", Reference: "request 2026-17"}
+	for result, err := range c.DeleteStream(context.Background(), why, all([]string{"a", "b", "c"})) {
 		if err != nil {
 			fmt.Println(err)
 			return

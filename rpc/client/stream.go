@@ -17,15 +17,25 @@ import (
 //
 // Records of one modified value take effect in the order given. That a record is
 // superseded is a result and not an error.
+//
+// why is the request without its pii_records: the reference that holds for every record, or nil.
+// It is copied. If it holds records, the one thing that is yielded is an error with the code
+// invalid_argument.
 func (c *Client) CreateStream(
-	ctx context.Context, records iter.Seq2[*piinguinv1.PiiRecord, error],
+	ctx context.Context, why *piinguinv1.CreatePiiRecordsRequest, records iter.Seq2[*piinguinv1.PiiRecord, error],
 ) iter.Seq2[*piinguinv1.CreatePiiRecordResult, error] {
+	if len(why.GetPiiRecords()) > 0 {
+		return itemsInTemplate[*piinguinv1.CreatePiiRecordResult]("pii_records")
+	}
+	template := &piinguinv1.CreatePiiRecordsRequest{}
+	proto.Merge(template, why)
 	call := func(ctx context.Context, records []*piinguinv1.PiiRecord) ([]*piinguinv1.CreatePiiRecordResult, error) {
-		answer, err := c.CreatePiiRecords(ctx, &piinguinv1.CreatePiiRecordsRequest{PiiRecords: records})
+		request := &piinguinv1.CreatePiiRecordsRequest{PiiRecords: records, Reference: template.GetReference()}
+		answer, err := c.CreatePiiRecords(ctx, request)
 		return answer.GetResults(), err
 	}
 	return stream(ctx, kind[*piinguinv1.PiiRecord, *piinguinv1.CreatePiiRecordResult]{
-		call: call, size: sizeOfRecord, key: (*piinguinv1.PiiRecord).GetModifiedValue,
+		call: call, size: sizeOfRecord, base: proto.Size(template), key: (*piinguinv1.PiiRecord).GetModifiedValue,
 	}, records)
 }
 
@@ -40,9 +50,7 @@ func (c *Client) ReadStream(
 	ctx context.Context, why *piinguinv1.ReadPiiRecordsRequest, values iter.Seq2[string, error],
 ) iter.Seq2[*piinguinv1.ReadPiiRecordResult, error] {
 	if len(why.GetModifiedValues()) > 0 {
-		return func(yield func(*piinguinv1.ReadPiiRecordResult, error) bool) {
-			yield(nil, twirp.InvalidArgumentError("modified_values", "of a stream come from its input"))
-		}
+		return itemsInTemplate[*piinguinv1.ReadPiiRecordResult]("modified_values")
 	}
 	template := &piinguinv1.ReadPiiRecordsRequest{}
 	proto.Merge(template, why)
@@ -60,16 +68,34 @@ func (c *Client) ReadStream(
 // DeleteStream erases the records of modified values in batches; see "Streams". What
 // is yielded says of the nth value that was taken what became of it. Each value is an
 // audit entry.
+//
+// why is the request without its modified_values: the purpose and the reference that hold for
+// every erasure, or nil. It is copied, and refused with items as in ReadStream.
 func (c *Client) DeleteStream(
-	ctx context.Context, values iter.Seq2[string, error],
+	ctx context.Context, why *piinguinv1.DeletePiiRecordsRequest, values iter.Seq2[string, error],
 ) iter.Seq2[*piinguinv1.DeletePiiRecordResult, error] {
+	if len(why.GetModifiedValues()) > 0 {
+		return itemsInTemplate[*piinguinv1.DeletePiiRecordResult]("modified_values")
+	}
+	template := &piinguinv1.DeletePiiRecordsRequest{}
+	proto.Merge(template, why)
 	call := func(ctx context.Context, values []string) ([]*piinguinv1.DeletePiiRecordResult, error) {
-		answer, err := c.DeletePiiRecords(ctx, &piinguinv1.DeletePiiRecordsRequest{ModifiedValues: values})
+		request := &piinguinv1.DeletePiiRecordsRequest{ModifiedValues: values}
+		proto.Merge(request, template)
+		answer, err := c.DeletePiiRecords(ctx, request)
 		return answer.GetResults(), err
 	}
 	return stream(ctx, kind[string, *piinguinv1.DeletePiiRecordResult]{
-		call: call, size: sizeOfValue, key: func(value string) string { return value },
+		call: call, size: sizeOfValue, base: proto.Size(template), key: func(value string) string { return value },
 	}, values)
+}
+
+// itemsInTemplate yields the refusal of a template that holds items.
+func itemsInTemplate[R any](field string) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		var none R
+		yield(none, twirp.InvalidArgumentError(field, "of a stream come from its input"))
+	}
 }
 
 // sizeOfRecord encodes the record, which is the way to learn whether it can be.

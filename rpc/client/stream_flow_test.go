@@ -32,7 +32,7 @@ func TestStreamKeepsTheOrder(t *testing.T) {
 		close(answered[first/500])
 		return err
 	}
-	wantAnswers(t, numbers(2000), answers(c.CreateStream(t.Context(), records(2000).all)))
+	wantAnswers(t, numbers(2000), answers(c.CreateStream(t.Context(), nil, records(2000).all)))
 }
 
 func TestStreamIsBounded(t *testing.T) {
@@ -52,7 +52,7 @@ func TestStreamIsBounded(t *testing.T) {
 	}
 	in := records(5000)
 	read := 0
-	for range c.CreateStream(t.Context(), in.all) {
+	for range c.CreateStream(t.Context(), nil, in.all) {
 		if ahead := in.taken - read; ahead > 4*500 {
 			t.Fatalf("%d taken before %d was read", in.taken, read)
 		}
@@ -75,7 +75,7 @@ func TestContextEndsAStream(t *testing.T) {
 		return nil
 	}
 	in := records(5000)
-	got := answers(c.CreateStream(ctx, in.all))
+	got := answers(c.CreateStream(ctx, nil, in.all))
 	want := numbers(len(got))
 	for i, word := range got {
 		if word == "canceled" {
@@ -95,7 +95,7 @@ func TestStreamOverAnEndedContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	in := records(1000)
-	wantAnswers(t, []string{"canceled"}, answers(c.CreateStream(ctx, in.all)))
+	wantAnswers(t, []string{"canceled"}, answers(c.CreateStream(ctx, nil, in.all)))
 	if in.taken != 1 {
 		t.Errorf("%d taken", in.taken)
 	}
@@ -136,7 +136,7 @@ func TestBreakLeavesNothingBehind(t *testing.T) {
 		})}
 		c := newTestClient(t, client.Config{HTTPClient: &http.Client{Transport: s}, Timeout: 24 * time.Hour})
 		in := records(5000)
-		for range c.CreateStream(t.Context(), in.all) {
+		for range c.CreateStream(t.Context(), nil, in.all) {
 			break
 		}
 		if s.active.Load() != 0 || s.stopped.Load() != 3 || in.taken != 2000 {
@@ -185,14 +185,16 @@ func TestSameValueTravelsInOrder(t *testing.T) {
 		took time.Duration
 	}{
 		"create": {func(ctx context.Context, c *client.Client) int {
-			return len(answers(c.CreateStream(ctx, repeated.all)))
+			return len(answers(c.CreateStream(ctx, nil, repeated.all)))
 		}, 4 * time.Minute},
-		"delete": {func(ctx context.Context, c *client.Client) int { return len(answers(c.DeleteStream(ctx, twice.all))) }, 4 * time.Minute},
+		"delete": {func(ctx context.Context, c *client.Client) int {
+			return len(answers(c.DeleteStream(ctx, nil, twice.all)))
+		}, 4 * time.Minute},
 		"read": {func(ctx context.Context, c *client.Client) int {
 			return len(answers(c.ReadStream(ctx, why, twice.all)))
 		}, time.Minute},
 		"apart": {func(ctx context.Context, c *client.Client) int {
-			return len(answers(c.DeleteStream(ctx, values(2000).all)))
+			return len(answers(c.DeleteStream(ctx, nil, values(2000).all)))
 		}, time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {

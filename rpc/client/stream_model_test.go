@@ -155,7 +155,7 @@ func TestStreamModel(t *testing.T) {
 		}
 		var taken int
 		var got, want []string
-		for out, err := range c.CreateStream(context.Background(), p.input(&taken)) {
+		for out, err := range c.CreateStream(context.Background(), nil, p.input(&taken)) {
 			got = append(got, answer(out.GetReceipt(), err))
 			if len(got) == p.Leave {
 				break

@@ -50,7 +50,7 @@ func TestStreamSplitsBySize(t *testing.T) {
 	in.items = append(in.items, huge, record("same", 0))
 	one := int64(proto.Size(&piinguinv1.CreatePiiRecordsRequest{PiiRecords: in.items[:1]}))
 	fits := int(limit / one)
-	if n := len(answers(c.CreateStream(t.Context(), in.all))); n != 202 {
+	if n := len(answers(c.CreateStream(t.Context(), nil, in.all))); n != 202 {
 		t.Errorf("%d answers", n)
 	}
 	if diff := cmp.Diff([]int{fits, fits, 200 - 2*fits, 1, 1}, counts()); diff != "" {

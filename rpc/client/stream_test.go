@@ -115,7 +115,7 @@ func newTestVault(t *testing.T) (*vault, *client.Client) {
 func TestStreamsDoWhatCallsDo(t *testing.T) {
 	_, c := newTestVault(t)
 	const n = 1201
-	wantAnswers(t, numbers(n), answers(c.CreateStream(t.Context(), records(n).all)))
+	wantAnswers(t, numbers(n), answers(c.CreateStream(t.Context(), nil, records(n).all)))
 	in := &source[string]{}
 	var want []string
 	for i := range n {
@@ -131,7 +131,7 @@ func TestStreamsDoWhatCallsDo(t *testing.T) {
 		i++
 	}
 	want[n] = "unknown" // which is no failure to erase
-	wantAnswers(t, want, answers(c.DeleteStream(t.Context(), in.all)))
+	wantAnswers(t, want, answers(c.DeleteStream(t.Context(), nil, in.all)))
 	for _, err := range c.ReadStream(t.Context(), why, in.all) {
 		_ = wantCode(t, err, twirp.NotFound)
 	}
@@ -152,8 +152,8 @@ func TestItemErrorsAreErrors(t *testing.T) {
 	}
 	want := numbers(600)
 	want[3], want[4], want[5] = "resource_exhausted too_many_requests", "unknown news", "unknown"
-	wantAnswers(t, want, answers(c.CreateStream(t.Context(), records(600).all)))
-	wantAnswers(t, want, answers(c.DeleteStream(t.Context(), values(600).all)))
+	wantAnswers(t, want, answers(c.CreateStream(t.Context(), nil, records(600).all)))
+	wantAnswers(t, want, answers(c.DeleteStream(t.Context(), nil, values(600).all)))
 }
 
 // An item that cannot be encoded would take the other 499 of its call with it.
@@ -164,13 +164,13 @@ func TestUnsendableItemFailsAlone(t *testing.T) {
 	in.items[3] = nil
 	want := numbers(5)
 	want[2], want[3] = "invalid_argument pii_record_not_utf8", "invalid_argument modified_value_required"
-	wantAnswers(t, want, answers(c.CreateStream(t.Context(), in.all)))
+	wantAnswers(t, want, answers(c.CreateStream(t.Context(), nil, in.all)))
 
 	keys := values(5)
 	keys.items[4] = "\xff"
 	want = numbers(5)
 	want[4] = "invalid_argument modified_value_not_utf8"
-	wantAnswers(t, want, answers(c.DeleteStream(t.Context(), keys.all)))
+	wantAnswers(t, want, answers(c.DeleteStream(t.Context(), nil, keys.all)))
 }
 
 // A call that fails is the failure of its items alone.
@@ -186,7 +186,7 @@ func TestStreamGoesOnAfterAFailure(t *testing.T) {
 	for i := 500; i < 1000; i++ {
 		want[i] = "unavailable store_unavailable"
 	}
-	wantAnswers(t, want, answers(c.CreateStream(t.Context(), records(1100).all)))
+	wantAnswers(t, want, answers(c.CreateStream(t.Context(), nil, records(1100).all)))
 }
 
 func TestStreamIsRetried(t *testing.T) {
@@ -205,7 +205,7 @@ func TestStreamIsRetried(t *testing.T) {
 		}
 		cfg := v.config()
 		cfg.Attempts = 2
-		wantAnswers(t, numbers(1100), answers(newTestClient(t, cfg).CreateStream(t.Context(), records(1100).all)))
+		wantAnswers(t, numbers(1100), answers(newTestClient(t, cfg).CreateStream(t.Context(), nil, records(1100).all)))
 	})
 }
 
@@ -214,7 +214,7 @@ func TestInputErrorEndsTheStream(t *testing.T) {
 	for _, n := range []int{0, 3, 500, 2700} {
 		in := records(n)
 		in.fail = true
-		wantAnswers(t, append(numbers(n), "input"), answers(c.CreateStream(t.Context(), in.all)))
+		wantAnswers(t, append(numbers(n), "input"), answers(c.CreateStream(t.Context(), nil, in.all)))
 	}
 }
 
@@ -228,18 +228,51 @@ func (m *miscounting) CreatePiiRecords(context.Context, *piinguinv1.CreatePiiRec
 func TestMiscountedAnswer(t *testing.T) {
 	srv := newTestServer(t, piinguinv1.NewPiinguinServer(&miscounting{}).ServeHTTP)
 	c := newTestClient(t, client.Config{Host: srv.URL})
-	wantAnswers(t, []string{"internal", "internal"}, answers(c.CreateStream(t.Context(), records(2).all)))
+	wantAnswers(t, []string{"internal", "internal"}, answers(c.CreateStream(t.Context(), nil, records(2).all)))
 }
 
-// asked notes the last read.
+// asked notes the last call.
 type asked struct {
 	vault
-	last *piinguinv1.ReadPiiRecordsRequest
+	last proto.Message
+}
+
+func (a *asked) CreatePiiRecords(ctx context.Context, in *piinguinv1.CreatePiiRecordsRequest) (*piinguinv1.CreatePiiRecordsResponse, error) {
+	a.last = in
+	return a.vault.CreatePiiRecords(ctx, in)
+}
+
+func (a *asked) DeletePiiRecords(ctx context.Context, in *piinguinv1.DeletePiiRecordsRequest) (*piinguinv1.DeletePiiRecordsResponse, error) {
+	a.last = in
+	return a.vault.DeletePiiRecords(ctx, in)
 }
 
 func (a *asked) ReadPiiRecords(ctx context.Context, in *piinguinv1.ReadPiiRecordsRequest) (*piinguinv1.ReadPiiRecordsResponse, error) {
 	a.last = in
 	return a.vault.ReadPiiRecords(ctx, in)
+}
+
+// TestChangesSendWhy: each call of a stream states what the template does, and a template with
+// items is refused.
+func TestChangesSendWhy(t *testing.T) {
+	a := &asked{}
+	srv := newTestServer(t, piinguinv1.NewPiinguinServer(a).ServeHTTP)
+	c := newTestClient(t, client.Config{Host: srv.URL})
+	create := &piinguinv1.CreatePiiRecordsRequest{Reference: "r"}
+	answers(c.CreateStream(t.Context(), create, records(1).all))
+	create.PiiRecords = records(1).items
+	if diff := cmp.Diff(proto.Message(create), a.last, protocmp.Transform()); diff != "" {
+		t.Errorf("create (-want +got):\n%s", diff)
+	}
+	erase := &piinguinv1.DeletePiiRecordsRequest{Purpose: "p", Reference: "r", OnBehalfOf: "o"}
+	answers(c.DeleteStream(t.Context(), erase, values(1).all))
+	erase.ModifiedValues = values(1).items
+	if diff := cmp.Diff(proto.Message(erase), a.last, protocmp.Transform()); diff != "" {
+		t.Errorf("delete (-want +got):\n%s", diff)
+	}
+	refused := []string{"invalid_argument"}
+	wantAnswers(t, refused, answers(c.CreateStream(t.Context(), create, records(1).all)))
+	wantAnswers(t, refused, answers(c.DeleteStream(t.Context(), erase, values(1).all)))
 }
 
 func TestReadStreamSendsWhy(t *testing.T) {
@@ -257,7 +290,7 @@ func TestReadStreamSendsWhy(t *testing.T) {
 	for range 2 { // it may be ranged over again, as its input may
 		a.last = nil
 		wantAnswers(t, []string{"not_found not_found", "not_found not_found"}, answers(stream))
-		if diff := cmp.Diff(want, a.last, protocmp.Transform()); diff != "" {
+		if diff := cmp.Diff(proto.Message(want), a.last, protocmp.Transform()); diff != "" {
 			t.Errorf("request (-want +got):\n%s", diff)
 		}
 	}
@@ -277,5 +310,5 @@ func TestReadStreamSendsWhy(t *testing.T) {
 func TestStreamOverNothing(t *testing.T) {
 	v, c := newTestVault(t)
 	v.onCall = func(string, []string) error { return fmt.Errorf("a call") }
-	wantAnswers(t, nil, answers(c.CreateStream(t.Context(), records(0).all)))
+	wantAnswers(t, nil, answers(c.CreateStream(t.Context(), nil, records(0).all)))
 }

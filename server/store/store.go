@@ -41,7 +41,7 @@ const MaxBatch = 500
 
 // Record is a pseudonym and the personal value behind it.
 type Record struct {
-	// ModifiedValue is the key: 1 to 128 bytes of UTF-8.
+	// ModifiedValue is the key: 1 to 2,048 bytes of UTF-8, the limit of a key in DynamoDB.
 	ModifiedValue string
 	// Original is the personal value: up to 32 KiB of UTF-8, possibly empty.
 	Original Original

@@ -9,12 +9,13 @@ import (
 
 // Create stores 1 to store.MaxBatch records: one result a record, in order, whose Err is a
 // Failure. The call has one entry, which is durable before the first record is stored. What
-// could not be stored is a second entry, so that the ledger does not claim too much.
+// could not be stored is a second entry, so that the ledger does not claim too much. Both have
+// what s states; a change needs no basis.
 //
 // The error is of the whole call, and then nothing was stored: a *Denied, or
 // ErrAuditUnavailable.
-func (v *Vault) Create(ctx context.Context, c Call, records []store.Record) ([]store.PutResult, audit.Receipt, error) {
-	e := c.entry(audit.Create)
+func (v *Vault) Create(ctx context.Context, c Call, s Statement, records []store.Record) ([]store.PutResult, audit.Receipt, error) {
+	e := s.entry(c, audit.Create, "")
 	e.Count = int64(len(records))
 	entries := []audit.Entry{e}
 	if err := v.authorise(ctx, c, entries); err != nil {
@@ -49,15 +50,15 @@ type Erasure struct {
 
 // Erase erases the values of 0 to store.MaxBatch keys, which may repeat: one Erasure a key, in
 // order. Each key has an entry, which is durable before its value is erased; a key whose entry
-// is not durable keeps its value. An erasure that the store fails is a second entry.
+// is not durable keeps its value. An erasure that the store fails is a second entry. All of them
+// have what s states; a change needs no basis.
 //
 // The error is of the whole call, and then nothing was erased: a *Denied, or
 // ErrAuditUnavailable.
-func (v *Vault) Erase(ctx context.Context, c Call, keys []string) ([]Erasure, error) {
+func (v *Vault) Erase(ctx context.Context, c Call, s Statement, keys []string) ([]Erasure, error) {
 	entries := make([]audit.Entry, len(keys))
 	for i, key := range keys {
-		entries[i] = c.entry(audit.Delete)
-		entries[i].ModifiedValue = key
+		entries[i] = s.entry(c, audit.Delete, key)
 	}
 	if err := v.authorise(ctx, c, entries); err != nil {
 		return nil, err

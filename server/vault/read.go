@@ -10,9 +10,9 @@ import (
 	"github.com/piinguin/piinguin/server/store"
 )
 
-// Statement is what a reader states, in its own words. The entry of each read has it.
+// Statement is what a caller states, in its own words. Each entry of its call has it.
 type Statement struct {
-	Basis      string // the lawful basis of GDPR Art. 6(1), for example CONSENT; required
+	Basis      string // the lawful basis of GDPR Art. 6(1), for example CONSENT; a read requires it
 	Condition  string // the condition of GDPR Art. 9(2), or empty
 	Purpose    string // at most 512 bytes, as are the next two
 	Reference  string
@@ -49,7 +49,7 @@ func (v *Vault) Read(ctx context.Context, c Call, s Statement, keys []string) ([
 	allowed := absent.Allow
 	for i, got := range fetched {
 		d := decide(fieldOf(got))
-		entries[i] = s.entry(c, keys[i])
+		entries[i] = s.entry(c, audit.Read, keys[i])
 		told[i] = settle(&entries[i], got.Err, d, absent)
 		allowed = allowed || d.Allow
 	}
@@ -71,9 +71,9 @@ func (s Statement) read() *policy.Read {
 	}
 }
 
-// entry begins the entry of one key's read.
-func (s Statement) entry(c Call, key string) audit.Entry {
-	e := c.entry(audit.Read)
+// entry begins the entry of an operation on one key, or on none.
+func (s Statement) entry(c Call, op audit.Operation, key string) audit.Entry {
+	e := c.entry(op)
 	e.Basis, e.Condition, e.Purpose, e.Reference, e.OnBehalfOf = s.Basis, s.Condition, s.Purpose, s.Reference, s.OnBehalfOf
 	e.ModifiedValue = key
 	return e

@@ -94,9 +94,9 @@ func TestNothingWithoutEntry(t *testing.T) {
 	}
 	_, err := v.Read(t.Context(), call(policy.ReadPiiRecord, policy.Writer), stated, []string{"a"})
 	wantError(t, "a denied read", err, vault.ErrAuditUnavailable)
-	_, _, err = v.Create(t.Context(), call(policy.CreatePiiRecord, policy.Writer), []store.Record{{ModifiedValue: "b"}})
+	_, _, err = v.Create(t.Context(), call(policy.CreatePiiRecord, policy.Writer), stated, []store.Record{{ModifiedValue: "b"}})
 	wantError(t, "a create", err, vault.ErrAuditUnavailable)
-	erasures, err := v.Erase(t.Context(), call(policy.DeletePiiRecord, policy.Eraser), []string{"a"})
+	erasures, err := v.Erase(t.Context(), call(policy.DeletePiiRecord, policy.Eraser), stated, []string{"a"})
 	if err != nil || !errors.Is(erasures[0].Err, vault.ErrAuditUnavailable) {
 		t.Errorf("an erasure: %v, %v", err, erasures)
 	}
@@ -145,11 +145,11 @@ func TestStoreFails(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		records := []store.Record{{ModifiedValue: "b"}, {ModifiedValue: "c"}}
-		results, _, err := v.Create(t.Context(), call(policy.CreatePiiRecords, policy.Writer), records)
+		results, _, err := v.Create(t.Context(), call(policy.CreatePiiRecords, policy.Writer), stated, records)
 		if diff := cmp.Diff([]store.PutResult{{Err: test.want}, {Err: test.want}}, results, cmpopts.EquateErrors()); err != nil || diff != "" {
 			t.Errorf("create: %v (-want +got):\n%s", err, diff)
 		}
-		erasures, err := v.Erase(t.Context(), call(policy.DeletePiiRecord, policy.Eraser), []string{"a"})
+		erasures, err := v.Erase(t.Context(), call(policy.DeletePiiRecord, policy.Eraser), stated, []string{"a"})
 		if diff := cmp.Diff([]vault.Erasure{{Err: test.want}}, erasures, cmpopts.EquateErrors()); err != nil || diff != "" {
 			t.Errorf("erase: %v (-want +got):\n%s", err, diff)
 		}
@@ -180,9 +180,9 @@ forbid (principal, action in Action::"Read", resource) unless { context.basis ==
 	if v.calls["Get"] != before {
 		t.Error("the store was asked for a caller without the role")
 	}
-	_, _, err := v.Create(t.Context(), call(policy.CreatePiiRecord, policy.Eraser), []store.Record{{ModifiedValue: "b"}})
+	_, _, err := v.Create(t.Context(), call(policy.CreatePiiRecord, policy.Eraser), stated, []store.Record{{ModifiedValue: "b"}})
 	wantDenied(t, "create", err, vault.Denied{Reason: "role_required", ByRole: true})
-	_, err = v.Erase(t.Context(), call(policy.DeletePiiRecord, policy.Writer), []string{"a"})
+	_, err = v.Erase(t.Context(), call(policy.DeletePiiRecord, policy.Writer), stated, []string{"a"})
 	wantDenied(t, "erase", err, vault.Denied{Reason: "role_required", ByRole: true})
 	fetched := false
 	fetch := func() error { fetched = true; return nil }
@@ -217,11 +217,11 @@ func TestCreateAndErase(t *testing.T) {
 	v := newTestVault(t, nil)
 	at := time.Now()
 	records := []store.Record{{ModifiedValue: "a", ObservedAt: at}, {ModifiedValue: "a", ObservedAt: at.Add(-time.Hour)}}
-	results, receipt, err := v.Create(t.Context(), call(policy.CreatePiiRecords, policy.Writer), records)
+	results, receipt, err := v.Create(t.Context(), call(policy.CreatePiiRecords, policy.Writer), stated, records)
 	if err != nil || receipt.Index != 1 || results[0].Outcome != store.Stored || results[1].Outcome != store.Superseded {
 		t.Errorf("create: %v %v %v", results, receipt, err)
 	}
-	erasures, err := v.Erase(t.Context(), call(policy.DeletePiiRecords, policy.Eraser), []string{"a", "absent"})
+	erasures, err := v.Erase(t.Context(), call(policy.DeletePiiRecords, policy.Eraser), stated, []string{"a", "absent"})
 	if err != nil || !erasures[0].Erased || erasures[1].Erased || erasures[0].Receipt.Index != 2 || erasures[1].Receipt.Index != 3 {
 		t.Errorf("erase: %v %v", erasures, err)
 	}

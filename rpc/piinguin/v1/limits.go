@@ -8,8 +8,11 @@ import "time"
 
 // Sizes of texts, in bytes of UTF-8.
 const (
-	MaxModifiedValue = 128      // and at least 1
-	MaxOriginalValue = 32 << 10 // 0 is legal
+	// MaxModifiedValue bounds the pseudonym of a create. MaxStoredModifiedValue bounds it in every
+	// other call: a table of the original Piinguin holds keys up to DynamoDB's own limit.
+	MaxModifiedValue       = 128 // and at least 1
+	MaxStoredModifiedValue = 2048
+	MaxOriginalValue       = 32 << 10 // 0 is legal
 	// MaxText bounds purpose, reference, on_behalf_of and each field of a Source.
 	MaxText    = 512
 	MaxCaller  = 256 // a caller's name

@@ -192,7 +192,7 @@ func (SpecialCategoryCondition) EnumDescriptor() ([]byte, []int) {
 // PiiRecord is a pseudonym and the personal value behind it.
 type PiiRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The pseudonym: the hash that stands in the events. 1 to 128 bytes.
+	// The pseudonym: the hash that stands in the events. 1 to 128 bytes in a create.
 	ModifiedValue string `protobuf:"bytes,1,opt,name=modified_value,json=modifiedValue,proto3" json:"modified_value,omitempty"`
 	// The personal value. 0 to 32,768 bytes; an empty one is legal.
 	OriginalValue string `protobuf:"bytes,2,opt,name=original_value,json=originalValue,proto3" json:"original_value,omitempty"`
@@ -479,7 +479,9 @@ func (x *Error) GetReason() string {
 type CreatePiiRecordRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The record. Required.
-	PiiRecord     *PiiRecord `protobuf:"bytes,1,opt,name=pii_record,json=piiRecord,proto3" json:"pii_record,omitempty"`
+	PiiRecord *PiiRecord `protobuf:"bytes,3,opt,name=pii_record,json=piiRecord,proto3" json:"pii_record,omitempty"`
+	// A ticket or job number. At most 512 bytes; kept in the ledger.
+	Reference     string `protobuf:"bytes,4,opt,name=reference,proto3" json:"reference,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -519,6 +521,13 @@ func (x *CreatePiiRecordRequest) GetPiiRecord() *PiiRecord {
 		return x.PiiRecord
 	}
 	return nil
+}
+
+func (x *CreatePiiRecordRequest) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
 }
 
 // CreatePiiRecordResponse says what became of a record.
@@ -591,7 +600,9 @@ func (x *CreatePiiRecordResponse) GetReceipt() *AuditReceipt {
 type CreatePiiRecordsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The records. 1 to 500.
-	PiiRecords    []*PiiRecord `protobuf:"bytes,1,rep,name=pii_records,json=piiRecords,proto3" json:"pii_records,omitempty"`
+	PiiRecords []*PiiRecord `protobuf:"bytes,3,rep,name=pii_records,json=piiRecords,proto3" json:"pii_records,omitempty"`
+	// As in CreatePiiRecordRequest; it holds for every record of the call.
+	Reference     string `protobuf:"bytes,4,opt,name=reference,proto3" json:"reference,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -631,6 +642,13 @@ func (x *CreatePiiRecordsRequest) GetPiiRecords() []*PiiRecord {
 		return x.PiiRecords
 	}
 	return nil
+}
+
+func (x *CreatePiiRecordsRequest) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
 }
 
 // CreatePiiRecordsResponse holds one result for each record, in order.
@@ -755,21 +773,22 @@ func (x *CreatePiiRecordResult) GetError() *Error {
 // ReadPiiRecordRequest names a record and why it may be read.
 type ReadPiiRecordRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The pseudonym. 1 to 128 bytes.
-	ModifiedValue string `protobuf:"bytes,1,opt,name=modified_value,json=modifiedValue,proto3" json:"modified_value,omitempty"`
+	// The pseudonym. 1 to 2,048 bytes: a table of the original Piinguin may hold longer ones
+	// than a create takes.
+	ModifiedValue string `protobuf:"bytes,3,opt,name=modified_value,json=modifiedValue,proto3" json:"modified_value,omitempty"`
 	// The lawful basis. Required.
-	ProcessingBasis LawfulBasisForProcessing `protobuf:"varint,2,opt,name=processing_basis,json=processingBasis,proto3,enum=piinguin.v1.LawfulBasisForProcessing" json:"processing_basis,omitempty"`
+	ProcessingBasis LawfulBasisForProcessing `protobuf:"varint,4,opt,name=processing_basis,json=processingBasis,proto3,enum=piinguin.v1.LawfulBasisForProcessing" json:"processing_basis,omitempty"`
 	// What the value is needed for, in the caller's words. At most 512 bytes. It
 	// is kept in the ledger: never put personal data here.
-	Purpose string `protobuf:"bytes,3,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	Purpose string `protobuf:"bytes,5,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	// A ticket or case number. At most 512 bytes; kept in the ledger.
-	Reference string `protobuf:"bytes,4,opt,name=reference,proto3" json:"reference,omitempty"`
+	Reference string `protobuf:"bytes,6,opt,name=reference,proto3" json:"reference,omitempty"`
 	// The person or system that the caller acts for. At most 512 bytes; kept in
 	// the ledger as a claim of the caller, not as something proven.
-	OnBehalfOf string `protobuf:"bytes,5,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
+	OnBehalfOf string `protobuf:"bytes,7,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
 	// The condition of Art. 9(2), for a value of a special category. Required where
 	// the server's policy says so.
-	SpecialCategoryCondition SpecialCategoryCondition `protobuf:"varint,6,opt,name=special_category_condition,json=specialCategoryCondition,proto3,enum=piinguin.v1.SpecialCategoryCondition" json:"special_category_condition,omitempty"`
+	SpecialCategoryCondition SpecialCategoryCondition `protobuf:"varint,8,opt,name=special_category_condition,json=specialCategoryCondition,proto3,enum=piinguin.v1.SpecialCategoryCondition" json:"special_category_condition,omitempty"`
 	unknownFields            protoimpl.UnknownFields
 	sizeCache                protoimpl.SizeCache
 }
@@ -904,18 +923,18 @@ func (x *ReadPiiRecordResponse) GetReceipt() *AuditReceipt {
 // ReadPiiRecordsRequest names records and why they may be read.
 type ReadPiiRecordsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The pseudonyms. 1 to 500, each 1 to 128 bytes.
-	ModifiedValues []string `protobuf:"bytes,1,rep,name=modified_values,json=modifiedValues,proto3" json:"modified_values,omitempty"`
+	// The pseudonyms. 1 to 500, each 1 to 2,048 bytes.
+	ModifiedValues []string `protobuf:"bytes,3,rep,name=modified_values,json=modifiedValues,proto3" json:"modified_values,omitempty"`
 	// The lawful basis. Required; it holds for every record of the call.
-	ProcessingBasis LawfulBasisForProcessing `protobuf:"varint,2,opt,name=processing_basis,json=processingBasis,proto3,enum=piinguin.v1.LawfulBasisForProcessing" json:"processing_basis,omitempty"`
+	ProcessingBasis LawfulBasisForProcessing `protobuf:"varint,4,opt,name=processing_basis,json=processingBasis,proto3,enum=piinguin.v1.LawfulBasisForProcessing" json:"processing_basis,omitempty"`
 	// As in ReadPiiRecordRequest.
-	Purpose string `protobuf:"bytes,3,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	Purpose string `protobuf:"bytes,5,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	// As in ReadPiiRecordRequest.
-	Reference string `protobuf:"bytes,4,opt,name=reference,proto3" json:"reference,omitempty"`
+	Reference string `protobuf:"bytes,6,opt,name=reference,proto3" json:"reference,omitempty"`
 	// As in ReadPiiRecordRequest.
-	OnBehalfOf string `protobuf:"bytes,5,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
+	OnBehalfOf string `protobuf:"bytes,7,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
 	// As in ReadPiiRecordRequest; it holds for every record of the call.
-	SpecialCategoryCondition SpecialCategoryCondition `protobuf:"varint,6,opt,name=special_category_condition,json=specialCategoryCondition,proto3,enum=piinguin.v1.SpecialCategoryCondition" json:"special_category_condition,omitempty"`
+	SpecialCategoryCondition SpecialCategoryCondition `protobuf:"varint,8,opt,name=special_category_condition,json=specialCategoryCondition,proto3,enum=piinguin.v1.SpecialCategoryCondition" json:"special_category_condition,omitempty"`
 	unknownFields            protoimpl.UnknownFields
 	sizeCache                protoimpl.SizeCache
 }
@@ -1105,8 +1124,17 @@ func (x *ReadPiiRecordResult) GetError() *Error {
 // DeletePiiRecordRequest names the record to erase.
 type DeletePiiRecordRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The pseudonym. 1 to 128 bytes.
-	ModifiedValue string `protobuf:"bytes,1,opt,name=modified_value,json=modifiedValue,proto3" json:"modified_value,omitempty"`
+	// The pseudonym. 1 to 2,048 bytes.
+	ModifiedValue string `protobuf:"bytes,3,opt,name=modified_value,json=modifiedValue,proto3" json:"modified_value,omitempty"`
+	// Why the value is erased, in the caller's words. At most 512 bytes. It is kept in the
+	// ledger: never put personal data here.
+	Purpose string `protobuf:"bytes,4,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// A ticket or case number, such as that of a data subject's request. At most 512 bytes; kept
+	// in the ledger.
+	Reference string `protobuf:"bytes,5,opt,name=reference,proto3" json:"reference,omitempty"`
+	// The person or system that the caller acts for. At most 512 bytes; kept in the ledger as a
+	// claim of the caller, not as something proven.
+	OnBehalfOf    string `protobuf:"bytes,6,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1144,6 +1172,27 @@ func (*DeletePiiRecordRequest) Descriptor() ([]byte, []int) {
 func (x *DeletePiiRecordRequest) GetModifiedValue() string {
 	if x != nil {
 		return x.ModifiedValue
+	}
+	return ""
+}
+
+func (x *DeletePiiRecordRequest) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *DeletePiiRecordRequest) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *DeletePiiRecordRequest) GetOnBehalfOf() string {
+	if x != nil {
+		return x.OnBehalfOf
 	}
 	return ""
 }
@@ -1206,10 +1255,16 @@ func (x *DeletePiiRecordResponse) GetReceipt() *AuditReceipt {
 // DeletePiiRecordsRequest names the records to erase.
 type DeletePiiRecordsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The pseudonyms. 1 to 500, each 1 to 128 bytes.
-	ModifiedValues []string `protobuf:"bytes,1,rep,name=modified_values,json=modifiedValues,proto3" json:"modified_values,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The pseudonyms. 1 to 500, each 1 to 2,048 bytes.
+	ModifiedValues []string `protobuf:"bytes,3,rep,name=modified_values,json=modifiedValues,proto3" json:"modified_values,omitempty"`
+	// As in DeletePiiRecordRequest; it holds for every record of the call.
+	Purpose string `protobuf:"bytes,4,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// As in DeletePiiRecordRequest; it holds for every record of the call.
+	Reference string `protobuf:"bytes,5,opt,name=reference,proto3" json:"reference,omitempty"`
+	// As in DeletePiiRecordRequest; it holds for every record of the call.
+	OnBehalfOf    string `protobuf:"bytes,6,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeletePiiRecordsRequest) Reset() {
@@ -1247,6 +1302,27 @@ func (x *DeletePiiRecordsRequest) GetModifiedValues() []string {
 		return x.ModifiedValues
 	}
 	return nil
+}
+
+func (x *DeletePiiRecordsRequest) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *DeletePiiRecordsRequest) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *DeletePiiRecordsRequest) GetOnBehalfOf() string {
+	if x != nil {
+		return x.OnBehalfOf
+	}
+	return ""
 }
 
 // DeletePiiRecordsResponse holds one result for each pseudonym, in order.
@@ -1384,19 +1460,21 @@ const file_rpc_piinguin_v1_piinguin_proto_rawDesc = "" +
 	"\tleaf_hash\x18\x04 \x01(\fR\bleafHash\"3\n" +
 	"\x05Error\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"O\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"y\n" +
 	"\x16CreatePiiRecordRequest\x125\n" +
 	"\n" +
-	"pii_record\x18\x01 \x01(\v2\x16.piinguin.v1.PiiRecordR\tpiiRecord\"\x8a\x01\n" +
+	"pii_record\x18\x03 \x01(\v2\x16.piinguin.v1.PiiRecordR\tpiiRecord\x12\x1c\n" +
+	"\treference\x18\x04 \x01(\tR\treferenceJ\x04\b\x01\x10\x02J\x04\b\x02\x10\x03\"\x8a\x01\n" +
 	"\x17CreatePiiRecordResponse\x12\x1a\n" +
 	"\breplaced\x18\x01 \x01(\bR\breplaced\x12\x1e\n" +
 	"\n" +
 	"superseded\x18\x02 \x01(\bR\n" +
 	"superseded\x123\n" +
-	"\areceipt\x18\x03 \x01(\v2\x19.piinguin.v1.AuditReceiptR\areceipt\"R\n" +
+	"\areceipt\x18\x03 \x01(\v2\x19.piinguin.v1.AuditReceiptR\areceipt\"|\n" +
 	"\x17CreatePiiRecordsRequest\x127\n" +
-	"\vpii_records\x18\x01 \x03(\v2\x16.piinguin.v1.PiiRecordR\n" +
-	"piiRecords\"X\n" +
+	"\vpii_records\x18\x03 \x03(\v2\x16.piinguin.v1.PiiRecordR\n" +
+	"piiRecords\x12\x1c\n" +
+	"\treference\x18\x04 \x01(\tR\treferenceJ\x04\b\x01\x10\x02J\x04\b\x02\x10\x03\"X\n" +
 	"\x18CreatePiiRecordsResponse\x12<\n" +
 	"\aresults\x18\x01 \x03(\v2\".piinguin.v1.CreatePiiRecordResultR\aresults\"\xb2\x01\n" +
 	"\x15CreatePiiRecordResult\x12\x1a\n" +
@@ -1405,41 +1483,49 @@ const file_rpc_piinguin_v1_piinguin_proto_rawDesc = "" +
 	"superseded\x18\x02 \x01(\bR\n" +
 	"superseded\x123\n" +
 	"\areceipt\x18\x03 \x01(\v2\x19.piinguin.v1.AuditReceiptR\areceipt\x12(\n" +
-	"\x05error\x18\x04 \x01(\v2\x12.piinguin.v1.ErrorR\x05error\"\xce\x02\n" +
+	"\x05error\x18\x04 \x01(\v2\x12.piinguin.v1.ErrorR\x05error\"\xda\x02\n" +
 	"\x14ReadPiiRecordRequest\x12%\n" +
-	"\x0emodified_value\x18\x01 \x01(\tR\rmodifiedValue\x12P\n" +
-	"\x10processing_basis\x18\x02 \x01(\x0e2%.piinguin.v1.LawfulBasisForProcessingR\x0fprocessingBasis\x12\x18\n" +
-	"\apurpose\x18\x03 \x01(\tR\apurpose\x12\x1c\n" +
-	"\treference\x18\x04 \x01(\tR\treference\x12 \n" +
-	"\fon_behalf_of\x18\x05 \x01(\tR\n" +
+	"\x0emodified_value\x18\x03 \x01(\tR\rmodifiedValue\x12P\n" +
+	"\x10processing_basis\x18\x04 \x01(\x0e2%.piinguin.v1.LawfulBasisForProcessingR\x0fprocessingBasis\x12\x18\n" +
+	"\apurpose\x18\x05 \x01(\tR\apurpose\x12\x1c\n" +
+	"\treference\x18\x06 \x01(\tR\treference\x12 \n" +
+	"\fon_behalf_of\x18\a \x01(\tR\n" +
 	"onBehalfOf\x12c\n" +
-	"\x1aspecial_category_condition\x18\x06 \x01(\x0e2%.piinguin.v1.SpecialCategoryConditionR\x18specialCategoryCondition\"\x83\x01\n" +
+	"\x1aspecial_category_condition\x18\b \x01(\x0e2%.piinguin.v1.SpecialCategoryConditionR\x18specialCategoryConditionJ\x04\b\x01\x10\x02J\x04\b\x02\x10\x03\"\x83\x01\n" +
 	"\x15ReadPiiRecordResponse\x125\n" +
 	"\n" +
 	"pii_record\x18\x01 \x01(\v2\x16.piinguin.v1.PiiRecordR\tpiiRecord\x123\n" +
-	"\areceipt\x18\x02 \x01(\v2\x19.piinguin.v1.AuditReceiptR\areceipt\"\xd1\x02\n" +
+	"\areceipt\x18\x02 \x01(\v2\x19.piinguin.v1.AuditReceiptR\areceipt\"\xdd\x02\n" +
 	"\x15ReadPiiRecordsRequest\x12'\n" +
-	"\x0fmodified_values\x18\x01 \x03(\tR\x0emodifiedValues\x12P\n" +
-	"\x10processing_basis\x18\x02 \x01(\x0e2%.piinguin.v1.LawfulBasisForProcessingR\x0fprocessingBasis\x12\x18\n" +
-	"\apurpose\x18\x03 \x01(\tR\apurpose\x12\x1c\n" +
-	"\treference\x18\x04 \x01(\tR\treference\x12 \n" +
-	"\fon_behalf_of\x18\x05 \x01(\tR\n" +
+	"\x0fmodified_values\x18\x03 \x03(\tR\x0emodifiedValues\x12P\n" +
+	"\x10processing_basis\x18\x04 \x01(\x0e2%.piinguin.v1.LawfulBasisForProcessingR\x0fprocessingBasis\x12\x18\n" +
+	"\apurpose\x18\x05 \x01(\tR\apurpose\x12\x1c\n" +
+	"\treference\x18\x06 \x01(\tR\treference\x12 \n" +
+	"\fon_behalf_of\x18\a \x01(\tR\n" +
 	"onBehalfOf\x12c\n" +
-	"\x1aspecial_category_condition\x18\x06 \x01(\x0e2%.piinguin.v1.SpecialCategoryConditionR\x18specialCategoryCondition\"T\n" +
+	"\x1aspecial_category_condition\x18\b \x01(\x0e2%.piinguin.v1.SpecialCategoryConditionR\x18specialCategoryConditionJ\x04\b\x01\x10\x02J\x04\b\x02\x10\x03\"T\n" +
 	"\x16ReadPiiRecordsResponse\x12:\n" +
 	"\aresults\x18\x01 \x03(\v2 .piinguin.v1.ReadPiiRecordResultR\aresults\"\xab\x01\n" +
 	"\x13ReadPiiRecordResult\x125\n" +
 	"\n" +
 	"pii_record\x18\x01 \x01(\v2\x16.piinguin.v1.PiiRecordR\tpiiRecord\x123\n" +
 	"\areceipt\x18\x02 \x01(\v2\x19.piinguin.v1.AuditReceiptR\areceipt\x12(\n" +
-	"\x05error\x18\x03 \x01(\v2\x12.piinguin.v1.ErrorR\x05error\"?\n" +
+	"\x05error\x18\x03 \x01(\v2\x12.piinguin.v1.ErrorR\x05error\"\xa5\x01\n" +
 	"\x16DeletePiiRecordRequest\x12%\n" +
-	"\x0emodified_value\x18\x01 \x01(\tR\rmodifiedValue\"f\n" +
+	"\x0emodified_value\x18\x03 \x01(\tR\rmodifiedValue\x12\x18\n" +
+	"\apurpose\x18\x04 \x01(\tR\apurpose\x12\x1c\n" +
+	"\treference\x18\x05 \x01(\tR\treference\x12 \n" +
+	"\fon_behalf_of\x18\x06 \x01(\tR\n" +
+	"onBehalfOfJ\x04\b\x01\x10\x02J\x04\b\x02\x10\x03\"f\n" +
 	"\x17DeletePiiRecordResponse\x12\x16\n" +
 	"\x06erased\x18\x01 \x01(\bR\x06erased\x123\n" +
-	"\areceipt\x18\x02 \x01(\v2\x19.piinguin.v1.AuditReceiptR\areceipt\"B\n" +
+	"\areceipt\x18\x02 \x01(\v2\x19.piinguin.v1.AuditReceiptR\areceipt\"\xa8\x01\n" +
 	"\x17DeletePiiRecordsRequest\x12'\n" +
-	"\x0fmodified_values\x18\x01 \x03(\tR\x0emodifiedValues\"X\n" +
+	"\x0fmodified_values\x18\x03 \x03(\tR\x0emodifiedValues\x12\x18\n" +
+	"\apurpose\x18\x04 \x01(\tR\apurpose\x12\x1c\n" +
+	"\treference\x18\x05 \x01(\tR\treference\x12 \n" +
+	"\fon_behalf_of\x18\x06 \x01(\tR\n" +
+	"onBehalfOfJ\x04\b\x01\x10\x02J\x04\b\x02\x10\x03\"X\n" +
 	"\x18DeletePiiRecordsResponse\x12<\n" +
 	"\aresults\x18\x01 \x03(\v2\".piinguin.v1.DeletePiiRecordResultR\aresults\"\x8e\x01\n" +
 	"\x15DeletePiiRecordResult\x12\x16\n" +

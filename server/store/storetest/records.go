@@ -52,7 +52,7 @@ func testValues(f *fixture) {
 		f.want(r)
 	}
 	longest := f.record("", 1, "value")
-	longest.ModifiedValue += strings.Repeat("k", 128-len(longest.ModifiedValue))
+	longest.ModifiedValue += strings.Repeat("k", 2048-len(longest.ModifiedValue))
 	f.put(store.Stored, longest)
 	f.want(longest)
 }
