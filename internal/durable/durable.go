@@ -22,6 +22,10 @@ import (
 	"path/filepath"
 )
 
+// ErrNotFile says that the path leads to something that is not a file. Replacing /dev/null, which
+// root may do, would break other programs.
+var ErrNotFile = errors.New("not a file")
+
 // Bytes returns a function that writes data, for the other functions of this package.
 func Bytes(data []byte) func(*os.File) error {
 	return func(f *os.File) error {
@@ -32,7 +36,8 @@ func Bytes(data []byte) func(*os.File) error {
 
 // Replace gives a file the content that write writes, whether the file exists or not. The file
 // gets the mode, less the umask; write may change mode and owner. If path is a symbolic link, the
-// link is replaced and not what it leads to.
+// link is replaced and not what it leads to. A device, a pipe, a socket or a folder stays as it is
+// and the error is ErrNotFile.
 //
 // After an error the file is as it was, unless the error came from syncing the folder: then it
 // may be the old or the new one.
@@ -88,6 +93,9 @@ func inFolder(path string, do func(folder *os.Root, name string) error) error {
 }
 
 func replace(folder *os.Root, name, temporary string, mode fs.FileMode, write func(*os.File) error) error {
+	if now, err := folder.Lstat(name); err == nil && !now.Mode().IsRegular() && now.Mode().Type() != fs.ModeSymlink {
+		return &fs.PathError{Op: "replace", Path: name, Err: ErrNotFile}
+	}
 	if err := writeNew(folder, temporary, mode, write); err != nil {
 		return err
 	}

@@ -129,6 +129,28 @@ func TestRefusedBySystem(t *testing.T) {
 }
 
 // TestWhatIsSynced: the file before it gets its name, and the folder after.
+// TestOnlyFilesAreReplaced: root that writes to /dev/null must not put a file in its place.
+func TestOnlyFilesAreReplaced(t *testing.T) {
+	for name, write := range ways {
+		folder := t.TempDir()
+		pipe := filepath.Join(folder, "pipe")
+		if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want := durable.ErrNotFile
+		if name == "Create" {
+			want = fs.ErrExist
+		}
+		if err := write(pipe, 0o600, durable.Bytes([]byte("new"))); !errors.Is(err, want) {
+			t.Errorf("%s over a pipe: %v, want %v", name, err, want)
+		}
+		if now, err := os.Lstat(pipe); err != nil || now.Mode().Type() != fs.ModeNamedPipe {
+			t.Errorf("%s: the pipe is gone: %v, %v", name, now, err)
+		}
+		wantFiles(t, folder, "pipe")
+	}
+}
+
 func TestWhatIsSynced(t *testing.T) {
 	for name, write := range ways {
 		path := newTestFile(t, name)
