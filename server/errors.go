@@ -44,6 +44,14 @@ func failTooMany(wait time.Duration) *failure {
 	}
 }
 
+// failGuesses is a resource_exhausted of an address that sent too many wrong credentials.
+func failGuesses(wait time.Duration) *failure {
+	return &failure{
+		code: twirp.ResourceExhausted, reason: "too_many_wrong_credentials",
+		text: "a valid credential is required; too many wrong ones came from this address: try again after retry_after seconds", retry: seconds(wait),
+	}
+}
+
 // invalid is an invalid_argument that names the field.
 func invalid(field, problem, text string) *failure {
 	return &failure{code: twirp.InvalidArgument, reason: field + "_" + problem, text: field + " " + text, field: field}

@@ -15,6 +15,7 @@ import (
 	"github.com/twitchtv/twirp"
 
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+	"github.com/piinguin/piinguin/server/identity"
 	"github.com/piinguin/piinguin/server/policy"
 )
 
@@ -139,6 +140,11 @@ func (s *Server) limitBody(next http.Handler) http.Handler {
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, err := s.callers.Authenticate(r)
+		if tooMany := (*identity.TooManyError)(nil); errors.As(err, &tooMany) {
+			w.Header().Set("Retry-After", seconds(tooMany.RetryAfter))
+			writeError(w, r, failGuesses(tooMany.RetryAfter))
+			return
+		}
 		if err != nil {
 			w.Header().Set("WWW-Authenticate", "Bearer") // RFC 6750 section 3
 			writeError(w, r, failUnauthenticated)

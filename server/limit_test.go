@@ -1,14 +1,20 @@
 package server_test
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/server"
+	"github.com/piinguin/piinguin/server/identity"
 	"github.com/piinguin/piinguin/server/policy"
 	"github.com/piinguin/piinguin/server/store"
 )
@@ -21,24 +27,27 @@ func (anybody) Authenticate(r *http.Request) (policy.Caller, error) {
 	return policy.Caller{Name: r.Header.Get("Authorization"), Authentication: "token"}, nil
 }
 
-// TestCallersAreBounded: many callers do not push out one that keeps calling, and one that has
-// stopped is forgotten, its limit with it.
-func TestCallersAreBounded(t *testing.T) {
-	const remembered = 10_000
+// newTestHandler serves an empty vault. Requests need not come from the loopback address.
+func newTestHandler(t *testing.T, conf server.Config) http.Handler {
+	t.Helper()
 	ledger, err := audit.Open(t.Context(), audit.Config{Store: audit.NewMem(), Key: newTestKey(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = ledger.Close(t.Context()) }()
-	c := &clock{time.Now()}
-	s, err := server.New(server.Config{
-		Ledger: ledger, Store: store.NewMem(), Callers: anybody{}, Policy: policy.NewBuiltin(),
-		Limits: server.Limits{RequestsPerSecond: 0.5}, Now: c.read,
-	})
+	t.Cleanup(func() { _ = ledger.Close(context.WithoutCancel(t.Context())) })
+	conf.Ledger, conf.Store, conf.Policy = ledger, store.NewMem(), policy.NewBuiltin()
+	s, err := server.New(conf)
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := s.Handler()
+	return s.Handler()
+}
+
+// TestCallersAreBounded: many callers do not push out one that keeps calling, and one that has
+// stopped is forgotten, its limit with it.
+func TestCallersAreBounded(t *testing.T) {
+	const remembered = 10_000
+	handler := newTestHandler(t, server.Config{Callers: anybody{}, Limits: server.Limits{RequestsPerSecond: 0.5}, Now: (&clock{time.Now()}).read})
 	limited := func(caller string) bool {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/twirp/no.Such/Method", nil)
 		r.Header.Set("Authorization", caller)
@@ -63,4 +72,43 @@ func TestCallersAreBounded(t *testing.T) {
 	if limited("stopped") {
 		t.Error("nobody is ever forgotten")
 	}
+}
+
+// TestWrongCredentialsAreLimited: beyond the limit of an address wrong credentials are told to
+// wait, and right ones from there are served.
+func TestWrongCredentialsAreLimited(t *testing.T) {
+	c := &clock{time.Now()}
+	handler := newTestHandler(t, server.Config{Callers: identity.NewGuesses(c.read).Limit(identity.DevTokens()), Now: c.read})
+	type answer struct {
+		Code, Reason, RetryAfter, Header string
+	}
+	call := func(token string) answer {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/twirp/piinguin.v1.Audit/ListEntries", strings.NewReader("{}"))
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		var failure struct {
+			Code string
+			Meta map[string]string
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &failure); err != nil {
+			t.Fatal(err)
+		}
+		return answer{failure.Code, failure.Meta["reason"], failure.Meta["retry_after"], w.Header().Get("Retry-After")}
+	}
+	want := func(token string, want answer) {
+		t.Helper()
+		if diff := cmp.Diff(want, call(token)); diff != "" {
+			t.Errorf("%s (-want +have):\n%s", token, diff)
+		}
+	}
+	for range 10 {
+		want("wrong", answer{Code: "unauthenticated", Reason: "unauthenticated"})
+	}
+	want("wrong", answer{"resource_exhausted", "too_many_wrong_credentials", "6", "6"})
+	want("dev-auditor", answer{})
+	c.now = c.now.Add(3500 * time.Millisecond)
+	want("wrong", answer{"resource_exhausted", "too_many_wrong_credentials", "3", "3"})
+	want("dev-auditor", answer{})
 }

@@ -102,7 +102,11 @@ func (a *accessFlags) open(ctx context.Context, log zerolog.Logger) (identity.Au
 			return nil, nil, fmt.Errorf("--callers: %w", err)
 		}
 	}
-	fromProviders, err := a.providers.open(ctx, log, directory)
+	var guesses *identity.Guesses
+	if !a.allowPlaintext { // a proxy has one address for all callers
+		guesses = identity.NewGuesses(nil)
+	}
+	fromProviders, err := a.providers.open(ctx, log, directory, guesses)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -110,7 +114,7 @@ func (a *accessFlags) open(ctx context.Context, log zerolog.Logger) (identity.Au
 	if err != nil {
 		return nil, nil, err
 	}
-	return limited(slices.Concat(callers, fromProviders, mtls), a.allowPlaintext), conf, nil
+	return guesses.Limit(identity.First(slices.Concat(callers, fromProviders, mtls)...)), conf, nil
 }
 
 // openTLS reads the files of --tls-cert, --tls-key and --client-ca.

@@ -48,7 +48,7 @@ func (p *providerFlags) check() error {
 
 // open returns an authenticator for each provider. An issuer that cannot be reached now does not keep the
 // server from starting, because its callers are not the only ones.
-func (p *providerFlags) open(ctx context.Context, log zerolog.Logger, directory *identity.Directory) ([]identity.Authenticator, error) {
+func (p *providerFlags) open(ctx context.Context, log zerolog.Logger, directory *identity.Directory, guesses *identity.Guesses) ([]identity.Authenticator, error) {
 	var callers []identity.Authenticator
 	if p.issuer != "" {
 		oidc, err := identity.NewOIDC(ctx, identity.OIDCConfig{
@@ -64,7 +64,7 @@ func (p *providerFlags) open(ctx context.Context, log zerolog.Logger, directory 
 	}
 	if p.iamAudience != "" {
 		iam, err := identity.NewIAM(identity.IAMConfig{
-			Audience: p.iamAudience, Endpoint: p.stsEndpoint, Roles: rolesOf(directory, "iam"),
+			Audience: p.iamAudience, Endpoint: p.stsEndpoint, Roles: rolesOf(directory, "iam"), Guesses: guesses,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("--iam-audience: %w", err)
@@ -78,13 +78,4 @@ func (p *providerFlags) open(ctx context.Context, log zerolog.Logger, directory 
 // its own method only, or an OIDC subject could pass for an AWS role of the same name.
 func rolesOf(directory *identity.Directory, method string) func(string) ([]policy.Role, bool) {
 	return func(name string) ([]policy.Role, bool) { return directory.Roles(method, name) }
-}
-
-// limited limits failed attempts by address. Behind a proxy all callers have the proxy's address, so a
-// limit there would shut everybody out.
-func limited(callers []identity.Authenticator, proxied bool) identity.Authenticator {
-	if proxied {
-		return identity.First(callers...)
-	}
-	return identity.LimitGuesses(identity.First(callers...), nil)
 }

@@ -1,13 +1,10 @@
 package identity
 
 import (
+	"errors"
 	"net/http"
 	"net/netip"
-	"sync"
 	"time"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-	"golang.org/x/time/rate"
 
 	"github.com/piinguin/piinguin/server/policy"
 )
@@ -15,55 +12,102 @@ import (
 const (
 	guesses    = 10 // in a row from one address
 	guessEvery = 6 * time.Second
-	// guessers is how many addresses are remembered: those that failed last.
-	guessers = 16384
 )
 
-// LimitGuesses returns an Authenticator that asks next, unless so many credentials
-// from the request's address have failed that it would be guessing: 10 in a row and
-// one each 6 seconds after. IPv6 addresses count by their /64, which is what one guest
-// of a network has. Requests that are under way at once count when they have failed.
+// TooManyError says that a request proves nobody, and that too many wrong credentials came from
+// its address. It says nothing else of the credential. It wraps ErrUnknown.
+type TooManyError struct {
+	RetryAfter time.Duration // until the address may try again; positive
+}
+
+// Error implements error.
+func (e *TooManyError) Error() string {
+	return "identity: too many wrong credentials from one address"
+}
+
+// Unwrap returns ErrUnknown.
+func (e *TooManyError) Unwrap() error { return ErrUnknown }
+
+// Guesses counts wrong credentials by address: 10 in a row, and one each 6 seconds after. IPv6
+// addresses count by their /64, which is what one guest of a network has. Wrong is a request that
+// has an Authorization header and proves nobody, even if its sender hangs up.
 //
-// Success never counts, and neither does a request without an Authorization header:
-// a client certificate was proven before. Loopback addresses are not limited: behind
-// one is a proxy with everybody's requests, and one guesser would lock all of them out.
-// A nil now means time.Now.
-func LimitGuesses(next Authenticator, now func() time.Time) Authenticator {
+// Loopback addresses are not counted: behind one is a proxy with everybody's requests. A server
+// behind a proxy on another machine has a nil Guesses, which counts nothing. It is safe for
+// concurrent use.
+type Guesses struct {
+	now   func() time.Time
+	wrong *addressLimit // credentials
+	asked *addressLimit // questions to another server that it did not confirm
+}
+
+// NewGuesses returns a Guesses that has counted nothing. A nil now means time.Now.
+func NewGuesses(now func() time.Time) *Guesses {
 	if now == nil {
 		now = time.Now
 	}
-	return &guessLimit{next: next, now: now, failed: newCache[netip.Prefix, *rate.Limiter](guessers)}
+	return &Guesses{now, newAddressLimit(), newAddressLimit()}
+}
+
+// Limit returns an Authenticator that asks next about every request, so a right credential passes
+// whatever else came from its address. Wrong ones beyond the limit get a *TooManyError.
+func (g *Guesses) Limit(next Authenticator) Authenticator {
+	if g == nil {
+		return next
+	}
+	return &guessLimit{g, next}
 }
 
 type guessLimit struct {
-	next Authenticator
-	now  func() time.Time
-
-	mu sync.Mutex
-	// The address that has not been asked for longest makes room: whoever keeps guessing is
-	// remembered, however many others guess.
-	failed *simplelru.LRU[netip.Prefix, *rate.Limiter]
+	guesses *Guesses
+	next    Authenticator
 }
 
 // Authenticate implements Authenticator.
-func (g *guessLimit) Authenticate(r *http.Request) (policy.Caller, error) {
-	from, counts := addressOf(r)
-	if !counts {
-		return g.next.Authenticate(r)
+func (l *guessLimit) Authenticate(r *http.Request) (policy.Caller, error) {
+	caller, err := l.next.Authenticate(r)
+	if err == nil {
+		return caller, nil
 	}
-	if g.exceeded(from) {
-		return policy.Caller{}, ErrUnknown
+	from, counts := sender(r)
+	if tooMany := (*TooManyError)(nil); !counts || errors.As(err, &tooMany) {
+		return policy.Caller{}, err
 	}
-	caller, err := g.next.Authenticate(r)
-	if err != nil { // a caller who hung up counts too: hanging up must not make guesses free
-		g.fail(from)
+	if wait := l.guesses.wrong.fail(from, l.guesses.now()); wait > 0 {
+		return policy.Caller{}, &TooManyError{wait}
 	}
-	return caller, err
+	return policy.Caller{}, err
 }
 
-// addressOf returns the address that a failure counts against, and whether it counts.
-func addressOf(r *http.Request) (netip.Prefix, bool) {
-	if r.Header.Get("Authorization") == "" {
+// mayAsk returns nil if another server may be asked about a request's credential, and else a
+// *TooManyError: the request's address has made this server ask in vain too often.
+func (g *Guesses) mayAsk(r *http.Request) error {
+	if g == nil {
+		return nil
+	}
+	from, counts := sender(r)
+	if !counts {
+		return nil
+	}
+	if wait := g.asked.wait(from, g.now()); wait > 0 {
+		return &TooManyError{wait}
+	}
+	return nil
+}
+
+// askedInVain counts a question that was not confirmed.
+func (g *Guesses) askedInVain(r *http.Request) {
+	if g == nil {
+		return
+	}
+	if from, counts := sender(r); counts {
+		g.asked.fail(from, g.now())
+	}
+}
+
+// sender returns the address that a wrong credential counts against, and whether it counts.
+func sender(r *http.Request) (netip.Prefix, bool) {
+	if r.Header.Get("Authorization") == "" { // a client certificate was proven before
 		return netip.Prefix{}, false
 	}
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -77,22 +121,4 @@ func addressOf(r *http.Request) (netip.Prefix, bool) {
 	}
 	prefix, err := address.Prefix(bits)
 	return prefix, err != nil || !address.IsLoopback()
-}
-
-func (g *guessLimit) exceeded(from netip.Prefix) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	limiter, known := g.failed.Get(from)
-	return known && limiter.TokensAt(g.now()) < 1
-}
-
-func (g *guessLimit) fail(from netip.Prefix) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	limiter, known := g.failed.Get(from)
-	if !known {
-		limiter = rate.NewLimiter(rate.Every(guessEvery), guesses)
-		g.failed.Add(from, limiter)
-	}
-	limiter.AllowN(g.now(), 1)
 }

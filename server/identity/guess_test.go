@@ -1,8 +1,11 @@
 package identity_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,67 +13,101 @@ import (
 	"github.com/piinguin/piinguin/server/policy"
 )
 
-// counted knows the token "good" and counts how often it is asked.
-type counted struct{ asked int }
+// onlyGood knows the token "good".
+type onlyGood struct{}
 
-func (c *counted) Authenticate(r *http.Request) (policy.Caller, error) {
-	c.asked++
+func (onlyGood) Authenticate(r *http.Request) (policy.Caller, error) {
 	if r.Header.Get("Authorization") == "Bearer good" {
 		return policy.Caller{Name: "bob", Authentication: "token"}, nil
 	}
 	return policy.Caller{}, identity.ErrUnknown
 }
 
-func newTestLimit() (identity.Authenticator, *counted, *clock) {
-	next, c := &counted{}, newTestClock()
-	return identity.LimitGuesses(next, c.Now), next, c
+func newTestLimit() (identity.Authenticator, *clock) {
+	c := newTestClock()
+	return identity.NewGuesses(c.Now).Limit(onlyGood{}), c
 }
 
-// try returns whether a token from an address proves anybody.
-func try(a identity.Authenticator, address, token string) bool {
+// try returns what a token from an address proves: "" somebody, "unknown" nobody, or how long
+// to wait.
+func try(a identity.Authenticator, address, token string) string {
 	r := withToken(token)
 	r.RemoteAddr = address
 	_, err := a.Authenticate(r)
-	return err == nil
+	var tooMany *identity.TooManyError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &tooMany) && errors.Is(err, identity.ErrUnknown):
+		return tooMany.RetryAfter.String()
+	case err == identity.ErrUnknown: //nolint:errorlint // the very error
+		return "unknown"
+	}
+	return err.Error()
+}
+
+// wantTry compares what some tokens in turn prove.
+func wantTry(t *testing.T, a identity.Authenticator, address, token string, want ...string) {
+	t.Helper()
+	for n, want := range want {
+		if have := try(a, address, token); have != want {
+			t.Fatalf("%s, try %d of %q: %q, want %q", address, n+1, token, have, want)
+		}
+	}
 }
 
 func TestGuessesAreLimited(t *testing.T) {
-	limit, next, c := newTestLimit()
-	for range 50 {
-		if try(limit, "192.0.2.1:1234", "guess") {
-			t.Fatal("a guess is right")
-		}
+	limit, c := newTestLimit()
+	guess := func(want ...string) {
+		t.Helper()
+		wantTry(t, limit, "192.0.2.1:1234", "guess", want...)
 	}
-	if next.asked != 10 {
-		t.Errorf("50 guesses: %d were looked at, want 10", next.asked)
-	}
-	if try(limit, "192.0.2.1:9999", "good") {
-		t.Error("over the limit a good token still tells that it is good")
-	}
-	if !try(limit, "192.0.2.2:1234", "good") {
-		t.Error("another address is limited too")
-	}
-	c.add(6*time.Second - 1)
-	if try(limit, "192.0.2.1:1234", "good") {
-		t.Error("the limit ends early")
-	}
-	c.add(1)
-	for range 100 { // success takes nothing away
-		if !try(limit, "192.0.2.1:1234", "good") {
-			t.Fatal("the limit does not end")
-		}
-	}
-	if try(limit, "192.0.2.1:1234", "guess") || try(limit, "192.0.2.1:1234", "good") {
-		t.Error("more than one guess in 6 seconds")
+	guess(slices.Repeat([]string{"unknown"}, 10)...)
+	guess("6s", "6s", "6s")
+	wantTry(t, limit, "192.0.2.2:1234", "guess", "unknown")
+	c.add(4 * time.Second)
+	guess("2s")
+	c.add(2 * time.Second)
+	guess("unknown", "6s")
+}
+
+// TestRightCredentialsPass: whatever else came from their address, and without taking from what
+// it may still guess.
+func TestRightCredentialsPass(t *testing.T) {
+	limit, _ := newTestLimit()
+	good := make([]string, 100)
+	wantTry(t, limit, "192.0.2.1:1234", "good", good...)
+	wantTry(t, limit, "192.0.2.1:1234", "guess", slices.Repeat([]string{"unknown"}, 10)...)
+	for range 3 {
+		wantTry(t, limit, "192.0.2.1:1234", "guess", "6s")
+		wantTry(t, limit, "192.0.2.1:1234", "good", good...)
 	}
 }
 
-func TestSuccessNeverCounts(t *testing.T) {
-	limit, _, _ := newTestLimit()
-	for n := range 1000 {
-		if !try(limit, "192.0.2.1:1234", "good") {
-			t.Fatalf("request %d is refused", n)
+// hungUp is a caller who goes away while another server is asked.
+type hungUp struct{}
+
+func (hungUp) Authenticate(r *http.Request) (policy.Caller, error) {
+	if r.Context().Err() == nil {
+		return policy.Caller{Name: "bob"}, nil
+	}
+	return policy.Caller{}, identity.ErrUnknown
+}
+
+// TestHangingUpIsAGuess: else whoever hangs up in time could guess for ever.
+func TestHangingUpIsAGuess(t *testing.T) {
+	limit := identity.NewGuesses(newTestClock().Now).Limit(hungUp{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := withToken("guess").WithContext(ctx)
+	r.RemoteAddr = "192.0.2.1:1"
+	for range 10 {
+		if _, err := limit.Authenticate(r); err != identity.ErrUnknown { //nolint:errorlint // the very error
+			t.Fatal(err)
 		}
+	}
+	if _, err := limit.Authenticate(r); !errors.As(err, new(*identity.TooManyError)) {
+		t.Errorf("the 11th: %v", err)
 	}
 }
 
@@ -88,37 +125,34 @@ func TestGuessersAddresses(t *testing.T) {
 		{"", "@", true},
 		{"", "192.0.2.1:1", false},
 	} {
-		limit, _, _ := newTestLimit()
+		limit, _ := newTestLimit()
 		for range 10 {
 			try(limit, test.guesser, "guess")
 		}
-		if try(limit, test.other, "good") == test.same {
+		if (try(limit, test.other, "guess") == "6s") != test.same {
 			t.Errorf("%q guesses, %q: want the same %v", test.guesser, test.other, test.same)
 		}
 	}
 }
 
 func TestWhatIsNoGuess(t *testing.T) {
-	limit, next, _ := newTestLimit()
+	limit, _ := newTestLimit()
+	proxied := (*identity.Guesses)(nil).Limit(onlyGood{})
 	for range 20 {
-		try(limit, "127.0.0.1:1", "guess")
-		try(limit, "[::1]:1", "guess")
-		_, _ = limit.Authenticate(&http.Request{RemoteAddr: "192.0.2.1:1"})
-	}
-	if next.asked != 60 {
-		t.Errorf("%d were looked at, want 60", next.asked)
-	}
-	for _, address := range []string{"127.0.0.1:1", "[::1]:1", "192.0.2.1:1"} {
-		if !try(limit, address, "good") {
-			t.Errorf("%s is limited", address)
+		wantTry(t, limit, "127.0.0.1:1", "guess", "unknown")
+		wantTry(t, limit, "[::1]:1", "guess", "unknown")
+		wantTry(t, proxied, "192.0.2.1:1", "guess", "unknown")
+		if _, err := limit.Authenticate(&http.Request{RemoteAddr: "192.0.2.1:1"}); err != identity.ErrUnknown { //nolint:errorlint // the very error
+			t.Fatal(err)
 		}
 	}
+	wantTry(t, limit, "192.0.2.1:1", "guess", "unknown")
 }
 
 // TestGuessersAreBounded: many addresses do not push out one that keeps failing, and
 // those that stopped long ago are forgotten.
 func TestGuessersAreBounded(t *testing.T) {
-	limit, _, _ := newTestLimit()
+	limit, _ := newTestLimit()
 	for range 10 {
 		try(limit, "192.0.2.1:1", "guess")
 		try(limit, "192.0.2.2:1", "guess")
@@ -129,10 +163,10 @@ func TestGuessersAreBounded(t *testing.T) {
 			try(limit, "192.0.2.1:1", "guess")
 		}
 	}
-	if try(limit, "192.0.2.1:1", "good") {
+	if try(limit, "192.0.2.1:1", "guess") != "6s" {
 		t.Error("who kept guessing is forgotten")
 	}
-	if !try(limit, "192.0.2.2:1", "good") {
+	if try(limit, "192.0.2.2:1", "guess") != "unknown" {
 		t.Error("nobody is ever forgotten")
 	}
 }

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -24,6 +25,9 @@ const (
 	// keptRefusals is how long STS is not asked again about a token that it did not
 	// confirm, so that one token sent over and over is one question.
 	keptRefusals = 5 * time.Second
+	// keptKeys is how long after its last proof a caller's access key is remembered: the
+	// credentials of a role's session last at most 12 hours.
+	keptKeys = 12 * time.Hour
 )
 
 // IAMConfig says which AWS callers an IAM takes.
@@ -36,6 +40,10 @@ type IAMConfig struct {
 	Endpoint string
 	// Roles returns what a caller may do, by its ARN. Required.
 	Roles func(name string) ([]policy.Role, bool)
+	// Guesses bounds how often an address makes the server ask STS in vain; nil does not. The
+	// tokens of an access key that was a caller's within 12 hours are always asked about, so a
+	// guesser behind the same address does not shut that caller out.
+	Guesses *Guesses
 	// HTTPClient's transport reaches STS; nil means http.DefaultTransport.
 	HTTPClient *http.Client
 	// Now is the clock; nil means time.Now.
@@ -59,7 +67,8 @@ type IAM struct {
 	client         *http.Client
 	asking         chan struct{}
 	flights        singleflight.Group
-	known, refused *answers
+	known, refused *answers // by token
+	keys           *answers // by access key: those of callers
 }
 
 // NewIAM returns an IAM. It asks nobody before a token comes.
@@ -86,7 +95,10 @@ func NewIAM(cfg IAMConfig) (*IAM, error) {
 	}
 	client := newOutbound(cfg.HTTPClient, stsBody, stsTimeout)
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &IAM{cfg: cfg, allowed: allowed, client: client, asking: make(chan struct{}, stsCalls), known: newAnswers(), refused: newAnswers()}, nil
+	return &IAM{
+		cfg: cfg, allowed: allowed, client: client, asking: make(chan struct{}, stsCalls),
+		known: newAnswers(), refused: newAnswers(), keys: newAnswers(),
+	}, nil
 }
 
 // Authenticate implements Authenticator.
@@ -99,9 +111,9 @@ func (i *IAM) Authenticate(r *http.Request) (policy.Caller, error) {
 	if !ok {
 		return policy.Caller{}, ErrUnknown
 	}
-	name := i.name(r.Context(), sha256.Sum256([]byte(encoded)), asked)
-	if name == "" {
-		return policy.Caller{}, ErrUnknown
+	name, err := i.name(r, sha256.Sum256([]byte(encoded)), asked)
+	if err != nil || name == "" {
+		return policy.Caller{}, cmp.Or(err, ErrUnknown)
 	}
 	// Only the name is kept: roles may be changed while a token is valid.
 	roles, known := i.cfg.Roles(name)
@@ -111,39 +123,50 @@ func (i *IAM) Authenticate(r *http.Request) (policy.Caller, error) {
 	return policy.Caller{Name: name, Authentication: "iam", Roles: roles}, nil
 }
 
-// name returns who signed, or "". Requests with one token share one question, which
+// name returns who signed; "" is nobody. Requests with one token share one question, which
 // goes on if one of them goes away.
-func (i *IAM) name(ctx context.Context, token [sha256.Size]byte, asked presigned) string {
+func (i *IAM) name(r *http.Request, token [sha256.Size]byte, asked presigned) (string, error) {
 	now := i.cfg.Now()
-	if name, found := i.known.get(token, now); found {
-		return name
+	for _, kept := range []*answers{i.known, i.refused} {
+		if name, found := kept.get(token, now); found {
+			return name, nil
+		}
 	}
-	if _, found := i.refused.get(token, now); found {
-		return ""
+	if _, proven := i.keys.get(sha256.Sum256([]byte(asked.accessKey)), now); !proven {
+		if err := i.cfg.Guesses.mayAsk(r); err != nil {
+			return "", err
+		}
 	}
 	flight := i.flights.DoChan(string(token[:]), func() (any, error) {
-		return i.ask(context.WithoutCancel(ctx), token, asked), nil
+		return i.ask(r.WithContext(context.WithoutCancel(r.Context())), token, asked), nil
 	})
 	select {
-	case <-ctx.Done():
-		return ""
+	case <-r.Context().Done():
+		return "", ErrUnknown
 	case answer := <-flight:
 		name, _ := answer.Val.(string) // "" of none
-		return name
+		return name, nil
 	}
 }
 
 // ask asks STS and keeps the answer. Every AWS account can sign tokens that STS
 // confirms, so only names with roles take the place that callers need.
-func (i *IAM) ask(ctx context.Context, token [sha256.Size]byte, asked presigned) string {
-	name, err := i.askSTS(ctx, asked.url)
+func (i *IAM) ask(r *http.Request, token [sha256.Size]byte, asked presigned) string {
+	name, err := i.askSTS(r.Context(), asked.url)
 	now := i.cfg.Now()
 	if err == nil {
 		if _, known := i.cfg.Roles(name); known {
 			i.known.put(token, name, asked.until, now)
+			i.keys.put(sha256.Sum256([]byte(asked.accessKey)), name, now.Add(keptKeys), now)
 			return name
 		}
+		// STS has nothing more to say of this token. Its name may be given roles meanwhile.
+		i.refused.put(token, name, asked.until, now)
+	} else {
+		i.refused.put(token, "", now.Add(keptRefusals), now)
 	}
-	i.refused.put(token, "", now.Add(keptRefusals), now)
-	return ""
+	if !errors.Is(err, errNoSTS) { // that STS cannot be reached is not the caller's fault
+		i.cfg.Guesses.askedInVain(r)
+	}
+	return name
 }

@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -275,7 +276,7 @@ func TestIAMKeepsRefusalsShortly(t *testing.T) {
 	for range 3 {
 		wantUnknown(t, i, token)
 	}
-	f.answers(answers(answerFor("arn:aws:sts::123456789012:assumed-role/stranger/s2", "123456789012")))
+	f.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 	c.add(5 * time.Second)
 	for range 3 {
 		wantUnknown(t, i, token)
@@ -317,6 +318,74 @@ func TestIAMAsksOnce(t *testing.T) {
 	if f.questions() != 1 {
 		t.Errorf("STS was asked %d times, want 1", f.questions())
 	}
+}
+
+// TestIAMGuesses: beyond the limit of an address STS hears of no more wrong tokens from it, and
+// every caller who was proven before still passes, by tokens that are known and by new ones.
+func TestIAMGuesses(t *testing.T) {
+	f, c := newFakeSTS(t), newTestClock()
+	guesses := identity.NewGuesses(c.Now)
+	limit := guesses.Limit(newTestIAM(t, f, c, func(cfg *identity.IAMConfig) { cfg.Guesses = guesses }))
+	const nat = "192.0.2.1:1"
+	token := func(change func(*request)) string { return tokenOf(f.sign(t, c, change)) }
+	made := 0
+	wrong := func() string {
+		made++
+		return token(func(q *request) {
+			q.expires, q.keys.SecretAccessKey, q.keys.AccessKeyID = fmt.Sprint(60+made), "wrong", "ASIAEXAMPLEEXAMPLE99"
+		})
+	}
+	relayToken := token(nil)
+	wantTry(t, limit, nat, relayToken, "")
+	for range 10 {
+		wantTry(t, limit, nat, wrong(), "unknown")
+	}
+	asked := f.questions()
+	for range 10 {
+		wantTry(t, limit, nat, wrong(), "6s")
+	}
+	if f.questions() != asked {
+		t.Errorf("STS was asked %d times beyond the limit", f.questions()-asked)
+	}
+	wantTry(t, limit, nat, relayToken, "")
+	wantTry(t, limit, nat, token(func(q *request) { q.expires = "899" }), "")
+	wantTry(t, limit, "192.0.2.2:1", wrong(), "unknown")
+	c.add(6 * time.Second)
+	wantTry(t, limit, nat, wrong(), "unknown", "6s")
+}
+
+// TestIAMWithoutSTS: that STS cannot be reached is nobody's guess.
+func TestIAMWithoutSTS(t *testing.T) {
+	f, c := newFakeSTS(t), newTestClock()
+	guesses := identity.NewGuesses(c.Now)
+	i := newTestIAM(t, f, c, func(cfg *identity.IAMConfig) { cfg.Guesses = guesses })
+	f.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	for n := range 20 {
+		wantTry(t, i, "192.0.2.1:1", tokenOf(f.sign(t, c, func(q *request) { q.expires = fmt.Sprint(60 + n) })), "unknown")
+	}
+	f.answers(answers(answerJSON))
+	wantTry(t, i, "192.0.2.1:1", tokenOf(f.sign(t, c, nil)), "")
+}
+
+// TestIAMGivesRolesLater: a name that STS confirmed is kept until its token ends, so a job without
+// roles is one question a token, and roles that it is given count at once.
+func TestIAMGivesRolesLater(t *testing.T) {
+	f, c := newFakeSTS(t), newTestClock()
+	roles := onlyReader()
+	i := newTestIAM(t, f, c, func(cfg *identity.IAMConfig) {
+		cfg.Roles = func(name string) ([]policy.Role, bool) { return roles(name) }
+	})
+	token := tokenOf(f.sign(t, c, nil))
+	wantUnknown(t, i, token)
+	c.add(time.Minute)
+	wantUnknown(t, i, token)
+	if f.questions() != 1 {
+		t.Errorf("STS was asked %d times, want 1", f.questions())
+	}
+	roles = onlyReader(relayARN)
+	wantCaller(t, i, token, relay)
+	c.add(15 * time.Minute)
+	wantUnknown(t, i, token)
 }
 
 func TestNewIAMRefuses(t *testing.T) {

@@ -4,7 +4,7 @@
 // certificates, OpenID Connect and AWS IAM. First asks several in turn:
 //
 //	callers := identity.First(tokens, mtls)
-//	caller, err := callers.Authenticate(r) // ErrUnknown: nobody
+//	caller, err := identity.NewGuesses(nil).Limit(callers).Authenticate(r) // ErrUnknown: nobody
 //
 // It promises: a name is returned only if the request proves it at this moment, so whoever
 // is taken out of a file is unknown at the next request; an error never says what was wrong;
@@ -30,25 +30,31 @@ var ErrUnknown = errors.New("identity: unknown credential")
 // Authenticator proves the caller of a request by one kind of credential.
 type Authenticator interface {
 	// Authenticate returns the caller, or ErrUnknown if the request proves nobody by this
-	// kind of credential. It may ask another server, until the request's context ends. It
+	// kind of credential, or a *TooManyError if it proves nobody and its address has sent too
+	// many wrong credentials. It may ask another server, until the request's context ends. It
 	// is safe for concurrent use.
 	Authenticate(r *http.Request) (policy.Caller, error)
 }
 
 // First returns an Authenticator that asks each in turn. The first one that knows the caller
-// decides.
+// decides. If none does, a *TooManyError of any is the answer.
 func First(authenticators ...Authenticator) Authenticator { return first(authenticators) }
 
 type first []Authenticator
 
 // Authenticate implements Authenticator.
 func (f first) Authenticate(r *http.Request) (policy.Caller, error) {
+	failure := ErrUnknown
 	for _, a := range f {
-		if c, err := a.Authenticate(r); err == nil {
+		c, err := a.Authenticate(r)
+		if err == nil {
 			return c, nil
 		}
+		if tooMany := (*TooManyError)(nil); errors.As(err, &tooMany) {
+			failure = tooMany
+		}
 	}
-	return policy.Caller{}, ErrUnknown
+	return policy.Caller{}, failure
 }
 
 // namePattern is what a name in a file of tokens or callers may be.

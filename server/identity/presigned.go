@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -36,8 +37,9 @@ var presignedParameters = map[string]*regexp.Regexp{
 
 // presigned is a presigned GetCallerIdentity that may be asked.
 type presigned struct {
-	url   string // put together anew: nothing is in it that was not checked
-	until time.Time
+	url       string // put together anew: nothing is in it that was not checked
+	accessKey string // whose secret is said to have signed it
+	until     time.Time
 }
 
 // parsePresigned reads what follows piinguinv1.IAMPrefix. It reports false for all that is not
@@ -59,7 +61,8 @@ func parsePresigned(encoded string, allowed func(host string) bool, now time.Tim
 	if !ok {
 		return presigned{}, false
 	}
-	return presigned{"https://" + u.Host + "/?" + query.Encode(), until}, true
+	accessKey, _, _ := strings.Cut(query.Get("X-Amz-Credential"), "/")
+	return presigned{"https://" + u.Host + "/?" + query.Encode(), accessKey, until}, true
 }
 
 // exact reports whether a query has each of presignedParameters once and no other.

@@ -43,8 +43,11 @@ var (
 	userARN = regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):iam::([0-9]{12}):user/[!-~]{1,576}$`)
 )
 
-// errSTS covers all that STS may answer or not answer: its texts quote requests.
-var errSTS = errors.New("identity: STS did not confirm")
+// The errors of asking STS. Texts of STS are not among them: they quote requests.
+var (
+	errSTS   = errors.New("identity: STS did not confirm")
+	errNoSTS = errors.New("identity: STS could not be asked")
+)
 
 // askSTS sends the URL with the server's own audience, and returns the name of who
 // signed it for that.
@@ -55,7 +58,7 @@ func (i *IAM) askSTS(ctx context.Context, url string) (string, error) {
 	case i.asking <- struct{}{}:
 		defer func() { <-i.asking }()
 	case <-ctx.Done():
-		return "", errSTS
+		return "", errNoSTS
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -65,11 +68,14 @@ func (i *IAM) askSTS(ctx context.Context, url string) (string, error) {
 	r.Header.Set(piinguinv1.IAMAudienceHeader, i.cfg.Audience)
 	resp, err := i.client.Do(r)
 	if err != nil {
-		return "", errSTS
+		return "", errNoSTS
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
+	switch {
+	case err != nil || resp.StatusCode >= http.StatusInternalServerError:
+		return "", errNoSTS
+	case resp.StatusCode != http.StatusOK:
 		return "", errSTS
 	}
 	return parseAnswer(body)
