@@ -18,7 +18,7 @@ func newTable(t *testing.T) table {
 	if _, err := client.CreateTable(t.Context(), dynamolog.Schema(name)); err != nil {
 		t.Fatal(err)
 	}
-	s := dynamolog.New(client, name)
+	s := dynamolog.New(strict{client, t}, name)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	var done sync.WaitGroup
 	done.Go(func() { s.Derive(ctx) })
