@@ -10,6 +10,7 @@ package relaytest
 
 import (
 	"context"
+	"crypto/sha256"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/twitchtv/twirp"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
@@ -142,15 +144,23 @@ func (s *Server) create(r *piinguinv1.PiiRecord) *piinguinv1.CreatePiiRecordResu
 	s.check(r)
 	if s.onRecord != nil {
 		if result := s.onRecord(r); result != nil {
+			if result.Error == nil {
+				result.Receipt = receipt()
+			}
 			return result
 		}
 	}
 	old, replaced := s.records[r.ModifiedValue]
 	if replaced && old.ObservedAt.AsTime().After(r.ObservedAt.AsTime()) {
-		return &piinguinv1.CreatePiiRecordResult{Superseded: true}
+		return &piinguinv1.CreatePiiRecordResult{Superseded: true, Receipt: receipt()}
 	}
 	s.records[r.ModifiedValue] = r
-	return &piinguinv1.CreatePiiRecordResult{Replaced: replaced}
+	return &piinguinv1.CreatePiiRecordResult{Replaced: replaced, Receipt: receipt()}
+}
+
+// receipt is that of every call: rpc/client takes nothing without one for a success.
+func receipt() *piinguinv1.AuditReceipt {
+	return &piinguinv1.AuditReceipt{Log: "relaytest", Time: timestamppb.Now(), LeafHash: make([]byte, sha256.Size)}
 }
 
 // check holds what is sent against the contract's limits.

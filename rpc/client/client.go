@@ -12,10 +12,6 @@ import (
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
-// idlePerHost is how many connections are kept open for the next call. With the
-// two that net/http keeps, many callers at once spend their time on handshakes.
-const idlePerHost = 128
-
 // Client calls one server. It is safe for concurrent use; make one and share it.
 type Client struct {
 	piinguinv1.Piinguin // store, read and erase records
@@ -37,7 +33,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	h := cfg.httpClient(conf)
-	again := twirp.WithClientInterceptors(cfg.retry().intercept)
+	again := twirp.WithClientInterceptors(cfg.retry().intercept, cfg.checked)
 	return &Client{
 		Piinguin: piinguinv1.NewPiinguinProtobufClient(base, h, again),
 		Audit:    piinguinv1.NewAuditProtobufClient(base, h, again),
@@ -53,16 +49,17 @@ func (c Client) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "piinguin client of %s", c.address)
 }
 
-// httpClient is a copy of the configured client that sends the token and follows
-// no redirect.
+// httpClient is a copy of the configured client that sends the token, follows no redirect and
+// lets only a Piinguin server's answers through.
 func (c Config) httpClient(conf *tls.Config) *http.Client {
 	h := http.Client{}
 	if c.HTTPClient != nil {
 		h = *c.HTTPClient
 	}
 	if h.Transport == nil {
-		h.Transport = newTransport(conf)
+		h.Transport = c.newTransport(conf)
 	}
+	h.Transport = guard{h.Transport}
 	if c.Token != "" {
 		h.Transport = &bearer{token: func(context.Context) (Token, error) { return c.Token, nil }, next: h.Transport}
 	}

@@ -91,7 +91,7 @@ func TestTokenSourceIsAskedForEachRequest(t *testing.T) {
 }
 
 func TestHTTPClientIsUsedAndNotChanged(t *testing.T) {
-	srv := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	srv := httptest.NewTLSServer(legal{})
 	t.Cleanup(srv.Close)
 	base := srv.Client()
 	before := base.Transport
@@ -162,8 +162,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	const callers = 16
 	var opened atomic.Int32
 	var round sync.WaitGroup // answers nobody before all callers are there
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/protobuf")
+	srv := httptest.NewUnstartedServer(orLegal(func(http.ResponseWriter, *http.Request) {
 		round.Done()
 		round.Wait()
 	}))
@@ -264,16 +263,6 @@ func TestTokenIsNeverPrinted(t *testing.T) {
 	if !strings.Contains(all, "[redacted]") {
 		t.Error("nothing says that something was left out")
 	}
-}
-
-func newTestServer(t *testing.T, h http.HandlerFunc) *httptest.Server {
-	t.Helper()
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/protobuf")
-		h(w, r)
-	}))
-	t.Cleanup(srv.Close)
-	return srv
 }
 
 func newTestClient(t *testing.T, cfg client.Config) *client.Client {

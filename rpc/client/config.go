@@ -59,8 +59,12 @@ type Config struct {
 	// it, KeyFile its private key: whom a server takes by mutual TLS needs no Token, and
 	// one that is sent counts alone. They are read again for each new connection. Optional.
 	CertFile, KeyFile string
+	// Proxy is the http or https URL of a proxy to reach the server by, or ProxyEnvironment. It
+	// needs an https server: over plain HTTP a proxy would see the token and the values. Without
+	// it the client uses no proxy, whatever the environment says. Optional.
+	Proxy string
 	// HTTPClient is a client to derive from, for TLS that files do not say or for
-	// tracing; CAFile and CertFile are empty then. Its Timeout and CheckRedirect are not used.
+	// tracing; CAFile, CertFile and Proxy are empty then. Its Timeout and CheckRedirect are not used.
 	// Optional; the default keeps enough connections for many callers at once.
 	HTTPClient *http.Client
 }
@@ -93,6 +97,15 @@ func (c Config) Validate() error {
 
 // base checks the whole Config and returns the server's base URL.
 func (c Config) base() (string, error) {
+	base, err := c.address()
+	if err == nil {
+		err = c.checkProxy(base)
+	}
+	return base, err
+}
+
+// address is base without the check of Proxy, which depends on it.
+func (c Config) address() (string, error) {
 	if c.Timeout < 0 {
 		return "", errors.New("client: Timeout is negative")
 	}

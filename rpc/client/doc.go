@@ -1,8 +1,8 @@
 // Package client calls a Piinguin server from Go.
 //
-// It promises two things. It repeats nothing that must not happen twice: a read is sent once, unless
-// Config.RetryReads allows more. No token or private key is in an error, or in what a [Client] or
-// a [Token] prints.
+// It promises three things. It repeats nothing that must not happen twice: a read is sent once, unless
+// Config.RetryReads allows more. It takes an answer for a success only if that holds the receipt of its
+// audit entry. No token or private key is in an error, or in what a [Client] or a [Token] prints.
 //
 // It does not promise that a call which failed had no effect. An answer may be lost after the
 // server has acted; see "Failures and retries".
@@ -110,13 +110,24 @@
 // erasure that reaches the server is an entry in the ledger.
 //
 // The client does not repeat what another attempt cannot mend: every other code, a certificate that
-// is not trusted, a token that could not be obtained, a request that cannot be encoded, a redirect.
+// is not trusted, a token that could not be obtained, a request that cannot be encoded, an answer that
+// is not protobuf or is too long, https where the port takes plain HTTP or the reverse, a redirect.
 // A redirect is an error so that a token never goes to a host that was not configured. If the caller's
 // context ends, or would end during the wait, the error is that of the last attempt.
 //
 // Reads and the calls of the Audit service are sent once. Each one that reaches the server is an
 // entry in the ledger, so the caller decides whether to ask again. Config.RetryReads decides it for
 // all of them.
+//
+// # Answers and proxies
+//
+// What answers may be a proxy, a portal or another program. An error with the code internal says so
+// if an answer is not protobuf, has no receipt, names another value than was asked for, has fewer or
+// more results than items, or is longer than piinguinv1.MaxAnswer. Such a create or delete may have
+// been applied or not. An empty list of entries is legal, so ListEntries cannot tell.
+//
+// The client uses no proxy and ignores HTTPS_PROXY, unless Config.Proxy names one. Over plain HTTP it
+// never uses one.
 //
 // # Credentials
 //

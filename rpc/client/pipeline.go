@@ -174,8 +174,6 @@ func (b *batch[In, Out]) answer(i int) (Out, error) {
 	switch {
 	case b.err != nil:
 		return none, b.err
-	case len(b.results) != len(b.items): // nothing says which items these are
-		return none, twirp.InternalError("the server's answer has another number of results than the request has items")
 	case b.results[i].GetError() != nil:
 		return none, refused(b.results[i].GetError())
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -121,21 +120,16 @@ func mendable(err error) bool {
 	var (
 		trust *tls.CertificateVerificationError
 		token *tokenError
+		wrong *answerError
 	)
 	switch codeOf(err) {
 	case twirp.Unavailable, twirp.ResourceExhausted, twirp.DeadlineExceeded, twirp.Aborted, twirp.Unknown:
 		return true
 	case twirp.Internal:
-		return !errors.As(err, &trust) && !errors.As(err, &token) && !redirected(err) &&
+		return !errors.As(err, &trust) && !errors.As(err, &token) && !errors.As(err, &wrong) &&
 			!errors.Is(err, proto.Error) // the request cannot be encoded, or what answers is no Piinguin
 	}
 	return false
-}
-
-func redirected(err error) bool {
-	var failure twirp.Error
-	return errors.As(err, &failure) && failure.Meta("http_error_from_intermediary") == "true" &&
-		strings.HasPrefix(failure.Meta("status_code"), "3")
 }
 
 // codeOf is empty for an error that is not Twirp's.

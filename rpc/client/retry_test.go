@@ -31,7 +31,9 @@ type fault func(*http.Request) (*http.Response, error)
 func (s *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.at = append(s.at, time.Now())
 	if len(s.faults) == 0 {
-		return httptest.NewRecorder().Result(), nil
+		w := httptest.NewRecorder()
+		legal{}.ServeHTTP(w, r)
+		return w.Result(), nil
 	}
 	next := s.faults[0]
 	s.faults = s.faults[1:]

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"net/http"
 	"os"
 )
 
@@ -59,23 +58,4 @@ func (c Config) certificate(*tls.CertificateRequestInfo) (*tls.Certificate, erro
 		return nil, errCert
 	}
 	return &pair, nil
-}
-
-// newTransport is net/http's with more connections kept; conf may be nil.
-func newTransport(conf *tls.Config) http.RoundTripper {
-	t, ok := http.DefaultTransport.(*http.Transport)
-	switch {
-	case ok:
-		t = t.Clone()
-	case conf == nil: // a program may have replaced it, for example to trace; that is its wish
-		return http.DefaultTransport
-	default:
-		t = &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
-	}
-	if conf != nil {
-		t.TLSClientConfig = conf
-	}
-	t.MaxIdleConns = 0 // there is one host: the limit per host is enough
-	t.MaxIdleConnsPerHost = idlePerHost
-	return t
 }

@@ -36,8 +36,7 @@ func newTestMutual(t *testing.T) *mutual {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/protobuf")
+	m.Server = httptest.NewUnstartedServer(orLegal(func(_ http.ResponseWriter, r *http.Request) {
 		m.callers = append(m.callers, r.TLS.PeerCertificates[0].Subject.CommonName)
 	}))
 	m.TLS = &tls.Config{

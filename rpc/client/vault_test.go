@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -72,7 +73,7 @@ func (v *vault) receipt(item string) (*piinguinv1.AuditReceipt, *piinguinv1.Erro
 		}
 	}
 	v.entries++
-	return &piinguinv1.AuditReceipt{Log: item, Index: v.entries - 1}, nil
+	return receipt(cmp.Or(item, "log"), v.entries-1), nil
 }
 
 func (v *vault) create(r *piinguinv1.PiiRecord) *piinguinv1.CreatePiiRecordResult {

@@ -61,6 +61,7 @@ type Client struct {
 	TLSCA      string
 	TLSCert    string
 	TLSKey     string
+	Proxy      string
 	Auth       string
 	Audience   string
 	TimeoutSec int
@@ -78,6 +79,7 @@ func (c *Client) AddTo(flags *pflag.FlagSet) {
 	flags.StringVar(&c.TLSCA, "tls-ca", "", "`file` of PEM certificates of the authorities to trust, instead of the system's;\nwith it or --tls-cert, a name as --host means https")
 	flags.StringVar(&c.TLSCert, "tls-cert", "", "PEM `file` of your certificate (mutual TLS), instead of a token")
 	flags.StringVar(&c.TLSKey, "tls-key", "", "PEM `file` of its private key")
+	flags.StringVar(&c.Proxy, "proxy", "", "`URL` of a proxy to an https server, or "+client.ProxyEnvironment+": HTTPS_PROXY and NO_PROXY;\nnone without it")
 	c.addAuth(flags)
 	flags.IntVar(&c.TimeoutSec, "timeout-sec", int(client.DefaultTimeout/time.Second), "how many `seconds` one attempt of a call to the server may take"+
 		"; creates and\ndeletes that failed are tried up to "+strconv.Itoa(client.DefaultAttempts)+" times")
@@ -90,7 +92,7 @@ func (c *Client) Open(ctx context.Context) (*client.Client, error) {
 	}
 	cfg := client.Config{
 		Host: c.Host, Port: c.Port, Token: client.Token(c.Token), Timeout: time.Duration(c.TimeoutSec) * time.Second,
-		CAFile: c.TLSCA, CertFile: c.TLSCert, KeyFile: c.TLSKey, OnRetry: c.OnRetry,
+		CAFile: c.TLSCA, CertFile: c.TLSCert, KeyFile: c.TLSKey, Proxy: c.Proxy, OnRetry: c.OnRetry,
 	}
 	if err := cfg.Validate(); err != nil {
 		return nil, err
