@@ -2,9 +2,9 @@ package vault_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,11 +28,12 @@ type tested struct {
 	ledger  *audit.Mem
 
 	mu        sync.Mutex
-	storeErr  error          // of every item of every call
-	whileGet  func()         // called by a Get
-	commitErr error          // of every commit
-	failures  int            // of appends, as Appended was told
-	calls     map[string]int // of the store, by method
+	storeErr  error            // of every item of every call
+	changeErr map[string]error // of one item of a Put or an Erase, by its key
+	whileGet  func()           // called by a Get
+	commitErr error            // of every commit
+	failures  int              // of appends, as Appended was told
+	calls     map[string]int   // of the store, by method
 }
 
 // newTestVault returns a vault that decides by a policy; nil is the built-in one.
@@ -111,22 +112,28 @@ func (h hooked) Get(ctx context.Context, keys []string) []store.GetResult {
 
 func (h hooked) Put(ctx context.Context, records []store.Record) []store.PutResult {
 	results := h.Mem.Put(ctx, records)
-	h.v.set(func(v *tested) {
-		if v.storeErr != nil {
-			results = slices.Repeat([]store.PutResult{{Outcome: store.Stored, Err: v.storeErr}}, len(records))
+	for i, r := range records {
+		if err := h.v.changeFault(r.ModifiedValue); err != nil {
+			results[i] = store.PutResult{Outcome: store.Stored, Err: err}
 		}
-	})
+	}
 	return results
 }
 
 func (h hooked) Erase(ctx context.Context, keys []string, at time.Time) []store.EraseResult {
 	results := h.Mem.Erase(ctx, keys, at)
-	h.v.set(func(v *tested) {
-		if v.storeErr != nil {
-			results = slices.Repeat([]store.EraseResult{{Erased: true, Err: v.storeErr}}, len(keys))
+	for i, key := range keys {
+		if err := h.v.changeFault(key); err != nil {
+			results[i] = store.EraseResult{Erased: true, Err: err}
 		}
-	})
+	}
 	return results
+}
+
+// changeFault returns the error of a Put or an Erase of a key.
+func (v *tested) changeFault(key string) (err error) {
+	v.set(func(v *tested) { err = cmp.Or(v.storeErr, v.changeErr[key]) })
+	return err
 }
 
 // put stores an original that was found in a field, behind the vault's back.
@@ -140,14 +147,13 @@ func (v *tested) put(t *testing.T, key, field string) {
 	}
 }
 
-// outcomes returns all entries but OPEN, oldest first, as "READ GRANTED  a", of a ledger that
-// is whole.
-func (v *tested) outcomes(t *testing.T) []string {
+// entries returns all entries but OPEN, oldest first, of a ledger that is whole.
+func (v *tested) entries(t *testing.T) []audit.Entry {
 	t.Helper()
 	if r, err := audit.Verify(t.Context(), v.ledger, audit.VerifyOptions{}); err != nil || len(r.Findings) > 0 {
 		t.Fatalf("Verify: %v %v", r.Findings, err)
 	}
-	var all []string
+	var all []audit.Entry
 	for p, err := range v.ledger.Pages(t.Context(), "piinguin-1", 0) {
 		if err != nil {
 			t.Fatal(err)
@@ -156,11 +162,19 @@ func (v *tested) outcomes(t *testing.T) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, e := range entries {
-			all = append(all, strings.TrimSpace(strings.Join([]string{string(e.Operation), string(e.Outcome), e.Reason, e.ModifiedValue}, " ")))
-		}
+		all = append(all, entries...)
 	}
 	return all[1:]
+}
+
+// outcomes returns the entries as "READ GRANTED  a".
+func (v *tested) outcomes(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, e := range v.entries(t) {
+		all = append(all, strings.TrimSpace(strings.Join([]string{string(e.Operation), string(e.Outcome), e.Reason, e.ModifiedValue}, " ")))
+	}
+	return all
 }
 
 // newTestPolicy is the built-in policy and a text.
