@@ -64,6 +64,7 @@ type Server struct {
 	now     func() time.Time
 	metrics *metrics
 
+	readiness readiness
 	requirePurpose, requireReference bool
 }
 
@@ -89,6 +90,7 @@ func New(c Config) (*Server, error) {
 	case c.Limits.RequestsPerSecond < 0 || c.Limits.RecordsPerMinute < 0:
 		return nil, errors.New("server: Config.Limits must not be negative")
 	}
+	s.readiness.look = s.vault.Ready
 	if s.metrics, err = newMetrics(c.Metrics); err != nil {
 		return nil, err
 	}
@@ -144,15 +146,6 @@ func (s *Server) noteAppend(ctx context.Context, r audit.Result) {
 		return
 	}
 	a.log, a.index = r.Durable.Receipt().Log, r.Durable.Receipt().Index
-}
-
-// ready answers 200 when a read can be expected to succeed, else 503.
-func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
-	if err := s.vault.Ready(r.Context()); err != nil {
-		answer(w, http.StatusServiceUnavailable, failureOf(err).reason+"\n")
-		return
-	}
-	answer(w, http.StatusOK, "ok\n")
 }
 
 func answer(w http.ResponseWriter, status int, text string) {

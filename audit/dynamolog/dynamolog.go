@@ -38,6 +38,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/internal/awsx"
@@ -52,10 +53,15 @@ type API interface {
 	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
 }
 
+// sideBySide is how many questions of reviewers one Store works on at the same time. One question may
+// read a whole log, and would take the table's read capacity from the commits of the server.
+const sideBySide = 4
+
 // Store is an audit.Store in a DynamoDB table.
 type Store struct {
-	api   API
-	table string
+	api     API
+	table   string
+	reviews *semaphore.Weighted // questions of reviewers under way
 
 	mu     sync.Mutex
 	fresh  map[string][]audit.Page // committed here and not yet derived
@@ -70,7 +76,10 @@ var _ interface {
 
 // New returns the ledger in a table made by Schema.
 func New(api API, table string) *Store {
-	return &Store{api: api, table: table, fresh: map[string][]audit.Page{}, closed: map[string]extent{}, wake: make(chan struct{}, 1)}
+	return &Store{
+		api: api, table: table, reviews: semaphore.NewWeighted(sideBySide),
+		fresh: map[string][]audit.Page{}, closed: map[string]extent{}, wake: make(chan struct{}, 1),
+	}
 }
 
 // Schema returns the table's keys, with on-demand billing.
@@ -158,6 +167,14 @@ func (s *Store) get(ctx context.Context, operation string, key item) (item, erro
 		return nil, audit.ErrNotFound
 	}
 	return out.Item, nil
+}
+
+// review waits until few enough questions are under way. The caller calls done at the end of its own.
+func (s *Store) review(ctx context.Context) (done func(), err error) {
+	if err := s.reviews.Acquire(ctx, 1); err != nil {
+		return nil, failure(ctx, "wait for other questions", err)
+	}
+	return func() { s.reviews.Release(1) }, nil
 }
 
 // failure returns what may be told of a call that failed, or nil.

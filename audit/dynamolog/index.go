@@ -15,6 +15,11 @@ import (
 // that the derived rows name, and all pages from the watermark on; any other
 // reads the pages backwards from the newest that can match.
 func (s *Store) List(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
+	done, err := s.review(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	logs, err := s.Logs(ctx)
 	if err != nil {
 		return nil, err
@@ -317,6 +322,11 @@ func (s *source) advance() error {
 
 // Entry implements audit.Index: a binary search over the pages.
 func (s *Store) Entry(ctx context.Context, log string, index int64) (audit.Entry, error) {
+	done, err := s.review(ctx)
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	defer done()
 	last, err := s.Last(ctx, log)
 	if err != nil {
 		return audit.Entry{}, err

@@ -39,7 +39,7 @@ func (r *row) entry(log string, index int64) (audit.Entry, error) {
 }
 
 // List implements audit.Index.
-func (s *Store) List(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
+func (s rows) List(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
 	where, args := conditions(q)
 	query := `SELECT log, idx, ` + entryColumns + ` FROM audit_entries` + where + ` ORDER BY time DESC, log DESC, idx DESC LIMIT ?`
 	var entries []audit.Entry
@@ -95,7 +95,7 @@ func conditions(q audit.Query) (string, []any) {
 }
 
 // Entry implements audit.Index.
-func (s *Store) Entry(ctx context.Context, log string, index int64) (audit.Entry, error) {
+func (s rows) Entry(ctx context.Context, log string, index int64) (audit.Entry, error) {
 	var r row
 	err := s.first(ctx, "read entry", `SELECT `+entryColumns+` FROM audit_entries WHERE log = ? AND idx = ?`,
 		sqlitefile.Args{log, index}, r.columns()...)
@@ -107,7 +107,7 @@ func (s *Store) Entry(ctx context.Context, log string, index int64) (audit.Entry
 
 // Logs implements audit.Registry.
 func (s *Store) Logs(ctx context.Context) (logs []string, err error) {
-	err = s.read(ctx, "read logs", func(r sqlitefile.Reader) (err error) {
+	err = s.own.read(ctx, "read logs", func(r sqlitefile.Reader) (err error) {
 		logs, err = texts(r, `SELECT log FROM audit_logs ORDER BY log`)
 		return err
 	})

@@ -96,7 +96,7 @@ func (s *Store) Pages(ctx context.Context, log string, from int64) iter.Seq2[aud
 // pages returns the pages that a query selects. With an error it returns those before it.
 func (s *Store) pages(ctx context.Context, log, query string, args ...any) ([]audit.Page, error) {
 	var pages []audit.Page
-	err := s.read(ctx, "read pages", func(r sqlitefile.Reader) error {
+	err := s.own.read(ctx, "read pages", func(r sqlitefile.Reader) error {
 		bad := r.Each(query, args, func(scan sqlitefile.Scan) error {
 			p, err := scanPage(log, scan)
 			if err == nil {

@@ -36,7 +36,7 @@ func (s *Store) KeepVerifierKey(ctx context.Context, key string) (string, error)
 
 // VerifierKey implements audit.Evidence.
 func (s *Store) VerifierKey(ctx context.Context) (key string, err error) {
-	err = s.first(ctx, "read verifier key", `SELECT verifier FROM audit_key`, nil, &key)
+	err = s.own.first(ctx, "read verifier key", `SELECT verifier FROM audit_key`, nil, &key)
 	return key, err
 }
 

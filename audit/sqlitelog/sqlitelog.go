@@ -71,7 +71,12 @@ CREATE TABLE IF NOT EXISTS audit_key (
 ) STRICT;`
 
 // Store is an audit.Store in an SQLite file.
+//
+// What a reviewer asks for is read with connections of the file that the ledger's own reads do
+// not use: a query through a large ledger takes seconds, and no append may wait for it.
 type Store struct {
+	rows      // for reviewers: Index and Tiles
+	own  rows // for the ledger itself
 	file *sqlitefile.File
 
 	mu     sync.Mutex
@@ -84,7 +89,7 @@ var _ audit.Store = (*Store)(nil)
 // was opened to read only it makes nothing, and fails if there is no ledger. The file stays
 // the caller's to close.
 func New(ctx context.Context, file *sqlitefile.File) (*Store, error) {
-	s := &Store{file: file, tilers: map[string]*audit.Tiler{}}
+	s := &Store{rows: rows{file.Review}, own: rows{file.Read}, file: file, tilers: map[string]*audit.Tiler{}}
 	if !file.ReadOnly() {
 		return s, s.write(ctx, "make tables", func(w sqlitefile.Writer) error {
 			_, err := w.Exec(schema)
@@ -92,7 +97,7 @@ func New(ctx context.Context, file *sqlitefile.File) (*Store, error) {
 		})
 	}
 	var n int
-	err := s.first(ctx, "open", `SELECT count(*) FROM sqlite_schema WHERE name = 'audit_pages'`, nil, &n)
+	err := s.own.first(ctx, "open", `SELECT count(*) FROM sqlite_schema WHERE name = 'audit_pages'`, nil, &n)
 	if err == nil && n == 0 {
 		err = errors.New("sqlitelog: open: the file holds no ledger")
 	}
@@ -104,13 +109,18 @@ func (s *Store) write(ctx context.Context, operation string, run func(sqlitefile
 	return failure(operation, s.file.WritePage(ctx, run))
 }
 
+// rows reads the ledger's rows with one kind of the file's connections.
+type rows struct {
+	with func(ctx context.Context, run func(sqlitefile.Reader) error) error
+}
+
 // read runs queries on one connection.
-func (s *Store) read(ctx context.Context, operation string, run func(sqlitefile.Reader) error) error {
-	return failure(operation, s.file.Read(ctx, run))
+func (s rows) read(ctx context.Context, operation string, run func(sqlitefile.Reader) error) error {
+	return failure(operation, s.with(ctx, run))
 }
 
 // first scans the first row of a query's answer, or returns audit.ErrNotFound.
-func (s *Store) first(ctx context.Context, operation, query string, args sqlitefile.Args, into ...any) error {
+func (s rows) first(ctx context.Context, operation, query string, args sqlitefile.Args, into ...any) error {
 	return s.read(ctx, operation, func(r sqlitefile.Reader) error {
 		found, err := r.First(query, args, into...)
 		if err == nil && !found {
@@ -121,7 +131,7 @@ func (s *Store) first(ctx context.Context, operation, query string, args sqlitef
 }
 
 // each calls row for each row of a query's answer.
-func (s *Store) each(ctx context.Context, operation, query string, args sqlitefile.Args, row func(sqlitefile.Scan) error) error {
+func (s rows) each(ctx context.Context, operation, query string, args sqlitefile.Args, row func(sqlitefile.Scan) error) error {
 	return s.read(ctx, operation, func(r sqlitefile.Reader) error { return r.Each(query, args, row) })
 }
 

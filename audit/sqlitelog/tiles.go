@@ -46,11 +46,11 @@ func (s *Store) tilerAt(ctx context.Context, p audit.Page) (*audit.Tiler, error)
 	if kept != nil && kept.Size() == p.First {
 		return kept.Clone(), nil
 	}
-	return audit.ResumeTiler(ctx, s, p.Log, p.First)
+	return audit.ResumeTiler(ctx, s.own, p.Log, p.First)
 }
 
 // Lines implements audit.Tiles.
-func (s *Store) Lines(ctx context.Context, log string, first, count int64) ([][]byte, error) {
+func (s rows) Lines(ctx context.Context, log string, first, count int64) ([][]byte, error) {
 	var lines [][]byte
 	err := s.each(ctx, "read lines", `SELECT line FROM audit_entries WHERE log = ? AND idx >= ? AND idx < ? ORDER BY idx`,
 		sqlitefile.Args{log, first, first + count}, func(scan sqlitefile.Scan) error {
@@ -70,7 +70,7 @@ func (s *Store) Lines(ctx context.Context, log string, first, count int64) ([][]
 
 // Leaves implements audit.Tiles. Where the lines are pruned it reads through the log's
 // pages: no index leads from an entry to its page.
-func (s *Store) Leaves(ctx context.Context, log string, first, count int64) ([]tlog.Hash, error) {
+func (s rows) Leaves(ctx context.Context, log string, first, count int64) ([]tlog.Hash, error) {
 	lines, err := s.Lines(ctx, log, first, count)
 	if errors.Is(err, audit.ErrNotFound) {
 		return s.pageLeaves(ctx, log, first, count)
@@ -82,7 +82,7 @@ func (s *Store) Leaves(ctx context.Context, log string, first, count int64) ([]t
 	return leaves, err
 }
 
-func (s *Store) pageLeaves(ctx context.Context, log string, first, count int64) ([]tlog.Hash, error) {
+func (s rows) pageLeaves(ctx context.Context, log string, first, count int64) ([]tlog.Hash, error) {
 	var leaves []tlog.Hash
 	err := s.each(ctx, "read leaves", `SELECT first, leaves FROM audit_pages
 		WHERE log = ? AND first < ? AND first + length(leaves) / 32 > ? ORDER BY number`,
@@ -109,7 +109,7 @@ func (s *Store) pageLeaves(ctx context.Context, log string, first, count int64) 
 const selectTile = `SELECT hashes FROM audit_tiles WHERE log = ? AND level = ? AND number = ?`
 
 // Tile implements audit.Tiles.
-func (s *Store) Tile(ctx context.Context, log string, level int, number int64) ([]tlog.Hash, error) {
+func (s rows) Tile(ctx context.Context, log string, level int, number int64) ([]tlog.Hash, error) {
 	var raw []byte
 	if err := s.first(ctx, "read tile", selectTile, sqlitefile.Args{log, level, number}, &raw); err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ const (
 var layers = []archtest.Layer{
 	{"audit", []string{"std", backoff, modsum, torch}},
 	{"audit/sqlitelog", []string{"std", "./audit", "./internal/sqlitefile", modsum}},
-	{"audit/dynamolog", []string{"std", "./audit", "./internal/awsx", backoff, modsum, errgrp, aws}},
+	{"audit/dynamolog", []string{"std", "./audit", "./internal/awsx", backoff, modsum, errgrp, "golang.org/x/sync/semaphore", aws}},
 	{"audit/anchor", []string{"std", "./audit", "./internal/durable", modsum, torch, errgrp}},
 	{"audit/anchor/anchortest", []string{"std", "testing/...", "./audit", "./audit/anchor", modsum, torch, gocmp}},
 	{"audit/s3anchor", []string{"std", "./audit/anchor", "./internal/awsx", aws}},
@@ -52,7 +52,7 @@ var layers = []archtest.Layer{
 	{"server/policy", []string{"std", "./internal/hotfile", "github.com/cedar-policy/cedar-go/..."}},
 	{"server/vault", []string{"std", "./audit", "./server/policy", "./server/store"}},
 	{"server", []string{
-		"std", "./audit", "./server/store", "./server/identity", "./server/policy", "./server/vault", rpc, modsum, lru, "golang.org/x/time/rate",
+		"std", "./audit", "./server/store", "./server/identity", "./server/policy", "./server/vault", rpc, modsum, lru, "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
 		twirp, proto, zerolog, errgrp, "github.com/prometheus/client_golang/...",
 	}},
 

@@ -20,18 +20,14 @@ type Config struct {
 	Log zerolog.Logger
 }
 
-// readers is how many connections answer reads side by side.
-const readers = 4
-
 // File is an open SQLite file. It is safe for concurrent use.
 type File struct {
-	lock    *flock.Flock // nil when opened to read only
-	write   *conn        // the writer's own; nil when opened to read only
-	tidy    *conn        // the checkpointer's own; nil when opened to read only
-	readers chan *conn   // those that nobody uses at the moment
-	opened  int          // how many readers there are
-	watch   *watch
-	keeper  *checkpointer
+	lock               *flock.Flock // nil when opened to read only
+	write              *conn        // the writer's own; nil when opened to read only
+	tidy               *conn        // the checkpointer's own; nil when opened to read only
+	readers, reviewers pool
+	watch              *watch
+	keeper             *checkpointer
 
 	pages, rows chan *job
 	writing     sync.Mutex // held for the length of a transaction
@@ -63,9 +59,8 @@ func open(ctx context.Context, path string, c Config, l limits) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlitefile: open: %w", err)
 	}
-	f := &File{
-		readers: make(chan *conn, readers), pages: make(chan *job), rows: make(chan *job), closing: make(chan struct{}),
-	}
+	f := newFile()
+	f.pages, f.rows = make(chan *job), make(chan *job)
 	if err := f.connect(ctx, at); err != nil {
 		return nil, errors.Join(err, f.disconnect())
 	}
@@ -77,6 +72,10 @@ func open(ctx context.Context, path string, c Config, l limits) (*File, error) {
 	f.running.Go(f.keeper.run)
 	f.running.Go(f.lookAgain)
 	return f, nil
+}
+
+func newFile() *File {
+	return &File{readers: newPool(readers), reviewers: newPool(reviewers), closing: make(chan struct{})}
 }
 
 // connect takes the lock, makes the file and opens every connection.
@@ -118,29 +117,14 @@ func (f *File) tryToWrite(ctx context.Context) error {
 	return err
 }
 
-func (f *File) openReaders(ctx context.Context, path string, options ...string) error {
-	for range readers {
-		c, err := connect(ctx, path, options...)
-		if err != nil {
-			return err
-		}
-		f.readers <- c
-		f.opened++
-		var n int
-		if _, err := (Reader{ctx, c}).First(`SELECT count(*) FROM sqlite_schema`, nil, &n); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // OpenReadOnly opens an existing file to read only, beside a server or without one. Writes
 // fail with ErrReadOnly.
 func OpenReadOnly(ctx context.Context, path string) (*File, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("sqlitefile: open: %w", err)
 	}
-	f := &File{readers: make(chan *conn, readers), watch: &watch{}, closing: make(chan struct{})}
+	f := newFile()
+	f.watch = &watch{}
 	err := f.openReaders(ctx, path, "mode=ro", lockWait)
 	if err != nil && atRest(path) {
 		// Even a reader of a WAL database makes -wal and -shm, which a folder that may only be
@@ -181,9 +165,7 @@ func (f *File) Close() error {
 // write-ahead log into the file.
 func (f *File) disconnect() error {
 	var errs []error
-	for ; f.opened > 0; f.opened-- { // each as soon as nobody uses it
-		errs = append(errs, (<-f.readers).close())
-	}
+	errs = append(errs, f.readers.close(), f.reviewers.close())
 	for _, c := range []*conn{f.tidy, f.write} {
 		if c != nil {
 			errs = append(errs, c.close())

@@ -3,9 +3,19 @@ package sqlitefile
 import "context"
 
 // Read calls run with a connection that reads. Each query of run sees all writes that
-// returned before it began. run must not call the File: connections are few, and it holds
-// one.
+// returned before it began. run must be short, and must not call the File: connections are
+// few, and it holds one.
 func (f *File) Read(ctx context.Context, run func(Reader) error) error {
+	return f.with(ctx, f.readers, run)
+}
+
+// Review is Read for queries that may take seconds. It has connections of its own, so Read never
+// waits for it. Where all of them are busy it waits until ctx ends.
+func (f *File) Review(ctx context.Context, run func(Reader) error) error {
+	return f.with(ctx, f.reviewers, run)
+}
+
+func (f *File) with(ctx context.Context, p pool, run func(Reader) error) error {
 	if err := f.watch.moved(); err != nil {
 		return err
 	}
@@ -15,8 +25,8 @@ func (f *File) Read(ctx context.Context, run func(Reader) error) error {
 	default:
 	}
 	select {
-	case c := <-f.readers:
-		defer func() { f.readers <- c }()
+	case c := <-p.free:
+		defer func() { p.free <- c }()
 		return run(Reader{ctx, c})
 	case <-ctx.Done():
 		return ctx.Err()
@@ -25,10 +35,10 @@ func (f *File) Read(ctx context.Context, run func(Reader) error) error {
 	}
 }
 
-// Snapshot is Read, and all queries of run see the file as it was at the first of them. As
+// Snapshot is Review, and all queries of run see the file as it was at the first of them. As
 // long as run goes on the write-ahead log cannot be reset.
 func (f *File) Snapshot(ctx context.Context, run func(Reader) error) error {
-	return f.Read(ctx, func(r Reader) error {
+	return f.Review(ctx, func(r Reader) error {
 		if _, err := (Writer{r}).Exec(`BEGIN`); err != nil {
 			return err
 		}
