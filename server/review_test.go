@@ -1,0 +1,195 @@
+package server_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twitchtv/twirp"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/audit/audittest"
+	"github.com/piinguin/piinguin/rpc/client"
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+	"github.com/piinguin/piinguin/server/store"
+)
+
+// hours is a clock of a test, in hours since a day's start.
+type hours struct{ atomic.Int64 }
+
+func (h *hours) now() time.Time { return hour(h.Load()) }
+
+func hour(n int64) time.Time {
+	return time.Date(2026, 2, 3, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Hour)
+}
+
+// newReviewed starts a server whose ledger holds, an hour apart: a read of a, granted on CONTRACT;
+// one of b on CONSENT, not found; an erasure of a; a read of b by an eraser, denied.
+func newReviewed(t *testing.T, at *hours) *memServer {
+	t.Helper()
+	v := &memServer{records: &faultyStore{Mem: store.NewMem()}, ledger: audit.NewMem()}
+	v.testServer, _ = newTestServer(t, v.records, audit.Config{Store: v.ledger, AppendTimeout: time.Minute, Now: at.now})
+	v.put(t, "a")
+	at.Store(1)
+	_, _ = v.as(t, "reader").ReadPiiRecord(t.Context(), readRequest("a"))
+	at.Store(2)
+	req := readRequest("b")
+	req.ProcessingBasis = piinguinv1.LawfulBasisForProcessing_CONSENT
+	_, _ = v.as(t, "reader").ReadPiiRecord(t.Context(), req)
+	at.Store(3)
+	_, _ = v.as(t, "eraser").DeletePiiRecord(t.Context(), deleteRequest("a"))
+	at.Store(4)
+	_, _ = v.as(t, "eraser").ReadPiiRecord(t.Context(), readRequest("b"))
+	at.Store(5)
+	return v
+}
+
+const opened, readA, readB, deleteA, deniedB = "OPEN GRANTED", "READ GRANTED a", "READ NOT_FOUND b", "DELETE GRANTED a", "READ DENIED b"
+
+// TestFilters: each filter selects what it says, and the entry of the query says which were set.
+func TestFilters(t *testing.T) {
+	var at hours
+	v := newReviewed(t, &at)
+	for _, c := range []struct {
+		req       *piinguinv1.ListEntriesRequest
+		want      []string // without the entries of these queries
+		reference string
+	}{
+		{&piinguinv1.ListEntriesRequest{From: timestamppb.New(hour(3))}, []string{deniedB, deleteA}, "list from=2026-02-03T03:00:00Z"},
+		{&piinguinv1.ListEntriesRequest{To: timestamppb.New(hour(3))}, []string{readB, readA, opened}, "list to=2026-02-03T03:00:00Z"},
+		{&piinguinv1.ListEntriesRequest{From: timestamppb.New(hour(2)), To: timestamppb.New(hour(3))}, []string{readB},
+			"list from=2026-02-03T02:00:00Z to=2026-02-03T03:00:00Z"},
+		{&piinguinv1.ListEntriesRequest{Subject: "a"}, []string{deleteA, readA}, "list"},
+		{&piinguinv1.ListEntriesRequest{Caller: "dev-eraser"}, []string{deniedB, deleteA}, "list caller=dev-eraser"},
+		{&piinguinv1.ListEntriesRequest{Basis: piinguinv1.LawfulBasisForProcessing_CONSENT}, []string{readB}, "list basis=CONSENT"},
+		{&piinguinv1.ListEntriesRequest{Operation: piinguinv1.Operation_DELETE}, []string{deleteA}, "list operation=DELETE"},
+		{&piinguinv1.ListEntriesRequest{Outcome: piinguinv1.Outcome_DENIED}, []string{deniedB}, "list outcome=DENIED"},
+	} {
+		out, err := v.as(t, "auditor").ListEntries(t.Context(), c.req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range out.GetEntries() {
+			if e.GetOperation() != piinguinv1.Operation_REVIEW {
+				got = append(got, strings.TrimSpace(e.GetOperation().String()+" "+e.GetOutcome().String()+" "+e.GetModifiedValue()))
+			}
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.reference, diff)
+		}
+		all := v.entries(t)
+		e := all[len(all)-1]
+		if e.Operation != audit.Review || e.Reference != c.reference || e.ModifiedValue != c.req.GetSubject() {
+			t.Errorf("%v has the entry %s %q %q, want REVIEW %q", c.req, e.Operation, e.Reference, e.ModifiedValue, c.reference)
+		}
+	}
+}
+
+// reviews is every reading of the ledger, and how its entry names what was asked. hashes says
+// that only a denial is an entry.
+var reviews = []struct {
+	reference string
+	hashes    bool
+	call      func(ctx context.Context, c *client.Client) error
+	path      string // in place of call
+}{
+	{"list caller=x", false, func(ctx context.Context, c *client.Client) error {
+		_, err := c.ListEntries(ctx, &piinguinv1.ListEntriesRequest{Caller: "x"})
+		return err
+	}, ""},
+	{"entry piinguin-1/2", false, func(ctx context.Context, c *client.Client) error {
+		_, err := c.GetEntry(ctx, &piinguinv1.GetEntryRequest{Log: "piinguin-1", Index: 2})
+		return err
+	}, ""},
+	{"checkpoint piinguin-1", true, func(ctx context.Context, c *client.Client) error {
+		_, err := c.GetCheckpoint(ctx, &piinguinv1.GetCheckpointRequest{Log: "piinguin-1"})
+		return err
+	}, ""},
+	{"prove entry piinguin-1/2", true, func(ctx context.Context, c *client.Client) error {
+		_, err := c.ProveEntry(ctx, &piinguinv1.ProveEntryRequest{Log: "piinguin-1", Index: 2})
+		return err
+	}, ""},
+	{"prove consistency piinguin-1 from 2", true, func(ctx context.Context, c *client.Client) error {
+		_, err := c.ProveConsistency(ctx, &piinguinv1.ProveConsistencyRequest{Log: "piinguin-1", OldSize: 2})
+		return err
+	}, ""},
+	{"tile of piinguin-1", true, nil, "/log/piinguin-1/tile/0/000.p/2"},
+	{"entries piinguin-1/0 to 1", false, nil, "/log/piinguin-1/tile/entries/000.p/2"},
+}
+
+// review does a review as a role, and returns the reason of its failure.
+func (v *memServer) review(t *testing.T, i int, role string) string {
+	t.Helper()
+	r := reviews[i]
+	if r.call != nil {
+		return reason(r.call(t.Context(), v.as(t, role)))
+	}
+	status, body := v.send(t, http.MethodGet, r.path, "dev-"+role, nil)
+	if status == http.StatusOK {
+		return ""
+	}
+	_, after, _ := strings.Cut(body, `"reason":"`)
+	text, _, _ := strings.Cut(after, `"`)
+	return text
+}
+
+// TestReviewsOnRecord: the entry of a reading of the ledger says what was asked, how it ended and
+// by which policy. A ledger that is not whole is told as such, and as nothing that passes.
+func TestReviewsOnRecord(t *testing.T) {
+	for i, r := range reviews {
+		for _, c := range []struct {
+			role           string
+			fault          error
+			reason, policy string
+			outcome        audit.Outcome
+		}{
+			{"auditor", nil, "", "auditor-reviews", audit.Granted},
+			{"auditor", &audit.RowError{Row: "page piinguin-1/0", Problem: "broken"}, "ledger_not_whole", "auditor-reviews", audit.Failed},
+			{"auditor", errEngine, "audit_unavailable", "auditor-reviews", audit.Failed},
+			{"eraser", nil, "role_required", "role-auditor", audit.Denied},
+		} {
+			var broken atomic.Bool
+			v := &memServer{records: &faultyStore{Mem: store.NewMem()}, ledger: audit.NewMem()}
+			v.testServer, _ = newTestServer(t, v.records, audit.Config{AppendTimeout: time.Minute, Store: audittest.NewFaulty(v.ledger,
+				func(op string, _ int) (f audittest.Fault) {
+					if op != audittest.Commit && broken.Load() {
+						f.Err = c.fault
+					}
+					return f
+				})})
+			for range 3 {
+				_, err := v.as(t, "reader").ReadPiiRecord(t.Context(), readRequest("a"))
+				wantFailure(t, "read", err, twirp.NotFound, "not_found")
+			}
+			broken.Store(true)
+			if got := v.review(t, i, c.role); got != c.reason {
+				t.Errorf("%s as %s, the ledger fails with %v: %q, want %q", r.reference, c.role, c.fault, got, c.reason)
+			}
+			entries := v.entries(t)[3:]
+			if r.hashes && c.outcome != audit.Denied {
+				if len(entries) > 0 {
+					t.Errorf("%s: the entry %+v", r.reference, entries[0])
+				}
+				continue
+			}
+			if len(entries) != 1 {
+				t.Errorf("%s as %s: %d entries", r.reference, c.role, len(entries))
+				continue
+			}
+			e := entries[0]
+			want := audit.Entry{
+				Log: e.Log, Index: e.Index, Time: e.Time, RequestID: e.RequestID, Operation: audit.Review, Outcome: c.outcome,
+				Reason: c.reason, Policy: c.policy, Reference: r.reference, Caller: "dev-" + c.role, Authentication: "token",
+			}
+			if diff := cmp.Diff(want, e); diff != "" {
+				t.Errorf("%s as %s, the ledger fails with %v (-want +got):\n%s", r.reference, c.role, c.fault, diff)
+			}
+		}
+	}
+}
