@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/piinguin/piinguin/cmd/internal/cli"
+	"github.com/piinguin/piinguin/cmd/internal/printable"
 	"github.com/piinguin/piinguin/cmd/internal/settings"
 	"github.com/piinguin/piinguin/relay"
 )
@@ -24,7 +25,7 @@ import (
 // process. The settings come from the environment, and the log goes to stdout, where
 // CloudWatch takes it from.
 func serveLambda(ctx context.Context, env func(string) string, stdout io.Writer) int {
-	log := zerolog.New(stdout).With().Timestamp().Logger()
+	log := zerolog.New(printable.JSONWriter{W: stdout}).With().Timestamp().Logger()
 	f, err := newFunction(ctx, env, log)
 	if err != nil {
 		log.Error().Str("failure", err.Error()).Msg("wrong settings")

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/piinguin/piinguin/cmd/internal/cli"
+	"github.com/piinguin/piinguin/cmd/internal/printable"
 	"github.com/piinguin/piinguin/cmd/internal/settings"
 	"github.com/piinguin/piinguin/relay"
 )
@@ -38,6 +39,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdin io.R
 	if env("AWS_LAMBDA_RUNTIME_API") != "" {
 		return serveLambda(ctx, env, stdout)
 	}
+	stdout, stderr = printable.NewWriter(stdout), printable.NewWriter(stderr)
 	p := &program{server: settings.Client{OnRetry: relay.CountRetry}, env: env, stdin: stdin, stdout: stdout, stderr: stderr}
 	cmd := p.command()
 	cmd.SetIn(stdin)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"github.com/piinguin/piinguin/cmd/internal/printable"
 )
 
 // redraw is how often the bar is drawn at most; drawing costs more than reading.
@@ -22,11 +24,11 @@ type progress struct {
 }
 
 func newProgress(stderr io.Writer, sources []*source, events func() int) *progress {
-	f, ok := stderr.(*os.File)
+	f, ok := printable.Raw(stderr).(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return &progress{}
 	}
-	return &progress{bar: newBar(stderr, sources), events: events, began: time.Now()}
+	return &progress{bar: newBar(f, sources), events: events, began: time.Now()}
 }
 
 // newBar counts up to the size of all inputs, or just up if one has no size.

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/cmd/internal/printable"
 	"github.com/piinguin/piinguin/internal/durable"
 )
 
@@ -83,7 +84,7 @@ func (o *exportFlags) export(ctx context.Context, store exportable, stdout, stde
 		return err
 	}
 	if o.out == toStdout {
-		return o.print(ctx, store, key, logs[0], stdout, stderr)
+		return o.print(ctx, store, key, logs[0], printable.Raw(stdout), printable.Raw(stderr))
 	}
 	if err := durable.MkdirAll(o.out, 0o700); err != nil {
 		return fmt.Errorf("--out: %w", err)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/cmd/internal/printable"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
@@ -59,8 +59,8 @@ func listCommand() *cobra.Command {
 	flags.StringVar(&o.operation, "operation", "", "only READ, DELETE, CREATE, REVIEW or OPEN")
 	flags.StringVar(&o.outcome, "outcome", "", "only GRANTED, DENIED, NOT_FOUND or ERROR")
 	flags.IntVar(&o.limit, "limit", 100, "most entries to list; 0 lists all")
-	flags.BoolVar(&o.asJSON, "json", false, "print each entry's own line, which is canonical JSON")
-	flags.BoolVar(&o.asCSV, "csv", false, "print CSV; a ' protects cells that a spreadsheet would run as a formula")
+	flags.BoolVar(&o.asJSON, "json", false, "print each entry's own line, as show does")
+	flags.BoolVar(&o.asCSV, "csv", false, "print CSV; a ' protects what a spreadsheet would run as a formula")
 	cmd.MarkFlagsMutuallyExclusive("json", "csv")
 	return cmd
 }
@@ -129,7 +129,7 @@ func (o *listFlags) print(w io.Writer, entries []audit.Entry) error {
 			if err != nil {
 				return err
 			}
-			if _, err := fmt.Fprintf(w, "%s\n", line); err != nil {
+			if err := writeJSON(w, line); err != nil {
 				return err
 			}
 		}
@@ -153,7 +153,6 @@ func (o *listFlags) print(w io.Writer, entries []audit.Entry) error {
 // printCSV writes all fields, in an order that only ever grows at the end: sheets and scripts address
 // columns by number.
 func printCSV(w io.Writer, entries []audit.Entry) error {
-	out := csv.NewWriter(w)
 	rows := [][]string{{
 		"log", "index", "time", "operation", "outcome", "reason", "caller", "authentication", "on_behalf_of",
 		"basis", "purpose", "reference", "modified_value", "request_id", "count", "checkpoint",
@@ -162,21 +161,10 @@ func printCSV(w io.Writer, entries []audit.Entry) error {
 	for _, e := range entries {
 		rows = append(rows, []string{
 			e.Log, strconv.FormatInt(e.Index, 10), e.Time.UTC().Format("2006-01-02T15:04:05.000000Z"),
-			string(e.Operation), string(e.Outcome), e.Reason, cell(e.Caller), e.Authentication, cell(e.OnBehalfOf),
-			e.Basis, cell(e.Purpose), cell(e.Reference), cell(e.ModifiedValue), e.RequestID, strconv.FormatInt(e.Count, 10), e.Checkpoint,
+			string(e.Operation), string(e.Outcome), e.Reason, e.Caller, e.Authentication, e.OnBehalfOf,
+			e.Basis, e.Purpose, e.Reference, e.ModifiedValue, e.RequestID, strconv.FormatInt(e.Count, 10), e.Checkpoint,
 			e.Condition, e.Policy,
 		})
 	}
-	if err := out.WriteAll(rows); err != nil {
-		return fmt.Errorf("write CSV: %w", err)
-	}
-	return nil
-}
-
-// cell protects the reviewer: a caller chose this text, and a spreadsheet would run it as a formula.
-func cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
-		return "'" + s
-	}
-	return s
+	return printable.WriteCSV(printable.Raw(w), rows)
 }

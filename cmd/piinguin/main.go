@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/cmd/internal/cli"
+	"github.com/piinguin/piinguin/cmd/internal/printable"
 	"github.com/piinguin/piinguin/cmd/internal/settings"
 )
 
@@ -41,6 +42,7 @@ func main() {
 
 // run is the whole program; env is os.Getenv.
 func run(ctx context.Context, args []string, env func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+	stdout, stderr = printable.NewWriter(stdout), printable.NewWriter(stderr)
 	cmd := command(env)
 	cmd.SetIn(stdin)
 	cmd.SetOut(stdout)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"github.com/twitchtv/twirp"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/piinguin/piinguin/cmd/internal/printable"
 )
 
 func addJSON(cmd *cobra.Command, asJSON *bool) {
@@ -25,15 +28,33 @@ func printJSON(w io.Writer, m proto.Message) error {
 	if err != nil {
 		return errors.New("the answer cannot be written as JSON")
 	}
-	_, err = fmt.Fprintf(w, "%s\n", out)
+	return writeJSON(w, out)
+}
+
+// encodeJSON prints a report of the command's own.
+func encodeJSON(w io.Writer, report any) error {
+	out, err := json.Marshal(report)
+	if err != nil {
+		return fmt.Errorf("the report cannot be written as JSON: %w", err)
+	}
+	return writeJSON(w, out)
+}
+
+// writeJSON prints a line of JSON.
+func writeJSON(w io.Writer, line []byte) error {
+	_, err := fmt.Fprintf(printable.Raw(w), "%s\n", printable.JSON(line))
 	return err
 }
 
-// table prints rows in columns.
+// table prints rows in columns. A cell is data, which adds no row and no column.
 func table(w io.Writer, rows [][]string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		_, _ = fmt.Fprintln(t, strings.TrimRight(strings.Join(row, "\t"), "\t")) // Flush returns the error
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = printable.Text(cell)
+		}
+		_, _ = fmt.Fprintln(t, strings.TrimRight(strings.Join(cells, "\t"), "\t")) // Flush returns the error
 	}
 	return t.Flush()
 }
@@ -76,7 +97,7 @@ func rpcFailure(err error) error {
 		return err
 	}
 	if t.Meta("reason") == "" { // not from our server
-		return fmt.Errorf("the server could not be asked (%s): %s", t.Code(), t.Msg())
+		return fmt.Errorf("the server could not be asked (%s): %s", t.Code(), printable.Text(t.Msg()))
 	}
-	return fmt.Errorf("%s: %s (%s)", t.Code(), t.Msg(), t.Meta("reason"))
+	return fmt.Errorf("%s: %s (%s)", t.Code(), printable.Text(t.Msg()), printable.Text(t.Meta("reason")))
 }

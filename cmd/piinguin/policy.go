@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -178,7 +177,7 @@ type decisionJSON struct {
 func (o *checkFlags) print(cmd *cobra.Command, d policy.Decision) error {
 	out := cmd.OutOrStdout()
 	if o.json {
-		return json.NewEncoder(out).Encode(decisionJSON{d.Allow, d.Policy, d.Reason})
+		return encodeJSON(out, decisionJSON{d.Allow, d.Policy, d.Reason})
 	}
 	var err error
 	switch {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/cmd/internal/printable"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
@@ -44,7 +45,7 @@ and the verifier key (from "key"), anybody can check it without the ledger, with
 			if err = errors.Join(err, done()); err != nil {
 				return err
 			}
-			_, err = cmd.OutOrStdout().Write(proof)
+			_, err = printable.Raw(cmd.OutOrStdout()).Write(proof)
 			return err
 		},
 	}
@@ -99,7 +100,7 @@ entry's line. Exit codes: 0 it holds, 1 it does not, 2 it could not be checked.`
 			if err != nil {
 				return err
 			}
-			err = audit.CheckProof(*key, proof, []byte(strings.TrimSuffix(line, "\n")))
+			err = audit.CheckProof(*key, proof, printable.Canonical([]byte(strings.TrimSuffix(line, "\n"))))
 			if errors.Is(err, audit.ErrProof) {
 				_, _ = fmt.Fprintln(cmd.OutOrStdout(), "The proof does NOT hold for this entry and this key.")
 				return errFinding

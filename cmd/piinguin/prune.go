@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os/user"
@@ -124,7 +123,7 @@ func (o *pruneFlags) entry() audit.Entry {
 // print says for each log what was removed and what was kept, as the operator's record of the run.
 func (o *pruneFlags) print(cmd *cobra.Command, logs []audit.PrunedLog) error {
 	if o.json {
-		return json.NewEncoder(cmd.OutOrStdout()).Encode(wirePruned(logs))
+		return encodeJSON(cmd.OutOrStdout(), wirePruned(logs))
 	}
 	rows := [][]string{{"LOG", "PRUNED", ""}}
 	for _, l := range logs {

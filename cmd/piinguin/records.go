@@ -27,8 +27,9 @@ func createCommand() *cobra.Command {
 		Use:   "create MODIFIED_VALUE [ORIGINAL_VALUE]",
 		Short: "Store a value",
 		Long: `Store the original value behind a modified value. Without ORIGINAL_VALUE the command
-reads it from standard input and drops the last newline. Prefer that: an argument
-shows in the process list and in the shell's history.`,
+reads it from standard input. Prefer that: an argument shows in the process list and
+in the shell's history. One line end at the end (LF or CR LF) and a byte order mark at
+the start are not part of the value; other spaces and line ends are.`,
 		Example: `  printf %s alex@acme.com | piinguin create 7d8a4beae5bc9d31`,
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -77,7 +78,8 @@ shows in the process list and in the shell's history.`,
 	return cmd
 }
 
-// original returns the value of the argument, or else of the input.
+// original returns the value of the argument, or else of the input, without the mark that some programs
+// put at the start of UTF-8 and without the last line end.
 func original(args []string, in io.Reader) (string, error) {
 	if len(args) == 1 {
 		return args[0], nil
@@ -86,7 +88,11 @@ func original(args []string, in io.Reader) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the original value: %w", err)
 	}
-	return strings.TrimSuffix(string(raw), "\n"), nil
+	value := strings.TrimPrefix(string(raw), "\ufeff")
+	if line, ended := strings.CutSuffix(value, "\n"); ended {
+		return strings.TrimSuffix(line, "\r"), nil
+	}
+	return value, nil
 }
 
 func readCommand() *cobra.Command {
@@ -95,8 +101,10 @@ func readCommand() *cobra.Command {
 	var basis, condition string
 	var req piinguinv1.ReadPiiRecordRequest
 	cmd := &cobra.Command{
-		Use:     "read MODIFIED_VALUE --basis BASIS",
-		Short:   "Read a value; the ledger records it",
+		Use:   "read MODIFIED_VALUE --basis BASIS",
+		Short: "Read a value; the ledger records it",
+		Long: `Read a value, and the receipt of the audit entry that records it. Characters that could
+act on a terminal or are not visible are shown as \u{1b}; --json has the exact value.`,
 		Example: `  piinguin read 7d8a4beae5bc9d31 --basis CONTRACT --purpose "send the invoice" --reference INV-2026-1`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

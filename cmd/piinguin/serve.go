@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/cmd/internal/printable"
 	"github.com/piinguin/piinguin/internal/durable"
 	"github.com/piinguin/piinguin/server"
 )
@@ -105,7 +106,7 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 	if err := o.access.check(); err != nil {
 		return err
 	}
-	log := zerolog.New(stderr).With().Timestamp().Logger()
+	log := zerolog.New(printable.JSONWriter{W: printable.Raw(stderr)}).With().Timestamp().Logger()
 	callers, conf, err := o.access.open(ctx, log)
 	if err != nil {
 		return err

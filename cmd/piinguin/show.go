@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -14,8 +13,11 @@ func showCommand() *cobra.Command {
 	var from ledgerFlags
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "show LOG/INDEX",
-		Short:   "Show one entry",
+		Use:   "show LOG/INDEX",
+		Short: "Show one entry",
+		Long: `Show one entry, by default a field a line. With --json it is the entry's own line of
+canonical JSON; characters that are not visible, such as U+2028, are written as \uXXXX
+in it, which "audit check" takes for the same line. "audit export" has the exact bytes.`,
 		Example: `  piinguin audit show piinguin-1/17`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -36,8 +38,7 @@ func showCommand() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", line)
-				return err
+				return writeJSON(cmd.OutOrStdout(), line)
 			}
 			rows := append(fields(e), []string{"leaf_hash", audit.LeafHash(line).String()}, []string{"line", string(line)})
 			return table(cmd.OutOrStdout(), rows)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/cmd/internal/printable"
 )
 
 // checkpointSuffix is what files of kept checkpoints end with, in a folder.
@@ -63,7 +63,7 @@ Exit codes: 0 whole, 1 a finding, 2 it could not be verified.`,
 				return err
 			}
 			if o.json {
-				err = json.NewEncoder(cmd.OutOrStdout()).Encode(wireReport(report))
+				err = encodeJSON(cmd.OutOrStdout(), wireReport(report))
 			} else {
 				err = printReport(cmd, report)
 			}
@@ -136,12 +136,12 @@ const redraw = 100 * time.Millisecond
 
 // verifyProgress draws a bar on a terminal. It returns nil for no bar.
 func verifyProgress(stderr io.Writer) (progress func(done, total int64), finish func()) {
-	f, isFile := stderr.(*os.File)
+	f, isFile := printable.Raw(stderr).(*os.File)
 	if !isFile || !term.IsTerminal(int(f.Fd())) {
 		return nil, func() {}
 	}
 	bar := progressbar.NewOptions64(-1,
-		progressbar.OptionSetWriter(stderr),
+		progressbar.OptionSetWriter(f),
 		progressbar.OptionSetDescription("verify"),
 		progressbar.OptionSetItsString("entries"),
 		progressbar.OptionShowIts(),
