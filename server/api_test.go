@@ -244,7 +244,7 @@ func TestBodies(t *testing.T) {
 			t.Errorf("a large body %s: %d %s", name, status, answer)
 		}
 	}
-	for _, body := range []string{"", "rubbish", "[]", `{"pii_record":{"modified_value":5}}`, "\x00\xff"} {
+	for _, body := range []string{"", "rubbish", "[]", "\x00\xff"} {
 		if status, answer := v.send(t, http.MethodPost, path, "dev-writer", io.MultiReader(strings.NewReader(body))); status != 400 || !strings.Contains(answer, "malformed") {
 			t.Errorf("body %q: %d %s", body, status, answer)
 		}

@@ -33,6 +33,10 @@ var (
 	failLedger          = &failure{code: twirp.DataLoss, reason: "ledger_not_whole", text: "the ledger is not what was written; verify it"}
 	failInternal        = &failure{code: twirp.Internal, reason: "internal", text: "internal error"}
 	failBadRoute        = &failure{code: twirp.BadRoute, reason: "bad_route", text: "there is no such method"}
+	failVerb            = &failure{code: twirp.BadRoute, reason: "bad_route", text: "the methods of the API are called by POST"}
+	failContentType     = &failure{code: twirp.BadRoute, reason: "bad_route", text: "Content-Type must be application/json or application/protobuf"}
+	failNotJSON         = &failure{code: twirp.Malformed, reason: "not_json", text: "the body must be a JSON object in UTF-8"}
+	failMoreThanOne     = &failure{code: twirp.Malformed, reason: "more_than_one_document", text: "the body must be one JSON object and nothing else"}
 	failBody            = &failure{code: twirp.InvalidArgument, reason: "body_too_large", text: "the body must be at most 4 MiB", field: "body"}
 )
 

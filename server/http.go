@@ -1,12 +1,10 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"io"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -108,33 +106,6 @@ func newRequestID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// limitBody refuses a body over the limit by name, before anything is decoded.
-func (s *Server) limitBody(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > piinguinv1.MaxBody {
-			writeError(w, r, failBody)
-			return
-		}
-		body := http.MaxBytesReader(w, r.Body, piinguinv1.MaxBody)
-		if r.ContentLength < 0 {
-			// The length is known only once the body is read.
-			all, err := io.ReadAll(body)
-			var tooLarge *http.MaxBytesError
-			if errors.As(err, &tooLarge) {
-				writeError(w, r, failBody)
-				return
-			}
-			if err != nil {
-				writeError(w, r, failCanceled)
-				return
-			}
-			body = io.NopCloser(bytes.NewReader(all))
-		}
-		r.Body = body
-		next.ServeHTTP(w, r)
-	})
-}
-
 // authenticate lets only known callers through. The others get a log line and a metric and no
 // entry, so that nobody unknown can make the ledger grow.
 func (s *Server) authenticate(next http.Handler) http.Handler {
@@ -155,12 +126,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// recordMethod and recordError are Twirp hooks.
-func recordMethod(ctx context.Context) (context.Context, error) {
-	accessOf(ctx).method, _ = twirp.MethodName(ctx)
-	return ctx, nil
-}
-
+// recordError is a Twirp hook.
 func recordError(ctx context.Context, e twirp.Error) context.Context {
 	accessOf(ctx).code = string(e.Code())
 	return ctx

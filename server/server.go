@@ -101,19 +101,13 @@ func New(c Config) (*Server, error) {
 // authentication /healthz, /readyz and /metrics. It includes limits, authentication, logging
 // and the handling of panics.
 func (s *Server) Handler() http.Handler {
-	hooks := twirp.WithServerHooks(&twirp.ServerHooks{
-		RequestRouted: recordMethod,
-		Error:         recordError,
-	})
+	hooks := twirp.WithServerHooks(&twirp.ServerHooks{Error: recordError})
 	api := http.NewServeMux()
 	api.Handle(piinguinv1.PiinguinPathPrefix, piinguinv1.NewPiinguinServer(methods{s}, hooks))
 	api.Handle(piinguinv1.AuditPathPrefix, piinguinv1.NewAuditServer(methods{s}, hooks))
-	api.HandleFunc(piinguinv1.TwirpPath, func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, r, failBadRoute)
-	})
 	mux := http.NewServeMux()
-	mux.Handle(piinguinv1.TwirpPath, s.limitBody(s.authenticate(s.limitRequests(api))))
-	mux.Handle(piinguinv1.LogPath, s.limitBody(s.authenticate(s.limitRequests(http.HandlerFunc(s.serveLog)))))
+	mux.Handle(piinguinv1.TwirpPath, s.authenticate(s.limitRequests(s.checkRequest(api))))
+	mux.Handle(piinguinv1.LogPath, s.authenticate(s.limitRequests(http.HandlerFunc(s.serveLog))))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", s.metrics.handler())

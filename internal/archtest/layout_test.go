@@ -51,8 +51,9 @@ var layers = []archtest.Layer{
 	}},
 	{"server/policy", []string{"std", "./internal/hotfile", "github.com/cedar-policy/cedar-go/..."}},
 	{"server/vault", []string{"std", "./audit", "./server/policy", "./server/store"}},
+	{"server/strictjson", []string{"std", proto, "github.com/go-json-experiment/json/..."}},
 	{"server", []string{
-		"std", "./audit", "./server/store", "./server/identity", "./server/policy", "./server/vault", rpc, modsum, lru, "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
+		"std", "./audit", "./server/store", "./server/identity", "./server/policy", "./server/vault", "./server/strictjson", rpc, modsum, lru, "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
 		twirp, proto, zerolog, errgrp, "github.com/prometheus/client_golang/...",
 	}},
 

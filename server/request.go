@@ -1,0 +1,123 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/twitchtv/twirp"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+	"github.com/piinguin/piinguin/server/strictjson"
+)
+
+// methodsByPath are the methods of the API. Whoever asks for another path gets our answer:
+// Twirp's own quotes the path and has no reason.
+var methodsByPath = func() map[string]protoreflect.MethodDescriptor {
+	all := map[string]protoreflect.MethodDescriptor{}
+	for _, file := range []protoreflect.FileDescriptor{
+		piinguinv1.File_rpc_piinguin_v1_piinguin_proto, piinguinv1.File_rpc_piinguin_v1_audit_proto,
+	} {
+		for i := range file.Services().Len() {
+			service := file.Services().Get(i)
+			for j := range service.Methods().Len() {
+				method := service.Methods().Get(j)
+				all[piinguinv1.TwirpPath+string(service.FullName())+"/"+string(method.Name())] = method
+			}
+		}
+	}
+	return all
+}()
+
+// checkRequest lets only requests through that Twirp's generated code can answer: of a method,
+// with a body within the limit and, in JSON, with nothing that the code would drop.
+func (s *Server) checkRequest(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, f := checkedBody(w, r)
+		if f != nil {
+			writeError(w, r, f)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		next.ServeHTTP(w, r)
+	})
+}
+
+func checkedBody(w http.ResponseWriter, r *http.Request) ([]byte, *failure) {
+	method, known := methodsByPath[r.URL.Path]
+	if !known {
+		return nil, failBadRoute
+	}
+	accessOf(r.Context()).method = string(method.Name())
+	if r.Method != http.MethodPost {
+		return nil, failVerb
+	}
+	kind := contentType(r)
+	if kind != "application/json" && kind != "application/protobuf" {
+		return nil, failContentType
+	}
+	body, f := readBody(w, r)
+	if f == nil && kind == "application/json" {
+		f = jsonFailure(strictjson.Check(body, method.Input(), piinguinv1.MaxBatch))
+	}
+	return body, f
+}
+
+// contentType reads the header as Twirp's generated code does: whatever stands behind a
+// semicolon, such as a charset, says nothing, because JSON is UTF-8.
+func contentType(r *http.Request) string {
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	return strings.TrimSpace(strings.ToLower(kind))
+}
+
+// readBody reads the whole body, or refuses one over the limit.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *failure) {
+	if r.ContentLength > piinguinv1.MaxBody {
+		return nil, failBody
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, piinguinv1.MaxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, failBody
+	case err != nil:
+		return nil, failCanceled
+	}
+	return body, nil
+}
+
+// jsonFailure is what a caller is told of a problem, or nil.
+func jsonFailure(p *strictjson.Problem) *failure {
+	if p == nil {
+		return nil
+	}
+	about := func(reason, text string) *failure {
+		field := p.Path
+		if field == "" {
+			field = "body"
+		}
+		return &failure{code: twirp.InvalidArgument, reason: reason, text: field + " " + text, field: field}
+	}
+	switch p.Kind {
+	case strictjson.MoreThanOne:
+		return failMoreThanOne
+	case strictjson.UnknownField:
+		if p.Named {
+			return about("unknown_field", "is not a field of this call")
+		}
+		return about("unknown_field", "has a field that is not one of this call")
+	case strictjson.Duplicate:
+		return about(p.Field+"_duplicate", "is there twice")
+	case strictjson.WrongType:
+		return about(p.Field+"_wrong_type", "has a value of the wrong type or form")
+	case strictjson.UnknownValue:
+		return about(p.Field+"_unknown", "is not a known value")
+	case strictjson.TooMany:
+		return about(p.Field+"_too_many", fmt.Sprintf("must have at most %d items", piinguinv1.MaxBatch))
+	}
+	return failNotJSON
+}

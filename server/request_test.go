@@ -1,0 +1,82 @@
+package server_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestStrictJSON sends what Twirp's code would take for something else. Nothing is stored, read or
+// recorded, and nothing of the body is logged.
+func TestStrictJSON(t *testing.T) {
+	s := newMemServer(t, nil)
+	s.put(t, "k")
+	const basis = `"processing_basis":"CONSENT"`
+	for _, c := range []struct{ method, token, body, code, reason, argument string }{
+		{"CreatePiiRecord", "dev-writer", `{"pii_record":{"modified_value":"k","origin_value":"x"}}`, "invalid_argument", "unknown_field", "pii_record.origin_value"},
+		{"CreatePiiRecords", "dev-writer", `{"pii_records":[{"modified_value":"k"},{"source":{"shema":"x"}}]}`, "invalid_argument", "unknown_field", "pii_records[1].source.shema"},
+		{"CreatePiiRecord", "dev-writer", `{"pii_record":{"modified_value":"k","CANARY@acme.com":"x"}}`, "invalid_argument", "unknown_field", "pii_record"},
+		{"CreatePiiRecord", "dev-writer", `{"CANARY@acme.com":"x"}`, "invalid_argument", "unknown_field", "body"},
+		{"CreatePiiRecord", "dev-writer", `{"pii_record":{"modified_value":5}}`, "invalid_argument", "modified_value_wrong_type", "pii_record.modified_value"},
+		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `,"referance":"r"}`, "invalid_argument", "unknown_field", "referance"},
+		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `,"special_category_conditn":"ART9_PUBLIC_HEALTH"}`, "invalid_argument", "unknown_field", "special_category_conditn"},
+		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `,"special_category_condition":"HEALTH"}`, "invalid_argument", "special_category_condition_unknown", "special_category_condition"},
+		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k","processing_basis":"consent"}`, "invalid_argument", "processing_basis_unknown", "processing_basis"},
+		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `,"processingBasis":"CONTRACT"}`, "invalid_argument", "processing_basis_duplicate", "processing_basis"},
+		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `}{"modified_value":"CANARY"}`, "malformed", "more_than_one_document", ""},
+		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `} CANARY`, "malformed", "more_than_one_document", ""},
+		{"ReadPiiRecord", "dev-reader", "\ufeff" + `{"modified_value":"k",` + basis + `}`, "malformed", "not_json", ""},
+		{"ReadPiiRecord", "dev-reader", ``, "malformed", "not_json", ""},
+		{"DeletePiiRecord", "dev-eraser", `{"modified_value":"k","referance":"r"}`, "invalid_argument", "unknown_field", "referance"},
+	} {
+		for _, contentType := range []string{"application/json", "application/json; charset=utf-8", " Application/JSON ;charset=iso-8859-1"} {
+			status, answer := s.sendAs(t, contentType, http.MethodPost, "/twirp/piinguin.v1.Piinguin/"+c.method, c.token, strings.NewReader(c.body))
+			named := c.argument == "" || strings.Contains(answer, `"argument":"`+c.argument+`"`)
+			if status != http.StatusBadRequest || !named || !strings.Contains(answer, `"code":"`+c.code+`"`) || !strings.Contains(answer, `"reason":"`+c.reason+`"`) {
+				t.Errorf("%s %s as %q: %d %s, want %s %s %s", c.method, c.body, contentType, status, answer, c.code, c.reason, c.argument)
+			}
+			if strings.Contains(answer, "CANARY") {
+				t.Errorf("%s: the answer quotes the body: %s", c.method, answer)
+			}
+		}
+	}
+	if entries := s.outcomes(t); len(entries) != 0 {
+		t.Errorf("entries %q", entries)
+	}
+	if status, answer := s.send(t, http.MethodPost, "/twirp/piinguin.v1.Piinguin/ReadPiiRecord", "dev-reader", strings.NewReader(`{"modifiedValue":"k",`+basis+`}`)); status != http.StatusOK || !strings.Contains(answer, canary) {
+		t.Errorf("the record was changed: %d %s", status, answer)
+	}
+}
+
+// TestProtobufIsLenient: a field that the server does not know is passed over, as protobuf's rules
+// say.
+func TestProtobufIsLenient(t *testing.T) {
+	s := newMemServer(t, nil)
+	if status, answer := s.sendProto(t, "DeletePiiRecord", "dev-eraser", strings.NewReader("\x1a\x01k\xfa\x01\x01x")); status != http.StatusOK {
+		t.Errorf("an unknown field: %d %s", status, answer)
+	}
+}
+
+// TestBadRoutes: whatever is wrong with a route, the answer has a reason and quotes nothing.
+func TestBadRoutes(t *testing.T) {
+	s := newMemServer(t, nil)
+	const read = "/twirp/piinguin.v1.Piinguin/ReadPiiRecord"
+	for what, c := range map[string]struct{ method, path, contentType string }{
+		"a GET":                    {http.MethodGet, read, "application/json"},
+		"a PUT":                    {http.MethodPut, read, "application/json"},
+		"an unknown method":        {http.MethodPost, "/twirp/piinguin.v1.Piinguin/CANARY", "application/json"},
+		"an unknown service":       {http.MethodPost, "/twirp/CANARY/ReadPiiRecord", "application/json"},
+		"another service's method": {http.MethodPost, "/twirp/piinguin.v1.Audit/ReadPiiRecord", "application/json"},
+		"a path below a method":    {http.MethodPost, read + "/CANARY", "application/json"},
+		"a slash":                  {http.MethodPost, read + "/", "application/json"},
+		"no path":                  {http.MethodPost, "/twirp/", "application/json"},
+		"another content type":     {http.MethodPost, read, "text/CANARY"},
+		"no content type":          {http.MethodPost, read, ""},
+		"a longer content type":    {http.MethodPost, read, "application/json-seq; CANARY"},
+	} {
+		status, answer := s.sendAs(t, c.contentType, c.method, c.path, "dev-reader", strings.NewReader(`{"modified_value":"k"}`))
+		if status != http.StatusNotFound || !strings.Contains(answer, `"reason":"bad_route"`) || strings.Contains(answer, "CANARY") || strings.Contains(answer, "twirp_invalid_route") {
+			t.Errorf("%s: %d %s", what, status, answer)
+		}
+	}
+}
