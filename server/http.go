@@ -57,7 +57,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 					writeError(w, r, failInternal)
 				}
 			}
-			if strings.HasPrefix(r.URL.Path, piinguinv1.TwirpPath) || strings.HasPrefix(r.URL.Path, piinguinv1.LogPath) {
+			if a.code != "" || strings.HasPrefix(r.URL.Path, piinguinv1.TwirpPath) || strings.HasPrefix(r.URL.Path, piinguinv1.LogPath) {
 				s.finish(a, s.now().Sub(start))
 			}
 		}()

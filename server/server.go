@@ -64,7 +64,7 @@ type Server struct {
 	now     func() time.Time
 	metrics *metrics
 
-	readiness readiness
+	readiness                        readiness
 	requirePurpose, requireReference bool
 }
 
@@ -111,7 +111,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", s.metrics.handler())
-	return s.observe(mux)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { writeError(w, r, failBadRoute) })
+	return s.observe(s.refuseGRPC(mux))
 }
 
 // methods has the methods of the services Piinguin and Audit. Only Handler makes one, so no

@@ -171,8 +171,14 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 
 // listen serves until ctx is done, and then lets open requests finish.
 func listen(ctx context.Context, listener net.Listener, handler http.Handler, log zerolog.Logger) error {
+	// Without TLS too: a client that speaks nothing but HTTP/2, such as gRPC, would hang otherwise.
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
 	h := &http.Server{
 		Handler:           handler,
+		Protocols:         &protocols,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      60 * time.Second,

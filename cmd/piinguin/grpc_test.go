@@ -1,0 +1,77 @@
+package main_test
+
+import (
+	"encoding/binary"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// newHTTP2Client speaks HTTP/2 alone, without TLS.
+func newHTTP2Client() *http.Client {
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Client{Transport: &http.Transport{Protocols: &protocols}, Timeout: time.Minute}
+}
+
+// TestGRPCClient calls as the client of the original Piinguin does: gRPC over HTTP/2 without TLS.
+// It must be answered at once, also in a stream whose requests have not ended.
+func TestGRPCClient(t *testing.T) {
+	in := newTestInstall(t)
+	p := in.start(t)
+	client := newHTTP2Client()
+
+	message := "\x0a\x0bCANARY-key1" // its field 1, the modified value
+	frame := string(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message)))) + message
+	for _, method := range []string{"ReadPiiRecord", "ReadPiiRecords"} {
+		body, more := io.Pipe()
+		go func() { _, _ = io.WriteString(more, frame) }() // and no end
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+			p.address+"/com.snowplowanalytics.piinguin.server.generated.protocols.Piinguin/"+method, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/grpc")
+		req.Header.Set("Te", "trailers")
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatalf("%s: %v", method, err)
+		}
+		rest, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		_ = more.Close()
+		if err != nil || len(rest) != 0 || res.ProtoMajor != 2 || res.StatusCode != http.StatusOK ||
+			res.Header.Get("Content-Type") != "application/grpc" || res.Header.Get("Grpc-Status") != "12" ||
+			!strings.Contains(res.Header.Get("Grpc-Message"), "/twirp/piinguin.v1.Piinguin/") {
+			t.Errorf("%s: %s %d %v, then %q %v", method, res.Proto, res.StatusCode, res.Header, rest, err)
+		}
+	}
+	p.stop(t)
+	if log := in.log(); !strings.Contains(log, "a gRPC client called") || !strings.Contains(log, `"code":"unimplemented"`) || strings.Contains(log, "CANARY") {
+		t.Errorf("the log says\n%s", log)
+	}
+}
+
+// TestHTTP2WithoutTLS: the API itself serves a client that speaks nothing but HTTP/2.
+func TestHTTP2WithoutTLS(t *testing.T) {
+	in := newTestInstall(t)
+	p := in.start(t)
+	client := newHTTP2Client()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.address+"/twirp/piinguin.v1.Piinguin/CreatePiiRecord",
+		strings.NewReader(`{"pii_record":{"modified_value":"k"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer dev-writer")
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusOK || res.ProtoMajor != 2 {
+		t.Errorf("%s %d", res.Proto, res.StatusCode)
+	}
+}
