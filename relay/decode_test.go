@@ -207,11 +207,18 @@ func TestDecodeReasons(t *testing.T) {
 func TestDecodeSkipsOtherEvents(t *testing.T) {
 	other := `{"data":{"schema":"iglu:com.acme/click/jsonschema/1-0-0","data":{"url":"/pii_transformation"}}}`
 	for name, l := range map[string]string{
-		"page view":           tsv("", "page_view", ""),
-		"unstruct":            tsv("", "click", other),
-		"unstruct not JSON":   tsv("", "click", "{"),
-		"JSON":                `{"event_name":"page_view"}`,
-		"JSON of other types": `{"event_name":7,"event":null,"collector_tstamp":{}}`,
+		"page view":          tsv("", "page_view", ""),
+		"unstruct":           tsv("", "click", other),
+		"unstruct not JSON":  tsv("", "click", "{"),
+		"JSON":               `{"event_name":"page_view"}`,
+		"JSON, event alone":  `{"event":"page_ping","event_name":null}`,
+		"JSON in upper case": `{"EVENT_NAME":"page_view"}`,
+		"JSON, schema alone": `{"event":"unstruct","unstruct_event_com_acme_click_1":{"url":""}}`,
+		"JSON, PII null":     `{"event_name":"click","unstruct_event_com_snowplowanalytics_snowplow_pii_transformation_1":null}`,
+		"JSON, whole":        `{"event":"unstruct","unstruct_event":` + other + `}`,
+		"EventBridge":        `{"detail-type":"x","detail":{"event_name":"page_view"}}`,
+		"payload":            payload(tsv("", "page_view", "")),
+		"event without name": strings.Replace(tsv("", "page_view", ""), "page_view\t\t\t\t", "\t\t\t\t", 1),
 	} {
 		if e, reason := relay.Decode([]byte(l)); reason != "" || !e.Skipped() {
 			t.Errorf("%s: %d pairs, reason %q", name, len(e.Records()), reason)
@@ -246,13 +253,14 @@ func FuzzDecode(f *testing.F) {
 	for _, l := range []string{
 		line(tstamp, item(`"m"`, `"c4n4ry"`)), line("c4n4ry", `{"json":[{"fieldMapping":{}}]}`),
 		`{"event":"pii_transformation"}`, tsv(tstamp, "pii_transformation", `{"data":"c4n4ry"}`),
-		line(tstamp, item(`"m"`, `"\ud800\\\u0041"`)), "\t\t\xff",
+		line(tstamp, item(`"m"`, `"\ud800\\\u0041"`)), "\t\t\xff", "\ufeff {}", payload(line(tstamp, item(`"m"`, `""`))),
+		`{"detail":{"detail":{"payload":""}}}`, `{"EVENT":"x","event":"pii_transformation","collector_tstamp":1}`,
 	} {
 		f.Add([]byte(l))
 	}
 	known := []relay.Reason{
 		"", relay.ReasonEmpty, relay.ReasonManyLines, relay.ReasonEncoding, relay.ReasonFields, relay.ReasonJSON,
-		relay.ReasonShape, relay.ReasonSchema, relay.ReasonTime, relay.ReasonContexts, relay.ReasonNoPairs,
+		relay.ReasonUnnamed, relay.ReasonPayload, relay.ReasonShape, relay.ReasonSchema, relay.ReasonTime, relay.ReasonContexts, relay.ReasonNoPairs,
 		relay.ReasonModifiedMissing, relay.ReasonModifiedType, relay.ReasonModifiedLimits, relay.ReasonOriginalMissing,
 		relay.ReasonOriginalType, relay.ReasonOriginalLimits, relay.ReasonSourceLimits, relay.ReasonSurrogate,
 	}

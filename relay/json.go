@@ -36,16 +36,29 @@ func parse(raw []byte, into any) Reason {
 	}
 }
 
-// object has field read the value of each name, which comes in its quotes. A null is an
-// object without names.
-func object(d *jsontext.Decoder, field func(name jsontext.Value) error) error {
+// object has field read the value of each name, which comes in lower case: warehouses
+// write names in any case. It is valid until field reads the value. A null is an object
+// without names.
+func object(d *jsontext.Decoder, field func(name []byte) error) error {
+	name := make([]byte, 0, 32)
 	return within(d, '{', '}', func() error {
-		name, err := d.ReadValue()
+		raw, err := d.ReadValue()
 		if err != nil {
 			return err
 		}
+		name = appendLower(name[:0], raw[1:len(raw)-1])
 		return field(name)
 	})
+}
+
+func appendLower(to, name []byte) []byte {
+	for _, c := range name {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		to = append(to, c)
+	}
+	return to
 }
 
 // array has item read each value. A null is an array without values.
@@ -87,6 +100,15 @@ type value struct {
 	kind   jsontext.Kind // 0: there was none
 	text   string        // of a string
 	broken bool          // it holds a lone surrogate, for which text has U+FFFD
+}
+
+// once reads a value of which an object may have one. Two names may differ in their case
+// only, and nothing says which value counts.
+func (v *value) once(d *jsontext.Decoder) error {
+	if v.kind != 0 {
+		return errShape
+	}
+	return v.read(d)
 }
 
 func (v *value) read(d *jsontext.Decoder) error {

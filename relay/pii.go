@@ -20,11 +20,11 @@ type mapping struct {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom.
 func (t *transformation) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	return object(d, func(name jsontext.Value) error {
+	return object(d, func(name []byte) error {
 		switch string(name) {
-		case `"pii"`:
+		case "pii":
 			return t.pairs(d)
-		case `"strategy"`:
+		case "strategy":
 			return t.strategy(d)
 		default:
 			return d.SkipValue()
@@ -33,12 +33,12 @@ func (t *transformation) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 }
 
 func (t *transformation) pairs(d *jsontext.Decoder) error {
-	return object(d, func(name jsontext.Value) (err error) {
+	return object(d, func(name []byte) (err error) {
 		switch string(name) {
-		case `"pojo"`:
-			t.pojo, err = mappings(d)
-		case `"json"`:
-			t.json, err = mappings(d)
+		case "pojo":
+			t.pojo, err = mappings(d, t.pojo)
+		case "json":
+			t.json, err = mappings(d, t.json)
 		default:
 			err = d.SkipValue()
 		}
@@ -47,12 +47,12 @@ func (t *transformation) pairs(d *jsontext.Decoder) error {
 }
 
 func (t *transformation) strategy(d *jsontext.Decoder) error {
-	return object(d, func(name jsontext.Value) error {
-		if string(name) != `"pseudonymize"` {
+	return object(d, func(name []byte) error {
+		if string(name) != "pseudonymize" {
 			return d.SkipValue()
 		}
-		return object(d, func(name jsontext.Value) (err error) {
-			if string(name) != `"hashFunction"` {
+		return object(d, func(name []byte) (err error) {
+			if string(name) != "hashfunction" && string(name) != "hash_function" {
 				return d.SkipValue()
 			}
 			t.hash, err = text(d)
@@ -61,8 +61,10 @@ func (t *transformation) strategy(d *jsontext.Decoder) error {
 	})
 }
 
-func mappings(d *jsontext.Decoder) (all []mapping, err error) {
-	err = array(d, func() error {
+// mappings adds the items of a list. An object may have two lists of one name, in other
+// cases.
+func mappings(d *jsontext.Decoder, all []mapping) ([]mapping, error) {
+	err := array(d, func() error {
 		all = append(all, mapping{})
 		return all[len(all)-1].read(d)
 	})
@@ -72,19 +74,19 @@ func mappings(d *jsontext.Decoder) (all []mapping, err error) {
 // read reads an item. The published schema wraps those of pii.json in fieldMapping; what
 // is emitted is flat. Both are read, in either list.
 func (m *mapping) read(d *jsontext.Decoder) error {
-	return object(d, func(name jsontext.Value) (err error) {
+	return object(d, func(name []byte) (err error) {
 		switch string(name) {
-		case `"fieldName"`:
+		case "fieldname", "field_name":
 			m.fieldName, err = text(d)
-		case `"originalValue"`:
-			err = m.original.read(d)
-		case `"modifiedValue"`:
-			err = m.modified.read(d)
-		case `"jsonPath"`:
+		case "originalvalue", "original_value":
+			err = m.original.once(d)
+		case "modifiedvalue", "modified_value":
+			err = m.modified.once(d)
+		case "jsonpath", "json_path":
 			m.jsonPath, err = text(d)
-		case `"schema"`:
+		case "schema":
 			m.schema, err = text(d)
-		case `"fieldMapping"`:
+		case "fieldmapping", "field_mapping":
 			err = m.read(d)
 		default:
 			err = d.SkipValue()

@@ -13,7 +13,7 @@ import (
 // Summary counts what a Replay has done. A line is an event. Pairs is the sum of
 // the five counts after it once Flush has returned.
 type Summary struct {
-	Events      int `json:"events"`      // lines read, blank ones not counted
+	Events      int `json:"events"`      // lines read; blank ones are not counted
 	Skipped     int `json:"skipped"`     // events of another kind
 	Quarantined int `json:"quarantined"` // events that can never be stored, wholly or in part
 	Pairs       int `json:"pairs"`       // pairs found in the events, repeated ones included
@@ -87,7 +87,7 @@ func (p *Replay) Read(ctx context.Context, name string, in io.Reader, skip int) 
 }
 
 func (p *Replay) add(ctx context.Context, at Position, line []byte, tooLong bool) error {
-	if len(line) == 0 && !tooLong {
+	if len(trim(line)) == 0 && !tooLong {
 		return nil
 	}
 	p.summary.Events++

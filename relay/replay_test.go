@@ -91,6 +91,8 @@ func TestReplayLines(t *testing.T) {
 	}{
 		"nothing":     {"", relay.Summary{}, nil},
 		"blank lines": {"\n\r\n" + one(1) + "\r\n\n", relay.Summary{Events: 1, Pairs: 1, Stored: 1}, nil},
+		"blanks":      {"\ufeff\n  \n\t\r\n \ufeff" + "\n", relay.Summary{Events: 1, Quarantined: 1}, []string{"f:4: " + string(relay.ReasonFields)}},
+		"a mark":      {"\ufeff" + one(1) + "\n", relay.Summary{Events: 1, Pairs: 1, Stored: 1}, nil},
 		"no last end": {one(1) + "\n" + one(2), relay.Summary{Events: 2, Pairs: 2, Stored: 2}, nil},
 		"too long goes on": {
 			one(1) + "\n" + padded(4<<20+1) + "\r\n" + one(2) + "\n",
