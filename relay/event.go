@@ -32,6 +32,7 @@ type Reason string
 // here, before anything is sent, so that one bad event does not hold up others.
 const (
 	ReasonEmpty     Reason = "the record is empty"
+	ReasonAggregate Reason = "the aggregated record (KPL) is damaged or empty"
 	ReasonTooLong   Reason = "the line is longer than 4 MiB"
 	ReasonManyLines Reason = "the record holds more than one line"
 	ReasonEncoding  Reason = "the line is not valid UTF-8"

@@ -31,9 +31,10 @@ type HandlerConfig struct {
 	CallTimeout time.Duration
 }
 
-// Handler is a Lambda function for a Kinesis stream of PII transformation events, one event a record.
-// The event source mapping must have ReportBatchItemFailures: without it Lambda takes a batch that
-// was stored in part for done, and the rest is lost. A Handler is safe for concurrent use.
+// Handler is a Lambda function for a Kinesis stream of PII transformation events, one event a record,
+// or several in one that is aggregated (KPL). The event source mapping must have
+// ReportBatchItemFailures: without it Lambda takes a batch that was stored in part for done, and the
+// rest is lost. A Handler is safe for concurrent use.
 type Handler struct {
 	HandlerConfig
 	warn sync.Once
@@ -47,7 +48,7 @@ func NewHandler(c HandlerConfig) *Handler { return &Handler{HandlerConfig: c} }
 // Handle stores the pairs of a batch of records. The answer names the lowest sequence number of a
 // record that must come again, or nothing. Lambda sends everything from there on again, and takes
 // everything before it as done. Records that can never be stored go into quarantine if they are below
-// that number; the others come again and wait.
+// that number; the others come again and wait. An aggregated record comes again as a whole.
 //
 // Handle stops calling the server one second before ctx's deadline. Its only error has a fixed text: a
 // record has no sequence number. Nothing is stored then.

@@ -11,46 +11,78 @@ import (
 )
 
 // kinesisBatch is the records of one Lambda invocation and what becomes of them. events holds those
-// that have pairs; position[i] is the index in records of events[i].
+// parts that have pairs; from[i] is where events[i] came from.
 type kinesisBatch struct {
 	records     []events.KinesisEventRecord
+	parts       int // that the records hold: one each, but for aggregated ones
 	events      []Event
-	position    []int
+	from        []part
 	bad         []Quarantined // can never be stored; may grow until quarantine is called
 	skipped     int
 	quarantined int
 	unfinished  int
 }
 
-// decodeBatch decodes each record once. A record that cannot be decoded is bad, and the others go on.
+// part is a record, or one of those that an aggregated record holds.
+type part struct {
+	position int  // of the record in its batch
+	sub      *int // sub-sequence number; nil: the whole record
+	data     []byte
+}
+
+// decodeBatch decodes each part once. A part that cannot be decoded is bad, and the others go on.
 func decodeBatch(records []events.KinesisEventRecord) *kinesisBatch {
 	b := &kinesisBatch{records: records}
 	for i, record := range records {
-		e, reason := Decode(record.Kinesis.Data)
+		parts, ok := disaggregate(record.Kinesis.Data)
 		switch {
-		case reason != "":
-			b.bad = append(b.bad, quarantined(record, i, reason))
-		case e.Skipped():
-			b.skipped++
-		default:
-			b.events = append(b.events, e)
-			b.position = append(b.position, i)
+		case !ok:
+			b.parts++
+			b.reject(part{i, nil, record.Kinesis.Data}, ReasonAggregate)
+		case parts == nil:
+			b.decode(part{i, nil, record.Kinesis.Data})
+		}
+		for sub, data := range parts {
+			b.decode(part{i, &sub, data})
 		}
 	}
 	return b
+}
+
+func (b *kinesisBatch) decode(p part) {
+	b.parts++
+	e, reason := Decode(p.data)
+	switch {
+	case reason != "":
+		b.reject(p, reason)
+	case e.Skipped():
+		b.skipped++
+	default:
+		b.events = append(b.events, e)
+		b.from = append(b.from, p)
+	}
+}
+
+// reject describes a part that can never be stored. Stream and shard come from outside, so they are
+// taken only if they look like what Kinesis sends: they go into log lines and names of objects.
+func (b *kinesisBatch) reject(p part, reason Reason) {
+	r := b.records[p.position]
+	b.bad = append(b.bad, Quarantined{
+		Stream: streamOf(r), Shard: shardOf(r), SequenceNumber: r.Kinesis.SequenceNumber, SubSequenceNumber: p.sub,
+		ArrivedAt: r.Kinesis.ApproximateArrivalTimestamp.Time, Reason: reason, position: p.position, data: p.data,
+	})
 }
 
 // settle adds the records that the server refused to the bad ones. It returns the lowest sequence
 // number of a record that must come again, or nothing.
 func (b *kinesisBatch) settle(result Result) (lowest string) {
 	for i, outcome := range result.Outcomes {
-		record := b.records[b.position[i]]
 		switch outcome {
 		case Refused:
-			b.bad = append(b.bad, quarantined(record, b.position[i], ReasonRefused))
+			b.reject(b.from[i], ReasonRefused)
 		case Unfinished:
 			b.unfinished++
-			lowest = lower(lowest, record.Kinesis.SequenceNumber)
+			lowest = lower(lowest, b.records[b.from[i].position].Kinesis.SequenceNumber)
 		}
 	}
 	return lowest
@@ -78,8 +110,11 @@ func (b *kinesisBatch) quarantine(ctx context.Context, to Quarantine, lowest str
 	}
 	b.quarantined = len(done)
 	for _, q := range done {
-		log.Warn().Int("position", q.position).Str("stream", q.Stream).Str("shard", q.Shard).
-			Str("sequence_number", q.SequenceNumber).Str("reason", string(q.Reason)).Msg("record quarantined")
+		line := log.Warn().Int("position", q.position).Str("stream", q.Stream).Str("shard", q.Shard).Str("sequence_number", q.SequenceNumber)
+		if q.SubSequenceNumber != nil {
+			line.Int("sub_sequence_number", *q.SubSequenceNumber)
+		}
+		line.Str("reason", string(q.Reason)).Msg("record quarantined")
 	}
 	return lowest, nil
 }

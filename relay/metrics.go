@@ -38,7 +38,7 @@ func (m metrics) log(log zerolog.Logger, failure error) {
 		line.Float64(name, float64(d.Microseconds())/1000)
 		names = append(names, metricName{name, "Milliseconds"})
 	}
-	count("events", len(m.batch.records))
+	count("events", m.batch.parts)
 	count("pairs", m.result.Pairs)
 	count("merged", m.result.Merged)
 	count("stored", m.result.Stored)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,34 +19,37 @@ type Quarantine interface {
 	Put(ctx context.Context, records []Quarantined) error
 }
 
-// Quarantined is a record that can never be stored, with its place in the stream and the reason. No fmt
-// verb prints its content, which may be personal data.
+// Quarantined is a record that can never be stored, or a part of an aggregated one, with its place in
+// the stream and the reason. No fmt verb prints its content, which may be personal data.
 type Quarantined struct {
 	Stream         string // name; empty if not known
 	Shard          string // such as shardId-000000000001; empty if not known
 	SequenceNumber string
-	ArrivedAt      time.Time // approximate; zero if not known
-	Reason         Reason
+	// SubSequenceNumber is the place of a part in its aggregated record (KPL), from 0. It is
+	// nil for a whole record.
+	SubSequenceNumber *int
+	ArrivedAt         time.Time // approximate; zero if not known
+	Reason            Reason
 
-	position int // in its batch
+	position int // of the record in its batch
 	data     []byte
 }
 
-// Data is the record as it came. It may hold personal data.
+// Place is the sequence number, with a dot and the sub-sequence number behind it if it has
+// one. It is unique in a shard.
+func (q Quarantined) Place() string {
+	if q.SubSequenceNumber == nil {
+		return q.SequenceNumber
+	}
+	return q.SequenceNumber + "." + strconv.Itoa(*q.SubSequenceNumber)
+}
+
+// Data is the record, or the part of it, as it came. It may hold personal data.
 func (q Quarantined) Data() []byte { return q.data }
 
 // Format implements fmt.Formatter.
 func (q Quarantined) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "record %s of %s/%s: %s", q.SequenceNumber, q.Stream, q.Shard, q.Reason)
-}
-
-// quarantined describes a record. Stream and shard come from outside, so they are taken only if they
-// look like what Kinesis sends: they go into log lines and names of objects.
-func quarantined(r events.KinesisEventRecord, position int, reason Reason) Quarantined {
-	return Quarantined{
-		Stream: streamOf(r), Shard: shardOf(r), SequenceNumber: r.Kinesis.SequenceNumber,
-		ArrivedAt: r.Kinesis.ApproximateArrivalTimestamp.Time, Reason: reason, position: position, data: r.Kinesis.Data,
-	}
+	_, _ = fmt.Fprintf(f, "record %s of %s/%s: %s", q.Place(), q.Stream, q.Shard, q.Reason)
 }
 
 var (

@@ -14,7 +14,7 @@ import (
 
 // memQuarantine is a Quarantine in memory, which may fail.
 type memQuarantine struct {
-	kept    map[string]string // sequence number to reason and data
+	kept    map[string]string // place to reason and data
 	failure error
 }
 
@@ -23,7 +23,7 @@ func (q *memQuarantine) Put(_ context.Context, records []relay.Quarantined) erro
 		return q.failure
 	}
 	for _, r := range records {
-		q.kept[r.SequenceNumber] = string(r.Reason) + ": " + string(r.Data())
+		q.kept[r.Place()] = string(r.Reason) + ": " + string(r.Data())
 	}
 	return nil
 }

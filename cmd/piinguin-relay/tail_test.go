@@ -42,6 +42,16 @@ func putEvents(t *testing.T, client *kinesis.Client, stream, file string) {
 	}
 }
 
+// putAggregated puts the lines of a file into one record.
+func putAggregated(t *testing.T, client *kinesis.Client, stream, file string) {
+	t.Helper()
+	key := "aggregated"
+	record := relaytest.Aggregate(strings.Split(strings.TrimSpace(string(mustRead(t, file))), "\n")...)
+	if _, err := client.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: &stream, Data: record, PartitionKey: &key}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // startTail runs the command until the test ends it.
 func startTail(t *testing.T, s *relaytest.Server, stream, state string, env ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
@@ -84,9 +94,13 @@ func TestTail(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	putEvents(t, client, stream, filepath.Join(folder, "run-0"))
 	putEvents(t, client, stream, tsvFile) // with a line that is quarantined
+	putAggregated(t, client, stream, jsonFile)
 	queues, queue := mototest.SQS(t)
 	cmd, out := startTail(t, s, stream, state, "PIINGUIN_QUARANTINE="+queue)
 	until(t, "the first events", func() bool { return s.Originals()["m-0-0"] != "" && s.Originals()["m-0-398"] != "" })
+	until(t, "the aggregated event", func() bool {
+		return s.Originals()["904bcc4217349a0cb4744ff334b54c968784c919b80b055652f7d570534fb454"] != ""
+	})
 	until(t, "the quarantine", func() bool {
 		m := mototest.Receive(t, queues, queue)
 		return strings.Contains(m, `"stream":"`+stream+`","shard":"shardId-`)

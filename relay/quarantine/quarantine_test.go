@@ -3,6 +3,7 @@ package quarantine_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,7 +32,8 @@ const canary = "CANARY-cut@acme.com"
 
 var arrived = time.Date(2024, 3, 1, 10, 0, 0, 0, time.UTC)
 
-// relayBad relays records none of which can be stored, and returns the number from which
+// relayBad relays records none of which can be stored, the last one as the second part of
+// an aggregated record, and returns the number from which
 // they come again, if they do, and the log.
 func relayBad(t *testing.T, to relay.Quarantine, n int) (from, log string) {
 	t.Helper()
@@ -41,10 +43,14 @@ func relayBad(t *testing.T, to relay.Quarantine, n int) (from, log string) {
 	}
 	var e events.KinesisEvent
 	for i := range n {
+		data := []byte(canary)
+		if i == n-1 {
+			data = relaytest.Aggregate(`{"event_name":"page_view"}`, canary)
+		}
 		e.Records = append(e.Records, events.KinesisEventRecord{
 			EventID: "shardId-000000000001:" + number(i), EventSourceArn: "arn:aws:kinesis:eu-central-1:1:stream/pii",
 			Kinesis: events.KinesisRecord{
-				Data: []byte(canary), SequenceNumber: number(i), ApproximateArrivalTimestamp: events.SecondsEpochTime{Time: arrived},
+				Data: data, SequenceNumber: number(i), ApproximateArrivalTimestamp: events.SecondsEpochTime{Time: arrived},
 			},
 		})
 	}
@@ -96,7 +102,12 @@ func TestSQS(t *testing.T) {
 	want := quarantine.Message{
 		Stream: "pii", Shard: "shardId-000000000001", SequenceNumber: number(22), Reason: string(relay.ReasonFields), ArrivedAt: &arrived,
 	}
+	want.SubSequenceNumber = aws.Int(1)
 	if diff := cmp.Diff(want, have[number(22)]); diff != "" {
+		t.Errorf("message (-want +have):\n%s", diff)
+	}
+	want.SequenceNumber, want.SubSequenceNumber = number(21), nil
+	if diff := cmp.Diff(want, have[number(21)]); diff != "" {
 		t.Errorf("message (-want +have):\n%s", diff)
 	}
 }
@@ -120,19 +131,20 @@ func TestS3(t *testing.T) {
 	if err != nil || len(list.Contents) != records {
 		t.Fatalf("%d objects, want %d: %v", len(list.Contents), records, err)
 	}
-	name := "bad/events/pii/shardId-000000000001/" + number(7)
-	o, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = o.Body.Close() }()
-	body, err := io.ReadAll(o.Body)
-	if err != nil || string(body) != canary {
-		t.Errorf("the object holds %q, %v", body, err)
-	}
-	if o.ServerSideEncryption != s3types.ServerSideEncryptionAwsKms || aws.ToString(o.SSEKMSKeyId) != key ||
-		o.Metadata["reason"] != string(relay.ReasonFields) {
-		t.Errorf("encrypted by %s with %s, metadata %v", o.ServerSideEncryption, aws.ToString(o.SSEKMSKeyId), o.Metadata)
+	for _, name := range []string{number(7), number(records-1) + ".1"} {
+		name := "bad/events/pii/shardId-000000000001/" + name
+		o, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(o.Body)
+		if err = errors.Join(err, o.Body.Close()); err != nil || string(body) != canary {
+			t.Errorf("the object holds %q, %v", body, err)
+		}
+		if o.ServerSideEncryption != s3types.ServerSideEncryptionAwsKms || aws.ToString(o.SSEKMSKeyId) != key ||
+			o.Metadata["reason"] != string(relay.ReasonFields) {
+			t.Errorf("encrypted by %s with %s, metadata %v", o.ServerSideEncryption, aws.ToString(o.SSEKMSKeyId), o.Metadata)
+		}
 	}
 }
 

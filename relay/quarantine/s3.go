@@ -19,8 +19,9 @@ import (
 const putsAtOnce = 8
 
 // S3 is a bucket, or a prefix in one. The object PREFIX/STREAM/SHARD/SEQUENCE-NUMBER is a record as
-// it came, with the reason in its metadata. S3 needs s3:PutObject, and kms:GenerateDataKey on the
-// key. It is safe for concurrent use.
+// it came, with the reason in its metadata; a part of an aggregated record has its sub-sequence
+// number behind a dot. S3 needs s3:PutObject, and kms:GenerateDataKey on the key. It is safe for
+// concurrent use.
 type S3 struct {
 	client              *s3.Client
 	bucket, prefix, key string
@@ -58,5 +59,5 @@ func (s *S3) Put(ctx context.Context, records []relay.Quarantined) error {
 
 func (s *S3) name(r relay.Quarantined) string {
 	const unknown = "unknown"
-	return path.Join(s.prefix, cmp.Or(r.Stream, unknown), cmp.Or(r.Shard, unknown), r.SequenceNumber)
+	return path.Join(s.prefix, cmp.Or(r.Stream, unknown), cmp.Or(r.Shard, unknown), r.Place())
 }

@@ -28,11 +28,13 @@ type SQS struct {
 // Message is the JSON of a message: the place of a record. The stream holds the content until its
 // retention ends.
 type Message struct {
-	Stream         string     `json:"stream"`
-	Shard          string     `json:"shard"`
-	SequenceNumber string     `json:"sequence_number"`
-	Reason         string     `json:"reason"`               // one of relay's Reasons
-	ArrivedAt      *time.Time `json:"arrived_at,omitempty"` // at the stream, approximately
+	Stream         string `json:"stream"`
+	Shard          string `json:"shard"`
+	SequenceNumber string `json:"sequence_number"`
+	// SubSequenceNumber is the place in an aggregated record (KPL), from 0.
+	SubSequenceNumber *int       `json:"sub_sequence_number,omitempty"`
+	Reason            string     `json:"reason"`               // one of relay's Reasons
+	ArrivedAt         *time.Time `json:"arrived_at,omitempty"` // at the stream, approximately
 }
 
 // NewSQS returns the queue of a URL. It refuses a FIFO queue, which would need a group and a
@@ -67,7 +69,9 @@ func (s *SQS) Put(ctx context.Context, records []relay.Quarantined) error {
 }
 
 func messageOf(r relay.Quarantined) Message {
-	m := Message{Stream: r.Stream, Shard: r.Shard, SequenceNumber: r.SequenceNumber, Reason: string(r.Reason)}
+	m := Message{
+		Stream: r.Stream, Shard: r.Shard, SequenceNumber: r.SequenceNumber, SubSequenceNumber: r.SubSequenceNumber, Reason: string(r.Reason),
+	}
 	if !r.ArrivedAt.IsZero() {
 		m.ArrivedAt = aws.Time(r.ArrivedAt.UTC())
 	}
