@@ -206,6 +206,8 @@ func TestSendFailsAsAWhole(t *testing.T) {
 		{"another server", relaytest.Status(404, canary), twirp.BadRoute},
 		{"not protobuf", relaytest.Status(200, canary), twirp.Internal},
 		{"no results", relaytest.Status(200, ""), twirp.Internal},
+		{"a result too few", relaytest.Results(1), ""},
+		{"a result too many", relaytest.Results(3), ""},
 	}
 	for _, code := range []twirp.ErrorCode{
 		twirp.Canceled, twirp.Unknown, twirp.InvalidArgument, twirp.Malformed, twirp.DeadlineExceeded, twirp.NotFound,

@@ -37,6 +37,7 @@ type Replay struct {
 	quarantine func(Position, Reason)
 	done       func(Position)
 	read       Position // the last line that is in events or needs no sending
+	broken     bool     // a batch was not stored: no line is done any more
 	summary    Summary
 
 	events []Event
@@ -49,7 +50,7 @@ type Replay struct {
 // Relay it sends nothing and only counts.
 //
 // done, if not nil, is called when every line up to a position of its input, and all
-// inputs before it, needs nothing more.
+// inputs before it, needs nothing more. After a batch that was not stored it is not called.
 func NewReplay(r *Relay, quarantine func(Position, Reason), done func(Position)) *Replay {
 	if done == nil {
 		done = func(Position) {}
@@ -136,7 +137,9 @@ func (p *Replay) gather(ctx context.Context, at Position, e Event) error {
 func (p *Replay) Flush(ctx context.Context) error {
 	if len(p.events) == 0 || p.relay == nil {
 		p.events, p.at, p.pairs, p.bytes = nil, nil, 0, 0
-		p.done(p.read)
+		if !p.broken {
+			p.done(p.read)
+		}
 		return nil
 	}
 	result, err := p.relay.Send(ctx, p.events)
@@ -151,10 +154,14 @@ func (p *Replay) Flush(ctx context.Context) error {
 	p.summary.Refused += result.Refused
 	p.summary.Failed += result.Failed
 	p.events, p.at, p.pairs, p.bytes = nil, nil, 0, 0
-	if err == nil {
+	if err != nil {
+		p.broken = true // what was read is forgotten, and must not be taken for done later
+		return err
+	}
+	if !p.broken {
 		p.done(p.read)
 	}
-	return err
+	return nil
 }
 
 // Summary is what was done so far.

@@ -6,6 +6,9 @@ import (
 	"net/http/httptest"
 
 	"github.com/twitchtv/twirp"
+	"google.golang.org/protobuf/proto"
+
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
 // Fail answers with a Twirp error. The text and meta hold a secret, as a careless
@@ -21,6 +24,22 @@ func Status(status int, page string) OnCall {
 	return func(_ int, w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(page))
+	}
+}
+
+// Results answers that so many pairs are stored, whatever was asked, and stores nothing.
+func Results(n int) OnCall {
+	return func(_ int, w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		answer := &piinguinv1.CreatePiiRecordsResponse{}
+		for range n {
+			answer.Results = append(answer.Results, &piinguinv1.CreatePiiRecordResult{})
+		}
+		text, err := proto.Marshal(answer)
+		if err != nil {
+			panic(err)
+		}
+		w.Header().Set("Content-Type", "application/protobuf")
+		_, _ = w.Write(text)
 	}
 }
 
