@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/piinguin/piinguin/internal/durable"
 )
@@ -18,8 +19,15 @@ type shards struct {
 	mu   sync.Mutex
 
 	Version int                   `json:"piinguin_relay_tail"` // checkpointVersion
-	Stream  string                `json:"stream"`
+	Stream  streamID              `json:"stream"`
 	Shards  map[string]shardState `json:"shards"` // by id
+}
+
+// streamID tells a stream from any other, and from one that was deleted and made anew with
+// the same name: sequence numbers of the one mean nothing in the other.
+type streamID struct {
+	ARN     string    `json:"arn"`
+	Created time.Time `json:"created"`
 }
 
 // shardState says up to which record a shard needs nothing more.
@@ -35,7 +43,8 @@ func (e *stateError) Error() string { return "--checkpoint: " + e.err.Error() }
 func (e *stateError) Unwrap() error { return e.err }
 
 // openShards reads the state of a stream. Without a file every shard is read from its beginning.
-func openShards(path, stream string) (*shards, error) {
+// A state of another stream is an error.
+func openShards(path string, stream streamID) (*shards, error) {
 	s := &shards{path: path}
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	switch {
@@ -48,8 +57,12 @@ func openShards(path, stream string) (*shards, error) {
 	if err != nil || s.Version != checkpointVersion || s.Shards == nil {
 		return nil, fmt.Errorf("--checkpoint: %s is not one of piinguin-relay tail", path)
 	}
-	if s.Stream != stream {
-		return nil, fmt.Errorf("--checkpoint: %s is of another stream", path)
+	switch {
+	case s.Stream.ARN != stream.ARN:
+		return nil, fmt.Errorf("--checkpoint: %s is of another stream, %s", path, s.Stream.ARN)
+	case !s.Stream.Created.Equal(stream.Created):
+		return nil, fmt.Errorf("--checkpoint: %s is of a stream of this name that was made at %s, and this one was made at %s: name another checkpoint",
+			path, s.Stream.Created.Format(time.RFC3339), stream.Created.Format(time.RFC3339))
 	}
 	return s, nil
 }

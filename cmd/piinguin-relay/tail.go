@@ -38,7 +38,8 @@ const tailHelp = `Relay a Kinesis stream without Lambda. Tail reads all shards o
 oldest record on and stores the pairs, until you stop it.
 
 The file of --checkpoint holds how far each shard is done, and the next run continues
-from there. Run only one tail for a stream: a second one would do the same work again. A
+from there. The file belongs to this stream: a stream that was deleted and made anew needs
+another file. Run only one tail for a stream: a second one would do the same work again. A
 record that can never be stored is logged by its position and reason, and goes to
 --quarantine. After a failure that may pass, the shard waits and continues from the
 lowest record that is not stored.
@@ -80,17 +81,22 @@ func (p *program) tail(ctx context.Context, stream string, log io.Writer) error 
 	if err != nil {
 		return err
 	}
-	state, err := openShards(p.state, stream)
+	cfg, err := awsx.Config(ctx)
 	if err != nil {
 		return err
 	}
-	cfg, err := awsx.Config(ctx)
+	api := kinesis.NewFromConfig(cfg)
+	id, err := identify(ctx, api, stream)
+	if err != nil {
+		return err
+	}
+	state, err := openShards(p.state, id)
 	if err != nil {
 		return err
 	}
 	logger := zerolog.New(log).With().Timestamp().Logger()
 	t := &tailer{
-		api: kinesis.NewFromConfig(cfg), stream: stream, state: state, log: logger,
+		api: api, stream: stream, state: state, log: logger,
 		handler: relay.NewHandler(relay.HandlerConfig{Relay: relay.New(c), Log: logger, Quarantine: to}), running: map[string]bool{},
 	}
 	build := cli.ReadBuild()
@@ -102,6 +108,19 @@ func (p *program) tail(ctx context.Context, stream string, log io.Writer) error 
 		err = nil
 	}
 	return err
+}
+
+// identify asks which stream has a name now.
+func identify(ctx context.Context, api *kinesis.Client, stream string) (streamID, error) {
+	out, err := api.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &stream})
+	if err != nil {
+		return streamID{}, fmt.Errorf("stream %s: %w", stream, awsx.Failure(ctx, "DescribeStreamSummary", err))
+	}
+	s := out.StreamDescriptionSummary
+	if s == nil {
+		return streamID{}, fmt.Errorf("stream %s: Kinesis does not describe it", stream)
+	}
+	return streamID{aws.ToString(s.StreamARN), aws.ToTime(s.StreamCreationTimestamp).UTC()}, nil
 }
 
 // tailer reads the shards of one stream and stores their pairs.

@@ -85,11 +85,14 @@ func TestTail(t *testing.T) {
 	s := relaytest.New(t)
 	var calls atomic.Int64
 	s.OnCall(func(_ int, w http.ResponseWriter, r *http.Request, next http.Handler) {
-		if calls.Add(1)%3 == 1 {
+		switch n := calls.Add(1); {
+		case n <= 4: // no client sends that again: the shards have to
+			w.WriteHeader(http.StatusNotFound)
+		case n%3 == 1:
 			w.WriteHeader(http.StatusServiceUnavailable)
-			return
+		default:
+			next.ServeHTTP(w, r)
 		}
-		next.ServeHTTP(w, r)
 	})
 	state := filepath.Join(t.TempDir(), "state")
 	putEvents(t, client, stream, filepath.Join(folder, "run-0"))
@@ -141,14 +144,23 @@ func TestTail(t *testing.T) {
 
 func TestTailRefuses(t *testing.T) {
 	s := relaytest.New(t)
-	_, stream := mototest.Kinesis(t, 1)
+	client, stream := mototest.Kinesis(t, 1)
 	for _, name := range inMoto(t) {
 		key, value, _ := strings.Cut(name, "=")
 		t.Setenv(key, value)
 	}
 	state := filepath.Join(t.TempDir(), "state")
-	other, err := openShards(state, "another")
+	other, err := openShards(state, streamID{ARN: "arn:aws:kinesis:eu-central-1:123456789012:stream/another"})
 	if err != nil || other.reached("shardId-0", "1") != nil {
+		t.Fatal(err)
+	}
+	before, err := identify(t.Context(), client, stream)
+	if err != nil || before.ARN == "" || before.Created.IsZero() {
+		t.Fatalf("the stream is %v: %v", before, err)
+	}
+	before.Created = before.Created.Add(-time.Hour)
+	old, err := openShards(state+"3", before)
+	if err != nil || old.reached("shardId-0", "1") != nil {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct {
@@ -159,6 +171,7 @@ func TestTailRefuses(t *testing.T) {
 		"no checkpoint":  {[]string{"tail", "--stream", stream}, "--checkpoint"},
 		"other file":     {[]string{"tail", "--stream", stream, "--checkpoint", jsonFile}, "is not one of"},
 		"other stream":   {[]string{"tail", "--stream", stream, "--checkpoint", state}, "of another stream"},
+		"made anew":      {[]string{"tail", "--stream", stream, "--checkpoint", state + "3"}, "of a stream of this name that was made at "},
 		"no such stream": {[]string{"tail", "--stream", stream + "-nope", "--checkpoint", state + "2"}, "ResourceNotFoundException"},
 	} {
 		if r := runTest(t.Context(), t, s, nil, nil, tc.args...); r.exit != exitFailure || !strings.Contains(r.stderr, tc.want) {

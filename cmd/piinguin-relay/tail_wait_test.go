@@ -50,7 +50,7 @@ func TestShardWaitsAnew(t *testing.T) {
 			k.script = append(k.script, throttled)
 		}
 		k.script = append(k.script, noRecords, throttled, shardEnds)
-		state, err := openShards(filepath.Join(t.TempDir(), "state"), "pii")
+		state, err := openShards(filepath.Join(t.TempDir(), "state"), streamID{ARN: "pii"})
 		if err != nil {
 			t.Fatal(err)
 		}
