@@ -239,6 +239,29 @@ func TestSendFailsAsAWhole(t *testing.T) {
 	}
 }
 
+// miscounting answers so many results, as rpc/client does not let a server do.
+type miscounting struct {
+	piinguinv1.Piinguin
+	results int
+}
+
+func (m miscounting) CreatePiiRecords(context.Context, *piinguinv1.CreatePiiRecordsRequest) (*piinguinv1.CreatePiiRecordsResponse, error) {
+	return &piinguinv1.CreatePiiRecordsResponse{Results: make([]*piinguinv1.CreatePiiRecordResult, m.results)}, nil
+}
+
+// TestSendWithAnyClient: results that do not fit the pairs say nothing of any pair, whatever
+// client lets them through.
+func TestSendWithAnyClient(t *testing.T) {
+	for _, results := range []int{0, 1, 3} {
+		events := mustDecode(t, pairsLine(tstamp, "m1", canary), pairsLine(tstamp, "m2", canary))
+		got, err := relay.New(miscounting{results: results}).Send(t.Context(), events)
+		if got.Failed != 2 {
+			t.Errorf("%d results: %+v", results, got)
+		}
+		wantFailure(t, got, err, twirp.Internal)
+	}
+}
+
 func TestSendStopsAfterACallThatFailed(t *testing.T) {
 	var lines []string
 	for i := range 8000 { // 16 calls

@@ -30,15 +30,38 @@ type Position struct {
 	Line int
 }
 
+// Prefix is the first lines of an input, by their number and their content.
+type Prefix struct {
+	Lines int `json:"lines"`
+	// SHA256 is the hash of these lines with their ends, in lowercase hex. A line of more than
+	// 4 MiB counts by its own SHA-256.
+	SHA256 string `json:"sha256"`
+}
+
+// ErrChanged says that an input does not begin with the Prefix that was given.
+var ErrChanged = errors.New("relay: the input does not begin with the lines that are done")
+
+// Progress says that an input needs nothing more up to a line, nor do the inputs before it.
+type Progress struct {
+	File        string
+	Done        Prefix
+	Quarantined int // lines that were quarantined, of those that this Replay has done
+}
+
 // Replay reads lines of several inputs into batches, which may span inputs, and
 // sends them one after the other. It is not safe for concurrent use.
 type Replay struct {
 	relay      *Relay // nil: only count
 	quarantine func(Position, Reason)
-	done       func(Position)
-	read       Position // the last line that is in events or needs no sending
-	broken     bool     // a batch was not stored: no line is done any more
+	done       func(Progress)
 	summary    Summary
+
+	// What is read, and sent when events are.
+	read   Position    // the last line that has an end
+	lines  *lineReader // the input of read; nil: none is read
+	loose  Position    // a last line without an end: it is never done
+	broken bool        // a batch was not stored: nothing after it is done
+	bad    int         // lines up to read that were quarantined
 
 	events []Event
 	at     []Position
@@ -49,52 +72,74 @@ type Replay struct {
 // NewReplay makes a Replay that reports each quarantined line to a function. Without a
 // Relay it sends nothing and only counts.
 //
-// done, if not nil, is called when every line up to a position of its input, and all
-// inputs before it, needs nothing more. After a batch that was not stored it is not called.
-func NewReplay(r *Relay, quarantine func(Position, Reason), done func(Position)) *Replay {
+// done, if not nil, is called when lines need nothing more. A last line without an end is
+// sent, and never among them: it may still be written. After a batch that was not stored
+// done is not called any more.
+func NewReplay(r *Relay, quarantine func(Position, Reason), done func(Progress)) *Replay {
 	if done == nil {
-		done = func(Position) {}
+		done = func(Progress) {}
 	}
 	return &Replay{relay: r, quarantine: quarantine, done: done}
 }
 
-// Read relays the lines of one input after the first skip ones, TSV and JSON mixed,
+// Read relays the lines of one input after the first ones, TSV and JSON mixed,
 // blank lines ignored. The last pairs stay with the Replay until Flush or another Read
 // sends them.
 //
-// The error is a *Failure if pairs could not be stored or ctx ended, and otherwise
-// the input's own. After a *Failure nothing more should be read.
-func (p *Replay) Read(ctx context.Context, name string, in io.Reader, skip int) error {
+// The error is a *Failure if pairs could not be stored or ctx ended, ErrChanged if the
+// input has other lines in front than it should, and otherwise the input's own. After a
+// *Failure nothing more should be read.
+func (p *Replay) Read(ctx context.Context, name string, in io.Reader, after Prefix) error {
 	lines := newLineReader(in)
 	for number := 1; ; number++ {
 		if ctx.Err() != nil {
 			return &Failure{twirp.Canceled, "interrupted"}
 		}
-		line, tooLong, err := lines.next()
+		line, err := lines.next()
+		if errors.Is(err, io.EOF) && number <= after.Lines {
+			return ErrChanged
+		}
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if number <= skip {
-			continue
+		if number > after.Lines {
+			err = p.take(ctx, Position{name, number}, lines, line)
+		} else {
+			lines.done()
+			if number == after.Lines && lines.hash() != after.SHA256 {
+				err = ErrChanged
+			}
 		}
-		if err := p.add(ctx, Position{name, number}, line, tooLong); err != nil {
+		if err != nil {
 			return err
 		}
-		p.read = Position{name, number}
 	}
 }
 
-func (p *Replay) add(ctx context.Context, at Position, line []byte, tooLong bool) error {
-	if len(trim(line)) == 0 && !tooLong {
+// take reads a line, which is done when all events up to it are sent.
+func (p *Replay) take(ctx context.Context, at Position, lines *lineReader, line inputLine) error {
+	if !line.ended {
+		p.loose = at
+	}
+	if err := p.add(ctx, at, line); err != nil || !line.ended {
+		return err
+	}
+	lines.done()
+	p.read, p.lines = at, lines
+	return nil
+}
+
+func (p *Replay) add(ctx context.Context, at Position, line inputLine) error {
+	if len(trim(line.text)) == 0 && !line.tooLong {
 		return nil
 	}
 	p.summary.Events++
 	e, reason := Event{}, ReasonTooLong
-	if !tooLong {
-		e, reason = Decode(line)
+	if !line.tooLong {
+		e, reason = Decode(line.text)
 	}
 	switch {
 	case reason != "":
@@ -135,17 +180,25 @@ func (p *Replay) gather(ctx context.Context, at Position, e Event) error {
 //
 // The error is a *Failure.
 func (p *Replay) Flush(ctx context.Context) error {
-	if len(p.events) == 0 || p.relay == nil {
-		p.events, p.at, p.pairs, p.bytes = nil, nil, 0, 0
-		if !p.broken {
-			p.done(p.read)
+	events, at := p.events, p.at
+	p.events, p.at, p.pairs, p.bytes = nil, nil, 0, 0
+	if len(events) > 0 && p.relay != nil {
+		if err := p.send(ctx, events, at); err != nil {
+			p.broken = true // what was read is forgotten, and must not be taken for done later
+			return err
 		}
-		return nil
 	}
-	result, err := p.relay.Send(ctx, p.events)
+	if p.lines != nil && !p.broken {
+		p.done(Progress{p.read.File, Prefix{p.read.Line, p.lines.hash()}, p.bad})
+	}
+	return nil
+}
+
+func (p *Replay) send(ctx context.Context, events []Event, at []Position) error {
+	result, err := p.relay.Send(ctx, events)
 	for i, outcome := range result.Outcomes {
 		if outcome == Refused {
-			p.report(p.at[i], ReasonRefused)
+			p.report(at[i], ReasonRefused)
 		}
 	}
 	p.summary.Merged += result.Merged
@@ -153,15 +206,7 @@ func (p *Replay) Flush(ctx context.Context) error {
 	p.summary.Superseded += result.Superseded
 	p.summary.Refused += result.Refused
 	p.summary.Failed += result.Failed
-	p.events, p.at, p.pairs, p.bytes = nil, nil, 0, 0
-	if err != nil {
-		p.broken = true // what was read is forgotten, and must not be taken for done later
-		return err
-	}
-	if !p.broken {
-		p.done(p.read)
-	}
-	return nil
+	return err
 }
 
 // Summary is what was done so far.
@@ -169,5 +214,8 @@ func (p *Replay) Summary() Summary { return p.summary }
 
 func (p *Replay) report(at Position, reason Reason) {
 	p.summary.Quarantined++
+	if at != p.loose {
+		p.bad++
+	}
 	p.quarantine(at, reason)
 }

@@ -32,7 +32,7 @@ func replay(ctx context.Context, t *testing.T, s *relaytest.Server, inputs ...in
 	}, nil)
 	var err error
 	for _, i := range inputs {
-		if err = p.Read(ctx, i.name, i.in, 0); err != nil {
+		if err = p.Read(ctx, i.name, i.in, relay.Prefix{}); err != nil {
 			break
 		}
 	}

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/piinguin/piinguin/internal/durable"
+	"github.com/piinguin/piinguin/relay"
 )
 
 // checkpoint is how far a replay of files has come, kept in a file of its own, so that
@@ -23,12 +25,13 @@ type checkpoint struct {
 
 // checkpointVersion also tells a checkpoint from any other file, which must not be
 // overwritten.
-const checkpointVersion = 1
+const checkpointVersion = 2
 
-// fileState says that the first lines of a file need nothing more.
+// fileState says that the first lines of an input need nothing more. It belongs to their
+// content: another input under the same name has nothing that is done.
 type fileState struct {
-	Lines int   `json:"lines"`
-	Size  int64 `json:"size"` // in bytes, of the file
+	relay.Prefix
+	ETag string `json:"etag,omitempty"` // of an object of S3
 }
 
 // openCheckpoint reads a checkpoint; a file that is not there is the beginning. An empty
@@ -54,34 +57,40 @@ func openCheckpoint(path string) (*checkpoint, error) {
 
 // key names an input whatever the folder of the run.
 func (s *source) key() (string, error) {
-	if s.get != nil {
+	if strings.HasPrefix(s.name, s3Scheme) {
 		return s.name, nil
 	}
 	return filepath.Abs(s.name)
 }
 
-// skip returns how many lines of an input are done.
-func (c *checkpoint) skip(s *source) (int, error) {
+// after returns which lines of an input are done.
+func (c *checkpoint) after(s *source) (relay.Prefix, error) {
 	if c.path == "" {
-		return 0, nil
+		return relay.Prefix{}, nil
 	}
 	if s.size < 0 {
-		return 0, fmt.Errorf("--checkpoint is for files, and %s is none", s.name)
+		return relay.Prefix{}, fmt.Errorf("--checkpoint is for files, and %s is none", s.name)
 	}
 	name, err := s.key()
 	if err != nil {
-		return 0, err
+		return relay.Prefix{}, err
 	}
-	f := c.Files[name]
-	if s.size < f.Size {
-		return 0, fmt.Errorf("--checkpoint: %s is shorter than it was; is it another file?", s.name)
+	f, known := c.Files[name]
+	if known && f.ETag != s.etag {
+		return relay.Prefix{}, changed(s)
 	}
-	return f.Lines, nil
+	return f.Prefix, nil
 }
 
-// done notes that the first lines of an input are done, and writes the checkpoint. After a crash
+// changed says what to do about an input that is not the one of the checkpoint.
+func changed(s *source) error {
+	return fmt.Errorf("--checkpoint: %s is not what it was: the lines that are done have changed. "+
+		"Nothing more was read; to replay it from its beginning, name another checkpoint", s.name)
+}
+
+// done notes which lines of an input are done, and writes the checkpoint. After a crash
 // the file holds the checkpoint before or this one.
-func (c *checkpoint) done(s *source, lines, quarantined int) error {
+func (c *checkpoint) done(s *source, lines relay.Prefix, quarantined int) error {
 	if c.path == "" {
 		return nil
 	}
@@ -89,7 +98,7 @@ func (c *checkpoint) done(s *source, lines, quarantined int) error {
 	if err != nil {
 		return err
 	}
-	c.Files[name] = fileState{max(lines, c.Files[name].Lines), s.size}
+	c.Files[name] = fileState{lines, s.etag}
 	c.Quarantined = quarantined
 	text, err := json.Marshal(c)
 	if err != nil {

@@ -108,16 +108,72 @@ func TestReplayRemembersFindings(t *testing.T) {
 	if r.exit != exitFinding || s.Calls() != wantCalls || !strings.Contains(r.stderr, "quarantined by the runs before this one: 1\n") {
 		t.Errorf("exit %d and %d calls, want none\n%s", r.exit, s.Calls()-wantCalls, r.stderr)
 	}
-	short := filepath.Join(t.TempDir(), "short.tsv")
-	if err := os.WriteFile(short, []byte("x\n"), 0o600); err != nil {
-		t.Fatal(err)
+}
+
+// An input under the name of another one has nothing that is done.
+func TestCheckpointBelongsToItsContent(t *testing.T) {
+	two := strings.SplitAfterN(string(mustRead(t, tsvFile)), "\n", 3)
+	first, second := two[0], two[1]
+	for name, test := range map[string]struct {
+		before, after string
+		want          int
+		calls         int // of the second run
+	}{
+		"the same":          {first + second, first + second, exitDone, 0},
+		"it grew":           {first, first + second, exitDone, 1},
+		"another":           {first, second, exitFailure, 0},
+		"longer, and other": {first, second + first + second, exitFailure, 0},
+		"one byte":          {first + second, strings.Replace(first, "\t", "-\t", 1) + second, exitFailure, 0},
+		"a line end":        {first + second, strings.Replace(first, "\n", "\r\n", 1) + second, exitFailure, 0},
+		"cut":               {first + second, first, exitFailure, 0},
+		"its end lost":      {first + second, strings.TrimSuffix(first+second, "\n"), exitFailure, 0},
+		"empty":             {first, "", exitFailure, 0},
+		"too long":          {strings.Repeat("x", 5<<20) + "\n" + first, strings.Repeat("x", 5<<20-1) + "y\n" + first, exitFailure, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := relaytest.New(t)
+			state, file := filepath.Join(t.TempDir(), "state"), filepath.Join(t.TempDir(), "events.tsv")
+			mustWrite(t, file, []byte(test.before))
+			runTest(t.Context(), t, s, nil, nil, "replay", "--checkpoint", state, file)
+			kept, sent := mustRead(t, state), s.Calls()
+			mustWrite(t, file, []byte(test.after))
+			r := runTest(t.Context(), t, s, nil, nil, "replay", "--checkpoint", state, file)
+			if r.exit != test.want || s.Calls()-sent != test.calls {
+				t.Errorf("exit %d, %d calls\n%s", r.exit, s.Calls()-sent, r.stderr)
+			}
+			if test.want != exitFailure {
+				return
+			}
+			if !strings.Contains(r.stderr, file+" is not what it was") || !bytes.Equal(kept, mustRead(t, state)) {
+				t.Errorf("the checkpoint is changed, or: %s", r.stderr)
+			}
+		})
 	}
-	runTest(t.Context(), t, s, nil, nil, "replay", "--checkpoint", state, short)
-	if err := os.WriteFile(short, nil, 0o600); err != nil {
-		t.Fatal(err)
+}
+
+// A last line without its end may still be written: it is stored, and not done.
+func TestLastLineWithoutItsEnd(t *testing.T) {
+	s := relaytest.New(t)
+	whole := string(mustRead(t, jsonFile))
+	first := strings.SplitAfter(string(mustRead(t, tsvFile)), "\n")[0]
+	state, file := filepath.Join(t.TempDir(), "state"), filepath.Join(t.TempDir(), "events")
+	steps := []struct {
+		text    string
+		exit    int
+		summary relay.Summary
+	}{
+		{first + whole[:40], exitFinding, relay.Summary{Events: 2, Quarantined: 1, Pairs: 2, Stored: 2}},
+		{first + strings.TrimSuffix(whole, "\n"), exitDone, relay.Summary{Events: 1, Pairs: 1, Stored: 1}},
+		{first + whole, exitDone, relay.Summary{Events: 1, Pairs: 1, Stored: 1}},
+		{first + whole, exitDone, relay.Summary{}},
 	}
-	if r := runTest(t.Context(), t, s, nil, nil, "replay", "--checkpoint", state, short); r.exit != exitFailure || !strings.Contains(r.stderr, "shorter") {
-		t.Errorf("a file that was cut: exit %d\n%s", r.exit, r.stderr)
+	for i, step := range steps {
+		mustWrite(t, file, []byte(step.text))
+		r := runTest(t.Context(), t, s, nil, nil, "replay", "--json", "--checkpoint", state, file)
+		wantSummary(t, r, step.summary)
+		if r.exit != step.exit {
+			t.Errorf("step %d: exit %d\n%s", i, r.exit, r.stderr)
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ import (
 // The exit codes.
 const (
 	exitDone    = 0
-	exitFinding = 1 // a line was quarantined
+	exitFinding = 1 // a line was quarantined, or an input could not be read
 	exitFailure = 2 // wrong usage, or something could not be done
 )
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 	"github.com/twitchtv/twirp"
@@ -25,25 +26,31 @@ const replayHelp = `Store the pairs of PII transformation events from files.
 
 FILE may be a folder, which stands for all files in it and below, in the order of their
 names; s3://BUCKET/PREFIX, for all objects with that prefix, with the AWS SDK's usual
-settings; or "-", standard input. A file holds one event a line: Snowplow's enriched TSV
-of 131 fields, or flattened JSON, also mixed. Files compressed by gzip are recognised by
-their content.
+settings; or "-", standard input. Links to files in a folder are followed. Hidden files,
+links to folders, pipes and devices in it are left out and named. A file holds one event a
+line, as Snowplow's enriched TSV of 131 fields or as JSON, also mixed. Files compressed by
+gzip are recognised by their content.
 
 Events of other kinds are skipped. A line that cannot be read, or that the server
 refuses, is quarantined: it is reported as FILE:LINE: REASON, never with its content,
-and the others go on. Replaying again is safe: the server keeps the value that was
-observed last, so a second run changes nothing. With --checkpoint FILE, the same
-command continues a run that was interrupted, however it ended. --dry-run calls no
-server and only counts.
+and the others go on. An input that cannot be read to its end is reported, and the other
+inputs are read. Replaying again is safe: the server keeps the value that was observed
+last, so a second run changes nothing. --dry-run calls no server and only counts.
+
+With --checkpoint FILE, the same command continues a run that was interrupted, however it
+ended. A file may have grown. If the lines that are done have changed, or the S3 object
+has, the run ends with exit code 2. A last line without a line end may still be written:
+it is stored, and the next run reads it again.
 
 Every flag can be set in the environment: PIINGUIN_HOST, PIINGUIN_PORT, PIINGUIN_TOKEN,
 PIINGUIN_TIMEOUT_SEC and so on.
 PIINGUIN_AUTH=iam uses the AWS role instead of a token, PIINGUIN_TLS_CERT and
 PIINGUIN_TLS_KEY a certificate.
 
-Exit codes: 0 everything is stored; 1 a line was quarantined; 2 wrong usage, or the
-work could not be finished: a file is missing, the server cannot be reached or does not
-accept the credential, or the run was interrupted. The summary says how far it got.`
+Exit codes: 0 everything is stored; 1 a line was quarantined, or an input could not be
+read; 2 wrong usage, or the work could not be finished: a file is missing or is not that
+of the checkpoint, the server cannot be reached or does not accept the credential, or the
+run was interrupted. The summary says how far it got.`
 
 const replayExamples = `  export PIINGUIN_TOKEN=dev-writer   # the token of piinguin serve --dev
   piinguin-relay replay enriched.tsv
@@ -119,9 +126,9 @@ func (p *program) replay(ctx context.Context, names []string) error {
 		_, _ = fmt.Fprintf(p.stderr, "--checkpoint: lines quarantined by the runs before this one: %d\n", before)
 	}
 	var sum relay.Summary
-	sources, err := openSources(ctx, names, p.stdin)
+	found, err := openInputs(ctx, names, p.stdin)
 	if err == nil {
-		sum, err = p.relay(ctx, c, sources, state)
+		sum, err = p.relay(ctx, c, found, state)
 	}
 	if sum.Quarantined+state.Quarantined > 0 {
 		p.exit = exitFinding
@@ -131,7 +138,19 @@ func (p *program) replay(ctx context.Context, names []string) error {
 
 // relay reads the sources one after the other, so that the checkpoint can say where to continue. It stops
 // at the first failure; what was read is sent all the same, because the summary must account for it.
-func (p *program) relay(ctx context.Context, c *client.Client, sources []*source, state *checkpoint) (relay.Summary, error) {
+func (p *program) relay(ctx context.Context, c *client.Client, found *inputs, state *checkpoint) (relay.Summary, error) {
+	defer closeSources(found.sources)
+	for _, s := range found.sources {
+		if _, err := state.after(s); err != nil { // before anything is sent
+			return relay.Summary{}, err
+		}
+	}
+	for _, left := range found.leftOut {
+		_, _ = fmt.Fprintf(p.stderr, "left out: %s\n", left)
+	}
+	for _, fault := range found.faults {
+		p.fault(fault)
+	}
 	to := relay.New(c)
 	if p.dryRun {
 		to = nil
@@ -139,18 +158,18 @@ func (p *program) relay(ctx context.Context, c *client.Client, sources []*source
 	var now *source // whose turn it is
 	var kept error
 	var r *relay.Replay
-	bar := newProgress(p.stderr, sources, func() int { return r.Summary().Events })
+	bar := newProgress(p.stderr, found.sources, func() int { return r.Summary().Events })
 	before := state.Quarantined
 	r = relay.NewReplay(to, func(at relay.Position, reason relay.Reason) {
 		bar.clear()
 		_, _ = fmt.Fprintf(p.stderr, "%s:%d: %s\n", at.File, at.Line, reason)
-	}, func(at relay.Position) {
+	}, func(at relay.Progress) {
 		if now != nil && at.File == now.name {
-			kept = errors.Join(kept, state.done(now, at.Line, before+r.Summary().Quarantined))
+			kept = errors.Join(kept, state.done(now, at.Done, before+at.Quarantined))
 		}
 	})
 	var err error
-	for _, now = range sources {
+	for _, now = range found.sources {
 		if err = errors.Join(p.readSource(ctx, r, now, bar, state), kept); err != nil {
 			break
 		}
@@ -158,13 +177,18 @@ func (p *program) relay(ctx context.Context, c *client.Client, sources []*source
 	if flushed := errors.Join(r.Flush(ctx), kept); err == nil {
 		err = flushed
 	}
-	closeSources(sources)
 	bar.clear()
 	var failure *relay.Failure
 	if errors.As(err, &failure) {
 		err = explain(failure, c.Address())
 	}
 	return r.Summary(), err
+}
+
+// fault reports an input that cannot be read, wholly or in part. The others are.
+func (p *program) fault(err error) {
+	_, _ = fmt.Fprintf(p.stderr, "%v\n", err)
+	p.exit = exitFinding
 }
 
 // explain adds to a failure what can be done about it here.
@@ -179,30 +203,43 @@ func explain(f *relay.Failure, address string) error {
 	}
 }
 
-// readSource relays one source. With a checkpoint it sends the last batch before the next source begins,
-// or the checkpoint could not say which lines of which file are done.
+// readSource relays one source. Its error ends the replay; a fault of the source alone is reported and
+// does not. With a checkpoint it sends the last batch before the next source begins, or the checkpoint
+// could not say which lines of which file are done.
 func (p *program) readSource(ctx context.Context, r *relay.Replay, s *source, bar *progress, state *checkpoint) error {
-	skip, err := state.skip(s)
+	after, err := state.after(s)
 	if err != nil {
 		return err
 	}
 	defer s.close()
 	in, err := s.open(ctx, bar)
 	if err == nil {
-		err = r.Read(ctx, s.name, in, skip)
-	}
-	if err == nil && p.state != "" {
-		err = r.Flush(ctx) // so that no batch is of two files
+		err = errors.Join(r.Read(ctx, s.name, in, after), s.junk())
 	}
 	var failure *relay.Failure
 	switch {
 	case err == nil:
-		return nil
 	case ctx.Err() != nil: // what the interrupt did to the input says nothing
 		return errors.New("interrupted")
 	case errors.As(err, &failure):
 		return failure
+	case errors.Is(err, relay.ErrChanged):
+		return changed(s)
 	default:
-		return fmt.Errorf("%s: %w", s.name, err)
+		bar.clear()
+		p.fault(named(s, err))
 	}
+	if p.state == "" {
+		return nil
+	}
+	return r.Flush(ctx)
+}
+
+// named puts the name of an input before its error, unless the error says it.
+func named(s *source, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", s.name, err)
 }

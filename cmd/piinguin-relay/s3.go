@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/piinguin/piinguin/internal/awsx"
 )
@@ -35,10 +36,12 @@ func objectsOf(ctx context.Context, name string) ([]*source, error) {
 		}
 		for _, o := range page.Contents {
 			key := aws.ToString(o.Key)
-			if strings.HasSuffix(key, "/") {
+			if strings.HasSuffix(key, "/") && aws.ToInt64(o.Size) == 0 {
 				continue // what stands for a folder
 			}
-			sources = append(sources, &source{name: s3Scheme + bucket + "/" + key, size: aws.ToInt64(o.Size), get: getter(client, bucket, key)})
+			sources = append(sources, &source{
+				name: s3Scheme + bucket + "/" + key, size: aws.ToInt64(o.Size), etag: aws.ToString(o.ETag), get: getter(client, bucket, o),
+			})
 		}
 	}
 	if len(sources) == 0 {
@@ -47,9 +50,10 @@ func objectsOf(ctx context.Context, name string) ([]*source, error) {
 	return sources, nil
 }
 
-func getter(client *s3.Client, bucket, key string) func(context.Context) (io.ReadCloser, error) {
+// getter opens an object as it was listed. If the object has changed since, that is an error.
+func getter(client *s3.Client, bucket string, o types.Object) func(context.Context) (io.ReadCloser, error) {
 	return func(ctx context.Context) (io.ReadCloser, error) {
-		out, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+		out, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: o.Key, IfMatch: o.ETag})
 		if err != nil {
 			return nil, awsx.Failure(ctx, "GetObject", err)
 		}

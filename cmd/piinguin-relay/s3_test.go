@@ -8,11 +8,23 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/piinguin/piinguin/internal/mototest"
 	"github.com/piinguin/piinguin/relay/relaytest"
 )
+
+// s3InMoto makes the AWS SDK's own settings for S3 those of moto.
+func s3InMoto(t *testing.T) {
+	t.Helper()
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL_S3": mototest.Endpoint(t), "AWS_REGION": "eu-central-1",
+		"AWS_ACCESS_KEY_ID": "piinguin", "AWS_SECRET_ACCESS_KEY": "piinguin",
+	} {
+		t.Setenv(name, value)
+	}
+}
 
 // TestReplayFromS3 replays what lies under a prefix, and nothing else, and goes on from a
 // checkpoint.
@@ -31,12 +43,7 @@ func TestReplayFromS3(t *testing.T) {
 		put("enriched/2018/"+name, filepath.Join(folder, name))
 	}
 	put("other/events", tsvFile)
-	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL_S3": mototest.Endpoint(t), "AWS_REGION": "eu-central-1",
-		"AWS_ACCESS_KEY_ID": "piinguin", "AWS_SECRET_ACCESS_KEY": "piinguin",
-	} {
-		t.Setenv(name, value)
-	}
+	s3InMoto(t)
 	s := relaytest.New(t)
 	state := filepath.Join(t.TempDir(), "state")
 	for range 2 {
@@ -60,5 +67,64 @@ func TestReplayFromS3(t *testing.T) {
 		if r := runTest(t.Context(), t, s, nil, nil, "replay", url); r.exit != exitFailure || !strings.Contains(r.stderr, url) {
 			t.Errorf("%s: exit %d\n%s", name, r.exit, r.stderr)
 		}
+	}
+}
+
+// TestObjectsThatCannotBeRead: an archived object is named, and the others are read; one
+// that is not the object of the checkpoint any more ends the replay before it sends anything.
+func TestObjectsThatCannotBeRead(t *testing.T) {
+	client := mototest.S3(t, nil)
+	bucket := mototest.Bucket(t, client, false)
+	put := func(key string, body []byte, class types.StorageClass) {
+		t.Helper()
+		in := &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(body), StorageClass: class}
+		if _, err := client.PutObject(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("a", mustRead(t, tsvFile), types.StorageClassGlacier)
+	put("b/", nil, types.StorageClassStandard) // what stands for a folder
+	put("c/", mustRead(t, tsvFile), types.StorageClassStandard)
+	put("d", mustRead(t, jsonFile), types.StorageClassStandard)
+	s3InMoto(t)
+	s := relaytest.New(t)
+	state := filepath.Join(t.TempDir(), "state")
+	r := runTest(t.Context(), t, s, nil, nil, "replay", "--json", "--checkpoint", state, "s3://"+bucket)
+	if r.exit != exitFinding || !strings.Contains(r.stderr, "s3://"+bucket+"/a: GetObject: InvalidObjectState") || strings.Contains(r.stderr, "/b/") {
+		t.Errorf("exit %d\n%s", r.exit, r.stderr)
+	}
+	wantStored(t, s)
+
+	kept, sent := mustRead(t, state), s.Calls()
+	put("d", append(mustRead(t, jsonFile), mustRead(t, jsonFile)...), types.StorageClassStandard) // begins with what is done
+	put("a", mustRead(t, tsvFile), types.StorageClassStandard)
+	r = runTest(t.Context(), t, s, nil, nil, "replay", "--checkpoint", state, "s3://"+bucket)
+	if r.exit != exitFailure || !strings.Contains(r.stderr, "s3://"+bucket+"/d is not what it was") {
+		t.Errorf("exit %d\n%s", r.exit, r.stderr)
+	}
+	if s.Calls() != sent || !bytes.Equal(kept, mustRead(t, state)) {
+		t.Errorf("%d calls, or the checkpoint is changed", s.Calls()-sent)
+	}
+}
+
+// An object that is another one than was listed is not read.
+func TestObjectChangesAfterItsListing(t *testing.T) {
+	client := mototest.S3(t, nil)
+	bucket, key := mototest.Bucket(t, client, false), "events"
+	put := func(text string) {
+		t.Helper()
+		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(text)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("one")
+	s3InMoto(t)
+	listed, err := objectsOf(t.Context(), "s3://"+bucket)
+	if err != nil || len(listed) != 1 {
+		t.Fatalf("%d objects, %v", len(listed), err)
+	}
+	put("two")
+	if _, err := listed[0].get(t.Context()); err == nil || !strings.Contains(err.Error(), "PreconditionFailed") {
+		t.Errorf("the object is read: %v", err)
 	}
 }

@@ -3,14 +3,11 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -23,91 +20,78 @@ type source struct {
 	name string
 	in   io.Reader                                    // standard input, or what is open; nil until its turn
 	file io.Closer                                    // what to close
-	get  func(context.Context) (io.ReadCloser, error) // opens an object of S3; nil for a file
+	get  func(context.Context) (io.ReadCloser, error) // opens a regular file or an object of S3
 	size int64                                        // in bytes; -1 if not known
+	etag string                                       // of an object of S3, which changes with its content
+	gz   *gzipMembers                                 // nil: not compressed
 }
 
-// openSources checks that all inputs can be read before any of them is.
-func openSources(ctx context.Context, names []string, stdin io.Reader) ([]*source, error) {
-	var sources []*source
+// inputs are what the arguments name.
+type inputs struct {
+	sources []*source
+	leftOut []string // what is in a folder and is not read, with the reason
+	faults  []error  // what could not be looked at
+}
+
+// openInputs finds all inputs before any of them is read. The error says that an argument
+// names nothing that can be read; nothing is open then.
+func openInputs(ctx context.Context, names []string, stdin io.Reader) (*inputs, error) {
+	found := &inputs{}
 	var errs []error
 	seenStdin := false
 	for _, name := range names {
-		if name == stdinName {
-			if seenStdin {
-				errs = append(errs, errors.New("standard input can be read once only"))
-			}
+		var err error
+		switch {
+		case name == stdinName && seenStdin:
+			err = errors.New("standard input can be read once only")
+		case name == stdinName:
 			seenStdin = true
-			sources = append(sources, &source{name: "stdin", in: stdin, size: -1})
-			continue
+			found.sources = append(found.sources, &source{name: "stdin", in: stdin, size: -1})
+		case strings.HasPrefix(name, s3Scheme):
+			var objects []*source
+			objects, err = objectsOf(ctx, name)
+			found.sources = append(found.sources, objects...)
+		default:
+			err = found.path(name)
 		}
-		if strings.HasPrefix(name, s3Scheme) {
-			objects, err := objectsOf(ctx, name)
-			sources, errs = append(sources, objects...), append(errs, err)
-			continue
-		}
-		files, err := filesOf(name)
 		errs = append(errs, err)
-		for _, file := range files {
-			s, err := checkFile(file)
-			if err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			sources = append(sources, s)
-		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		closeSources(sources)
+		closeSources(found.sources)
 		return nil, err
 	}
-	return sources, nil
+	return found, nil
 }
 
-// filesOf returns the name, or if it is a folder the files in it and below, in the
-// order of their names, but for hidden ones.
-func filesOf(name string) ([]string, error) {
+// path adds a file, or the files of a folder.
+func (i *inputs) path(name string) error {
 	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.IsDir() {
-		return []string{name}, nil
-	}
-	var files []string
-	err = filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
-		hidden := path != name && strings.HasPrefix(d.Name(), ".")
-		switch {
-		case err != nil:
-			return err
-		case hidden && d.IsDir():
-			return filepath.SkipDir
-		case !hidden && d.Type().IsRegular():
-			files = append(files, path)
-		}
-		return nil
-	})
-	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("%s holds no file", name)
-	}
-	return files, err
-}
-
-// checkFile finds out at the start whether a file can be read. A regular file is closed again, so the number
-// of files is not bounded by open descriptors; a pipe can be opened only once and stays open.
-func checkFile(name string) (*source, error) {
-	f, err := os.Open(name) //nolint:gosec // the operator names the file
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return nil, errors.Join(err, f.Close())
-	case !info.Mode().IsRegular():
-		return &source{name: name, in: f, file: f, size: -1}, nil
+		return err
+	case info.Mode().IsRegular():
+		i.sources = append(i.sources, fileSource(name, info.Size()))
+		return nil
+	case !info.IsDir():
+		f, err := os.Open(name) //nolint:gosec // the operator names the file
+		if err == nil {
+			i.sources = append(i.sources, &source{name: name, in: f, file: f, size: -1})
+		}
+		return err
 	}
-	return &source{name: name, size: info.Size()}, f.Close()
+	in := filesIn(name)
+	i.leftOut, i.faults = append(i.leftOut, in.leftOut...), append(i.faults, in.faults...)
+	for _, file := range in.files {
+		i.sources = append(i.sources, fileSource(file.path, file.size))
+	}
+	if len(in.files) == 0 && len(in.faults) == 0 {
+		return fmt.Errorf("%s holds no file", name)
+	}
+	return nil
+}
+
+func fileSource(name string, size int64) *source {
+	return &source{name: name, size: size, get: func(context.Context) (io.ReadCloser, error) { return openRegular(name) }}
 }
 
 func closeSources(sources []*source) {
@@ -127,11 +111,7 @@ func (s *source) close() {
 // for a pipe, and is decompressed if it begins as gzip does.
 func (s *source) open(ctx context.Context, bar *progress) (io.Reader, error) {
 	if s.in == nil {
-		get := s.get
-		if get == nil {
-			get = func(context.Context) (io.ReadCloser, error) { return os.Open(s.name) }
-		}
-		f, err := get(ctx)
+		f, err := s.get(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -144,10 +124,20 @@ func (s *source) open(ctx context.Context, bar *progress) (io.Reader, error) {
 	buffered := bufio.NewReader(bar.count(in))
 	// No line begins so: the second byte is not UTF-8. An input of one byte or none
 	// is an error here and none to the reader that follows.
-	if magic, _ := buffered.Peek(2); !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+	if magic, _ := buffered.Peek(len(gzipMagic)); !bytes.Equal(magic, gzipMagic) {
 		return buffered, nil
 	}
-	return gzip.NewReader(buffered)
+	var err error
+	s.gz, err = newGzipMembers(buffered)
+	return s.gz, err
+}
+
+// junk is an error if something stands behind the input that was read to its end.
+func (s *source) junk() error {
+	if s.gz == nil {
+		return nil
+	}
+	return s.gz.junk
 }
 
 // interruptible ends a read that waits, when ctx ends; the read itself is left to

@@ -54,7 +54,7 @@ func replayRow(name, file string, handler http.Handler) (row, func(), error) {
 		}
 		defer func() { _ = in.Close() }()
 		r := relay.NewReplay(relay.New(c), func(relay.Position, relay.Reason) {}, nil)
-		err = errors.Join(r.Read(ctx, file, in, 0), r.Flush(ctx))
+		err = errors.Join(r.Read(ctx, file, in, relay.Prefix{}), r.Flush(ctx))
 		s := r.Summary()
 		if err == nil && s.Stored+s.Superseded != s.Events {
 			err = errors.New("not all events were stored")

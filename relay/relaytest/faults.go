@@ -32,7 +32,7 @@ func Results(n int) OnCall {
 	return func(_ int, w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		answer := &piinguinv1.CreatePiiRecordsResponse{}
 		for range n {
-			answer.Results = append(answer.Results, &piinguinv1.CreatePiiRecordResult{})
+			answer.Results = append(answer.Results, &piinguinv1.CreatePiiRecordResult{Receipt: receipt()})
 		}
 		text, err := proto.Marshal(answer)
 		if err != nil {
