@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test generate lint vulncheck bench build lambda clean
+.PHONY: help run test fuzz generate lint vulncheck bench build lambda clean
 
 bin = bin
 
@@ -19,6 +19,9 @@ run: ## Start a server to try out: SQLite, 127.0.0.1:8080, four known tokens
 
 test: ## Run every test; says first what it downloads and installs
 	@.ci/test
+
+fuzz: ## Search with every fuzz target; FUZZTIME (30s) is for each
+	@.ci/fuzz
 
 generate: ## Generate rpc/'s Go code from its .proto files again
 	.ci/generate

@@ -20,7 +20,7 @@ func mustNotQuote(t *testing.T, err error) {
 	}
 }
 
-func newKey(t *testing.T, seed byte) audit.Key {
+func newKey(t testing.TB, seed byte) audit.Key {
 	t.Helper()
 	key, err := audit.GenerateKey(bytes.NewReader(bytes.Repeat([]byte{seed}, 32)))
 	if err != nil {
@@ -30,7 +30,7 @@ func newKey(t *testing.T, seed byte) audit.Key {
 }
 
 // newLedger opens a ledger; the test closes it.
-func newLedger(t *testing.T, s audit.Store, logs int) *audit.Ledger {
+func newLedger(t testing.TB, s audit.Store, logs int) *audit.Ledger {
 	t.Helper()
 	l, err := audit.Open(t.Context(), audit.Config{Store: s, Key: newKey(t, 1), Logs: logs})
 	if err != nil {
@@ -51,7 +51,7 @@ func openAt(t *testing.T, s audit.Backend, now *time.Time) *audit.Ledger {
 }
 
 // newFilled returns a store whose logs have five pages each.
-func newFilled(t *testing.T, logs int) *audit.Mem {
+func newFilled(t testing.TB, logs int) *audit.Mem {
 	t.Helper()
 	m := audit.NewMem()
 	l := newLedger(t, m, logs)
@@ -62,7 +62,7 @@ func newFilled(t *testing.T, logs int) *audit.Mem {
 	return m
 }
 
-func mustClose(t *testing.T, l *audit.Ledger) {
+func mustClose(t testing.TB, l *audit.Ledger) {
 	t.Helper()
 	if err := l.Close(t.Context()); err != nil {
 		t.Fatalf("Close: %v", err)
@@ -83,7 +83,7 @@ func placedEntry() audit.Entry {
 	return e
 }
 
-func mustAppend(t *testing.T, l *audit.Ledger, entries ...audit.Entry) []audit.Receipt {
+func mustAppend(t testing.TB, l *audit.Ledger, entries ...audit.Entry) []audit.Receipt {
 	t.Helper()
 	receipts := make([]audit.Receipt, len(entries))
 	for i, r := range l.AppendAll(t.Context(), entries) {

@@ -129,7 +129,7 @@ const BundleWidth = torchwood.TileWidth
 // ErrNotFound: it is not such a path.
 func ParseTilePath(path string) (tlog.Tile, error) {
 	t, err := torchwood.ParseTilePath(path)
-	if err != nil {
+	if err != nil || torchwood.TilePath(t) != path { // it takes tile/data/ for tile/entries/
 		return tlog.Tile{}, ErrNotFound
 	}
 	return t, nil

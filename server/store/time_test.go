@@ -43,3 +43,22 @@ func TestParseTimeRefuses(t *testing.T) {
 		checkNoCanary(t, "the error", err.Error())
 	}
 }
+
+// FuzzParseTime: a text that is taken is the one that its time has.
+func FuzzParseTime(f *testing.F) {
+	for _, text := range []string{
+		store.FormatTime(time.Unix(1, 2)), "2026-02-30T00:00:00.000000000Z", "2026-02-03T04:05:06.7Z", "2026-02-03T04:05:06,000000000Z",
+		"-001-02-03T04:05:06.000000000Z", "2026-02-03T24:00:00.000000000Z", "c4n4ry",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		at, err := store.ParseTime(text)
+		if err == nil && store.FormatTime(at) != text {
+			t.Errorf("%q is taken for %v", text, at)
+		}
+		if err != nil && err.Error() != "store: not a time of fixed width" {
+			t.Errorf("the error has a text of its own: %v", err)
+		}
+	})
+}
