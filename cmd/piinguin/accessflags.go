@@ -139,14 +139,20 @@ func (a *accessFlags) openTLS(log zerolog.Logger, directory *identity.Directory)
 	return callers, conf, nil
 }
 
-// renewed logs whether a changed file could be used. The errors that it gets have fixed texts, so they
-// may be logged.
+// renewed logs whether a changed file could be used.
 func renewed(log zerolog.Logger, file string) func(error) {
+	return told(log.With().Str("file", file).Logger(),
+		"a changed file cannot be used: what was read before stays in force", "a changed file was read")
+}
+
+// told logs what fails and that it works again. The errors that it gets have fixed texts, so they may
+// be logged.
+func told(log zerolog.Logger, fails, works string) func(error) {
 	return func(err error) {
 		if err != nil {
-			log.Error().Str("file", file).Str("failure", err.Error()).Msg("a changed file cannot be used: what was read before stays in force")
+			log.Error().Str("failure", err.Error()).Msg(fails)
 			return
 		}
-		log.Info().Str("file", file).Msg("a changed file was read")
+		log.Info().Msg(works)
 	}
 }

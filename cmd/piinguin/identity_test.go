@@ -36,7 +36,9 @@ func newTestIssuer(t *testing.T) (issuer, certificate string, sign func(sub stri
 		return func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(document) }
 	}
 	mux.HandleFunc("/.well-known/openid-configuration", answer(map[string]string{"issuer": srv.URL, "jwks_uri": srv.URL + "/keys"}))
-	mux.HandleFunc("/keys", answer(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k1"}}}))
+	mux.HandleFunc("/keys", answer(map[string]any{"keys": []any{
+		map[string]string{"kty": "OKP", "crv": "Ed448", "kid": "k0", "x": "AA"}, jose.JSONWebKey{Key: key.Public(), KeyID: "k1"},
+	}}))
 	certificate = filepath.Join(t.TempDir(), "issuer.pem")
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
 	if err := os.WriteFile(certificate, block, 0o600); err != nil {
@@ -49,7 +51,8 @@ func newTestIssuer(t *testing.T) (issuer, certificate string, sign func(sub stri
 	return srv.URL, certificate, func(sub string, roles ...string) client.Token {
 		t.Helper()
 		payload, err := json.Marshal(map[string]any{
-			"iss": srv.URL, "aud": "piinguin", "sub": sub, "exp": time.Now().Add(time.Hour).Unix(), "roles": roles,
+			"iss": srv.URL, "aud": "piinguin", "sub": sub, "exp": time.Now().Add(time.Hour).Unix(),
+			"realm_access": map[string]any{"roles": roles},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -70,7 +73,7 @@ func newTestIssuer(t *testing.T) (issuer, certificate string, sign func(sub stri
 func TestOIDCCallers(t *testing.T) {
 	issuer, certificate, sign := newTestIssuer(t)
 	in := &install{dir: t.TempDir(), env: append(os.Environ(), "SSL_CERT_FILE="+certificate)}
-	p := in.serve(t, "--oidc-issuer", issuer, "--oidc-audience", "piinguin", "--oidc-roles-claim", "roles")
+	p := in.serve(t, "--oidc-issuer", issuer, "--oidc-audience", "piinguin", "--oidc-roles-claim", "realm_access.roles")
 	as := func(token client.Token) *client.Client {
 		c, err := client.New(client.Config{Host: p.address, Token: token})
 		if err != nil {
@@ -116,6 +119,9 @@ func TestOIDCCallers(t *testing.T) {
 	if strings.Contains(in.log(), string(good[:40])) {
 		t.Error("the log holds a token")
 	}
+	if !strings.Contains(in.log(), "1 of 2 keys cannot be used") || !strings.Contains(in.log(), issuer) {
+		t.Error("the log does not say which issuer has a key that cannot be used")
+	}
 }
 
 func TestServeStartsWithoutTheIssuer(t *testing.T) {
@@ -137,6 +143,7 @@ func TestServeRefusesCallersFlags(t *testing.T) {
 		{"--oidc-roles-claim roles", "needs --oidc-issuer"},
 		{"--oidc-issuer http://issuer.example --oidc-audience a --oidc-roles-claim r", "not an https URL"},
 		{"--oidc-issuer https://issuer.example --oidc-audience a", "--callers is required"},
+		{"--oidc-client-id-as-audience", "needs --oidc-issuer"},
 		{"--iam-sts-endpoint https://sts.example", "needs --iam-audience"},
 		{"--iam-audience a", "--callers is required"},
 		{"--callers f --tokens t", "--callers needs"},

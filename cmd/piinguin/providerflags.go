@@ -16,6 +16,7 @@ import (
 // STS for IAM.
 type providerFlags struct {
 	issuer, audience        string
+	clientIDAsAudience      bool
 	callerClaim, rolesClaim string
 	iamAudience             string
 	stsEndpoint             string
@@ -24,8 +25,9 @@ type providerFlags struct {
 func (p *providerFlags) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&p.issuer, "oidc-issuer", "", "https `URL` of an OpenID Connect issuer whose JWTs identify callers; the same as iss in them")
 	flags.StringVar(&p.audience, "oidc-audience", "", "this server's `name` at the issuer; aud of a JWT must hold it")
-	flags.StringVar(&p.callerClaim, "oidc-caller-claim", "sub", "`claim` that holds the caller's name")
-	flags.StringVar(&p.rolesClaim, "oidc-roles-claim", "", "`claim` that holds roles, as a list or separated by spaces")
+	flags.BoolVar(&p.clientIDAsAudience, "oidc-client-id-as-audience", false, "take client_id for aud in JWTs without aud, such as Amazon Cognito's access tokens")
+	flags.StringVar(&p.callerClaim, "oidc-caller-claim", "sub", "`claim` that holds the caller's name; may be nested, as a.b")
+	flags.StringVar(&p.rolesClaim, "oidc-roles-claim", "", "`claim` that holds roles, as a list or separated by spaces; may be nested, as realm_access.roles")
 	flags.StringVar(&p.iamAudience, "iam-audience", "", "`name` that AWS callers sign for, such as the server's host name; lets AWS IAM identify callers")
 	flags.StringVar(&p.stsEndpoint, "iam-sts-endpoint", "", "https `URL` of a private endpoint of AWS STS, instead of the public ones")
 }
@@ -40,6 +42,8 @@ func (p *providerFlags) check() error {
 		return errors.New("--oidc-issuer and --oidc-audience go together: they say whose tokens, and which of them are for this server")
 	case p.issuer == "" && p.rolesClaim != "":
 		return errors.New("--oidc-roles-claim needs --oidc-issuer")
+	case p.issuer == "" && p.clientIDAsAudience:
+		return errors.New("--oidc-client-id-as-audience needs --oidc-issuer")
 	case p.iamAudience == "" && p.stsEndpoint != "":
 		return errors.New("--iam-sts-endpoint needs --iam-audience")
 	}
@@ -52,19 +56,18 @@ func (p *providerFlags) open(ctx context.Context, log zerolog.Logger, directory 
 	var callers []identity.Authenticator
 	if p.issuer != "" {
 		oidc, err := identity.NewOIDC(ctx, identity.OIDCConfig{
-			Issuer: p.issuer, Audience: p.audience, CallerClaim: p.callerClaim, RolesClaim: p.rolesClaim, Roles: rolesOf(directory, "oidc"),
+			Issuer: p.issuer, Audience: p.audience, ClientIDAsAudience: p.clientIDAsAudience,
+			CallerClaim: p.callerClaim, RolesClaim: p.rolesClaim, Roles: rolesOf(directory, "oidc"),
+			Report: answers(log, p.issuer),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("--oidc-issuer: %w", err)
-		}
-		if !oidc.Found() {
-			log.Warn().Msg("the OIDC issuer's discovery document cannot be read: its callers are refused until it can")
 		}
 		callers = append(callers, oidc)
 	}
 	if p.iamAudience != "" {
 		iam, err := identity.NewIAM(identity.IAMConfig{
-			Audience: p.iamAudience, Endpoint: p.stsEndpoint, Roles: rolesOf(directory, "iam"), Guesses: guesses,
+			Audience: p.iamAudience, Endpoint: p.stsEndpoint, Roles: rolesOf(directory, "iam"), Guesses: guesses, Report: answers(log, "AWS STS"),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("--iam-audience: %w", err)
@@ -76,6 +79,12 @@ func (p *providerFlags) open(ctx context.Context, log zerolog.Logger, directory 
 
 // rolesOf looks roles up in the callers file for one way of identifying callers. A name there counts for
 // its own method only, or an OIDC subject could pass for an AWS role of the same name.
+// answers logs what is wrong with a server that identifies callers.
+func answers(log zerolog.Logger, provider string) func(error) {
+	return told(log.With().Str("provider", provider).Logger(),
+		"an identity provider does not answer as it should: callers whom it identifies may be refused", "an identity provider answers again")
+}
+
 func rolesOf(directory *identity.Directory, method string) func(string) ([]policy.Role, bool) {
 	return func(name string) ([]policy.Role, bool) { return directory.Roles(method, name) }
 }

@@ -47,7 +47,7 @@ var layers = []archtest.Layer{
 	{"server/store/storetest", []string{"std", "testing/...", "./server/store", gocmp, porcup, rapid, errgrp}},
 
 	{"server/identity", []string{
-		"std", rpc, "./server/policy", "./internal/durable", "./internal/hotfile", backoff, "github.com/coreos/go-oidc/v3/oidc", lru, "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
+		"std", rpc, "./server/policy", "./internal/noanswer", "./internal/durable", "./internal/hotfile", backoff, "github.com/coreos/go-oidc/v3/oidc", "github.com/go-jose/go-jose/v4", lru, "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
 	}},
 	{"server/policy", []string{"std", "./internal/hotfile", "github.com/cedar-policy/cedar-go/..."}},
 	{"server/vault", []string{"std", "./audit", "./server/policy", "./server/store"}},
@@ -81,7 +81,7 @@ var layers = []archtest.Layer{
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
 
-	{"internal/awsx", []string{"std", aws, smithy, backoff}},
+	{"internal/awsx", []string{"std", "./internal/noanswer", aws, smithy, backoff}},
 	{"internal/awsx/dynamotable", []string{"std", "./internal/awsx", aws}},
 	{"internal/durable", []string{"std"}},
 	{"internal/engine", []string{
@@ -89,6 +89,7 @@ var layers = []archtest.Layer{
 		"./internal/durable", "./internal/sqlitefile", "./internal/awsx/...", aws, zerolog, "github.com/prometheus/client_golang/prometheus",
 	}},
 	{"internal/hotfile", []string{"std"}},
+	{"internal/noanswer", []string{"std"}},
 	{"internal/hotfile/tlsfiles", []string{"std", "./internal/hotfile"}},
 	{"internal/sqlitefile", []string{
 		"std", sqlite, zerolog, "github.com/gofrs/flock", "github.com/hashicorp/golang-lru/v2/simplelru",

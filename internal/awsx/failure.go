@@ -2,15 +2,14 @@ package awsx
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"regexp"
 	"strings"
-	"syscall"
 
 	"github.com/aws/smithy-go"
+
+	"github.com/piinguin/piinguin/internal/noanswer"
 )
 
 // codePattern is the form of AWS's error codes, such as AccessDenied and
@@ -69,23 +68,9 @@ func printable(text string) string {
 
 // noAnswer says in a fixed text what kept AWS's answer from coming.
 func noAnswer(err error) string {
-	var (
-		answer  smithy.APIError
-		name    *net.DNSError
-		trust   *tls.CertificateVerificationError
-		timeout net.Error
-	)
-	switch {
-	case errors.As(err, &answer):
+	var answer smithy.APIError
+	if errors.As(err, &answer) {
 		return "no answer of AWS, but of something in its place"
-	case errors.As(err, &name): // before the time-out, which it may be as well
-		return "no answer: the name cannot be looked up"
-	case errors.As(err, &trust):
-		return "no answer: the certificate is not trusted"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "no answer: the connection is refused"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer in time"
 	}
-	return "no answer"
+	return noanswer.Why(err)
 }

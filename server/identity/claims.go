@@ -11,10 +11,37 @@ import (
 	"github.com/piinguin/piinguin/server/policy"
 )
 
+// meant reports whether a token is for this server.
+func (o *OIDC) meant(audience []string, claims map[string]json.RawMessage) bool {
+	if _, given := claims["aud"]; given || !o.cfg.ClientIDAsAudience {
+		return slices.Contains(audience, o.cfg.Audience)
+	}
+	var client string
+	return json.Unmarshal(claims["client_id"], &client) == nil && client == o.cfg.Audience
+}
+
+// claimAt returns a claim by its name, or of nested objects by their names with dots between. The
+// whole text counts first: a name may be a URL. It is nil if there is none.
+func claimAt(claims map[string]json.RawMessage, path string) json.RawMessage {
+	if found := claims[path]; found != nil {
+		return found
+	}
+	for at, c := range path {
+		var nested map[string]json.RawMessage
+		if c != '.' || json.Unmarshal(claims[path[:at]], &nested) != nil {
+			continue
+		}
+		if found := claimAt(nested, path[at+1:]); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
 // caller reads the caller from a verified token's claims.
 func (o *OIDC) caller(claims map[string]json.RawMessage) (policy.Caller, error) {
 	var name string
-	if json.Unmarshal(claims[o.cfg.CallerClaim], &name) != nil || !validName(name) {
+	if json.Unmarshal(claimAt(claims, o.cfg.CallerClaim), &name) != nil || !validName(name) {
 		return policy.Caller{}, ErrUnknown
 	}
 	roles, known := o.roles(name, claims)
@@ -35,7 +62,7 @@ func (o *OIDC) roles(name string, claims map[string]json.RawMessage) ([]policy.R
 	if o.cfg.RolesClaim == "" {
 		return o.cfg.Roles(name)
 	}
-	names, ok := words(claims[o.cfg.RolesClaim])
+	names, ok := words(claimAt(claims, o.cfg.RolesClaim))
 	if !ok {
 		return nil, false
 	}

@@ -46,6 +46,9 @@ type IAMConfig struct {
 	Guesses *Guesses
 	// HTTPClient's transport reaches STS; nil means http.DefaultTransport.
 	HTTPClient *http.Client
+	// Report is told once of each change of what keeps STS from being asked, and nil if nothing
+	// does any longer. Texts are fixed. It may be nil.
+	Report func(problem error)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -65,6 +68,7 @@ type IAM struct {
 	cfg            IAMConfig
 	allowed        func(host string) bool
 	client         *http.Client
+	health         *health
 	asking         chan struct{}
 	flights        singleflight.Group
 	known, refused *answers // by token
@@ -96,7 +100,7 @@ func NewIAM(cfg IAMConfig) (*IAM, error) {
 	client := newOutbound(cfg.HTTPClient, stsBody, stsTimeout)
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &IAM{
-		cfg: cfg, allowed: allowed, client: client, asking: make(chan struct{}, stsCalls),
+		cfg: cfg, allowed: allowed, client: client, health: &health{report: cfg.Report}, asking: make(chan struct{}, stsCalls),
 		known: newAnswers(), refused: newAnswers(), keys: newAnswers(),
 	}, nil
 }

@@ -358,13 +358,15 @@ func TestIAMGuesses(t *testing.T) {
 func TestIAMWithoutSTS(t *testing.T) {
 	f, c := newFakeSTS(t), newTestClock()
 	guesses := identity.NewGuesses(c.Now)
-	i := newTestIAM(t, f, c, func(cfg *identity.IAMConfig) { cfg.Guesses = guesses })
+	told := &reports{}
+	i := newTestIAM(t, f, c, func(cfg *identity.IAMConfig) { cfg.Guesses, cfg.Report = guesses, told.add })
 	f.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	for n := range 20 {
 		wantTry(t, i, "192.0.2.1:1", tokenOf(f.sign(t, c, func(q *request) { q.expires = fmt.Sprint(60 + n) })), "unknown")
 	}
 	f.answers(answers(answerJSON))
 	wantTry(t, i, "192.0.2.1:1", tokenOf(f.sign(t, c, nil)), "")
+	told.want(t, "status 502", "")
 }
 
 // TestIAMGivesRolesLater: a name that STS confirmed is kept until its token ends, so a job without

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -53,8 +54,9 @@ type issuer struct {
 	down       bool
 	jwksURI    string // of the discovery document
 	keys       []jose.JSONWebKey
-	discovered int // requests for the discovery document
-	fetched    int // requests for the keys
+	others     []any // published before them
+	discovered int   // requests for the discovery document
+	fetched    int   // requests for the keys
 }
 
 func newTestIssuer(t testing.TB, keys ...signer) *issuer {
@@ -79,7 +81,11 @@ func newTestIssuer(t testing.TB, keys ...signer) *issuer {
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		i.fetched++
-		i.answer(w, jose.JSONWebKeySet{Keys: i.keys})
+		set := slices.Clone(i.others)
+		for _, key := range i.keys {
+			set = append(set, key)
+		}
+		i.answer(w, map[string]any{"keys": set})
 	})
 	i.Server = httptest.NewTLSServer(mux)
 	t.Cleanup(i.Close)

@@ -45,17 +45,24 @@ type OIDCConfig struct {
 	Issuer string
 	// Audience is one that aud must hold: the name of this server at the issuer.
 	Audience string
+	// ClientIDAsAudience takes the claim client_id for the audience of a token without aud, as
+	// Amazon Cognito's access tokens are.
+	ClientIDAsAudience bool
 	// CallerClaim names the claim that is the caller's name, a string of 1 to 256
-	// bytes without control characters. Empty means sub.
+	// bytes without control characters. Empty means sub. It may be the path of a nested claim,
+	// with dots between the names; a claim whose whole name that is counts first.
 	CallerClaim string
-	// RolesClaim names the claim that gives roles: a list of names, or one string
-	// with spaces between them. Other names than those of roles are passed over.
+	// RolesClaim names the claim that gives roles, as CallerClaim does: a list of names, or one
+	// string with spaces between them. Other names than those of roles are passed over.
 	// If it is set, Roles is not asked.
 	RolesClaim string
 	// Roles returns what a caller may do. Required without RolesClaim.
 	Roles func(name string) ([]policy.Role, bool)
 	// HTTPClient's transport reaches the issuer; nil means http.DefaultTransport.
 	HTTPClient *http.Client
+	// Report is told once of each change of what is wrong with the issuer, and nil if nothing is
+	// any longer. Texts are fixed: nothing of an answer or a token is in them. It may be nil.
+	Report func(problem error)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -67,6 +74,7 @@ type OIDC struct {
 	cfg         OIDCConfig
 	client      *http.Client // for the discovery document
 	keys        *http.Client // for the keys
+	health      *health      // of the discovery document
 	discovering singleflight.Group
 
 	mu       sync.Mutex
@@ -83,7 +91,7 @@ type OIDC struct {
 func NewOIDC(ctx context.Context, cfg OIDCConfig) (*OIDC, error) {
 	u, err := url.Parse(cfg.Issuer)
 	switch {
-	case err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.ContainsAny(cfg.Issuer, "?#"):
 		return nil, errors.New("identity: the OIDC issuer is not an https URL without user, query and fragment")
 	case cfg.Audience == "":
 		return nil, errors.New("identity: the OIDC audience is missing: a token for any other service would do")
@@ -96,20 +104,16 @@ func NewOIDC(ctx context.Context, cfg OIDCConfig) (*OIDC, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	o := &OIDC{cfg: cfg, client: newOutbound(cfg.HTTPClient, issuerAnswer, issuerTimeout), waits: newWaits()}
+	o := &OIDC{
+		cfg: cfg, client: newOutbound(cfg.HTTPClient, issuerAnswer, issuerTimeout), health: &health{report: cfg.Report}, waits: newWaits(),
+	}
 	o.keys = newOutbound(cfg.HTTPClient, issuerAnswer, issuerTimeout)
 	o.keys.Transport = &seldom{
-		next: o.keys.Transport, limit: rate.NewLimiter(rate.Every(keyFetchEvery), keyFetches), now: cfg.Now,
+		next:  &usableKeys{o.keys.Transport, &health{report: cfg.Report}},
+		limit: rate.NewLimiter(rate.Every(keyFetchEvery), keyFetches), now: cfg.Now,
 	}
 	_ = o.found(ctx)
 	return o, nil
-}
-
-// Found reports whether the issuer was found, so that its tokens can be verified.
-func (o *OIDC) Found() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.verifier != nil
 }
 
 // Authenticate implements Authenticator.
@@ -128,7 +132,7 @@ func (o *OIDC) Authenticate(r *http.Request) (policy.Caller, error) {
 		return policy.Caller{}, ErrUnknown
 	}
 	var claims map[string]json.RawMessage
-	if err := verified.Claims(&claims); err != nil {
+	if err := verified.Claims(&claims); err != nil || !o.meant(verified.Audience, claims) {
 		return policy.Caller{}, ErrUnknown
 	}
 	return o.caller(claims)
@@ -176,18 +180,20 @@ func newWaits() backoff.BackOff {
 	return &backoff.ExponentialBackOff{InitialInterval: firstWait, Multiplier: 2, MaxInterval: lastWait}
 }
 
-// discover reads the issuer's discovery document (OpenID Connect Discovery 1.0
-// section 4), and says when to do so again if that fails.
+// discover looks for the issuer's keys, and says when to do so again if that fails.
 func (o *OIDC) discover(ctx context.Context) {
-	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, o.client), o.cfg.Issuer)
+	where, err := readDiscovery(ctx, o.client, o.cfg.Issuer)
+	o.health.tell(err)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err != nil {
 		o.next = o.cfg.Now().Add(o.waits.NextBackOff())
 		return
 	}
-	o.verifier = provider.VerifierContext(oidc.ClientContext(ctx, o.keys), &oidc.Config{
-		ClientID: o.cfg.Audience, SupportedSigningAlgs: signatures, Now: o.cfg.Now,
+	keys := oidc.NewRemoteKeySet(oidc.ClientContext(ctx, o.keys), where)
+	o.verifier = oidc.NewVerifier(o.cfg.Issuer, keys, &oidc.Config{
+		SkipClientIDCheck:    true, // meant checks it
+		SupportedSigningAlgs: signatures, Now: o.cfg.Now,
 	})
 }
 

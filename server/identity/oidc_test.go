@@ -46,9 +46,6 @@ func TestOIDCKnowsGoodTokens(t *testing.T) {
 	rsa, ecdsa, c := newRSA(t, "r1"), newECDSA(t, "e1"), newTestClock()
 	i := newTestIssuer(t, rsa, ecdsa)
 	o := newTestOIDC(t, i, c, nil)
-	if !o.Found() {
-		t.Fatal("the issuer was not found")
-	}
 	wantCaller(t, o, rsa.sign(t, i.claims(c, nil)), alice)
 	wantCaller(t, o, ecdsa.sign(t, i.claims(c, nil)), alice)
 	wantCaller(t, o, rsa.sign(t, i.claims(c, map[string]any{"aud": []string{"other", "piinguin"}})), alice)
@@ -251,10 +248,8 @@ func TestOIDCIssuerDownAtStart(t *testing.T) {
 	rsa, c := newRSA(t, "r1"), newTestClock()
 	i := newTestIssuer(t, rsa)
 	i.set(func() { i.down = true })
-	o := newTestOIDC(t, i, c, nil)
-	if o.Found() {
-		t.Fatal("it was found")
-	}
+	told := &reports{}
+	o := newTestOIDC(t, i, c, func(cfg *identity.OIDCConfig) { cfg.Report = told.add })
 	token := rsa.sign(t, i.claims(c, nil))
 	wantUnknown(t, o, token) // too early to ask again
 	if asked, _ := i.asked(); asked != 1 {
@@ -274,9 +269,10 @@ func TestOIDCIssuerDownAtStart(t *testing.T) {
 		all.Go(func() { wantCaller(t, o, token, alice) })
 	}
 	all.Wait()
-	if asked, _ := i.asked(); asked != 3 || !o.Found() {
+	if asked, _ := i.asked(); asked != 3 {
 		t.Errorf("8 callers: asked %d times in all, want 3", asked)
 	}
+	told.want(t, "the discovery document cannot be read: status 502", "")
 }
 
 func TestOIDCHTTPSOnly(t *testing.T) {
@@ -302,9 +298,11 @@ func TestOIDCHugeAnswer(t *testing.T) {
 	rsa, c := newRSA(t, "r1"), newTestClock()
 	i := newTestIssuer(t, rsa)
 	i.set(func() { i.jwksURI += "#" + strings.Repeat("x", 1<<20) })
-	if newTestOIDC(t, i, c, nil).Found() {
-		t.Error("a discovery document of more than 1 MiB was read")
-	}
+	o := newTestOIDC(t, i, c, nil)
+	i.set(func() { i.jwksURI = i.URL + "/keys" })
+	wantUnknown(t, o, rsa.sign(t, i.claims(c, nil)))
+	c.add(time.Minute)
+	wantCaller(t, o, rsa.sign(t, i.claims(c, nil)), alice)
 }
 
 func TestOIDCCallerGoesAway(t *testing.T) {
@@ -324,16 +322,151 @@ func TestOIDCCallerGoesAway(t *testing.T) {
 	}
 }
 
+// jwk is a key as JSON.
+func jwk(text string) any { return json.RawMessage(text) }
+
+// TestOIDCPassesOverKeys: one key that this server cannot use does not keep it from the others
+// (RFC 7517 section 5).
+func TestOIDCPassesOverKeys(t *testing.T) {
+	rsa, c := newRSA(t, "r1"), newTestClock()
+	for name, other := range map[string]any{
+		"Ed448":                 jwk(`{"kty":"OKP","crv":"Ed448","kid":"x","use":"sig","x":"X9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q9s0foavq_oJWGA"}`),
+		"X25519":                jwk(`{"kty":"OKP","crv":"X25519","kid":"x","x":"hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo"}`),
+		"secp256k1 without alg": jwk(`{"kty":"EC","crv":"secp256k1","kid":"x","x":"eb5mfvncu6xVoGKVzocLBwKb_NstzijZWfKBWxb4F5g","y":"SDradyajxGVdpPv8DhEIqP0XtEimhVQZnEfQj_sQ1Lg"}`),
+		"secp256k1 with alg":    jwk(`{"kty":"EC","crv":"secp256k1","alg":"ES256K","kid":"x","x":"eb5mfvncu6xVoGKVzocLBwKb_NstzijZWfKBWxb4F5g","y":"SDradyajxGVdpPv8DhEIqP0XtEimhVQZnEfQj_sQ1Lg"}`),
+		"no curve":              jwk(`{"kty":"EC","crv":"","kid":"x","x":"AA","y":"AA"}`),
+		"new kind":              jwk(`{"kty":"CANARY","kid":"x"}`),
+		"no kind":               jwk(`{}`),
+		"alg is a number":       jwk(`{"kty":"RSA","alg":7,"n":"AA","e":"AQAB"}`),
+		"no key at all":         7,
+		"a private key":         jose.JSONWebKey{Key: rsa.key, KeyID: "x"},
+		"a secret":              jose.JSONWebKey{Key: []byte("CANARY"), KeyID: "x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i, told := newTestIssuer(t, rsa), &reports{}
+			i.set(func() { i.others = []any{other} })
+			o := newTestOIDC(t, i, c, func(cfg *identity.OIDCConfig) { cfg.Report = told.add })
+			wantCaller(t, o, rsa.sign(t, i.claims(c, nil)), alice)
+			told.want(t, "1 of 2 keys cannot be used and are passed over: tokens that they sign are refused")
+		})
+	}
+	i, told, forEncryption := newTestIssuer(t), &reports{}, jose.JSONWebKey{Key: rsa.key.Public(), KeyID: "r1", Use: "enc"}
+	i.set(func() { i.others = []any{forEncryption} })
+	o := newTestOIDC(t, i, c, func(cfg *identity.OIDCConfig) { cfg.Report = told.add })
+	wantUnknown(t, o, rsa.sign(t, i.claims(c, nil)))
+	told.want(t, "no key is published that can verify a signature")
+	i.publish(rsa)
+	wantCaller(t, o, rsa.sign(t, i.claims(c, nil)), alice)
+	told.want(t, "no key is published that can verify a signature", "")
+}
+
+// TestOIDCTellsWhatIsWrong: once a change, and nothing of the answer.
+func TestOIDCTellsWhatIsWrong(t *testing.T) {
+	rsa, c := newRSA(t, "r1"), newTestClock()
+	document := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) }
+	}
+	for _, test := range []struct {
+		discovery, keys http.HandlerFunc
+		want            string
+	}{
+		{document("CANARY"), nil, "the discovery document cannot be read: the answer is none, or larger than 1 MiB"},
+		{document(`{"issuer":"https://CANARY.example"}`), nil, "the discovery document cannot be read: it names another issuer than the setting, which must be the same to the letter"},
+		{http.NotFound, nil, "the discovery document cannot be read: status 404"},
+		{http.RedirectHandler("http://CANARY.example", http.StatusFound).ServeHTTP, nil, "the discovery document cannot be read: the URL is not https"},
+		{func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, nil, "the discovery document cannot be read: no answer"},
+		{nil, http.NotFound, "the keys cannot be read: status 404"},
+		{nil, document("CANARY"), "the keys cannot be read: the answer is no JSON Web Key Set, or larger than 1 MiB"},
+		{nil, document(`{"CANARY":[]}`), "the keys cannot be read: the answer is no JSON Web Key Set, or larger than 1 MiB"},
+		{nil, document(`{"keys":[]}` + strings.Repeat(" ", 1<<20)), "the keys cannot be read: the answer is no JSON Web Key Set, or larger than 1 MiB"},
+		{nil, http.RedirectHandler("http://CANARY.example", http.StatusFound).ServeHTTP, "the keys cannot be read: the URL is not https"},
+	} {
+		mux := http.NewServeMux()
+		srv := httptest.NewTLSServer(mux)
+		t.Cleanup(srv.Close)
+		if test.discovery == nil {
+			test.discovery = document(`{"issuer":"` + srv.URL + `","jwks_uri":"` + srv.URL + `/keys"}`)
+			mux.Handle("/keys", test.keys)
+		}
+		mux.Handle("/.well-known/openid-configuration", test.discovery)
+		told := &reports{}
+		o := newTestOIDC(t, &issuer{Server: srv}, c, func(cfg *identity.OIDCConfig) { cfg.Report = told.add })
+		for range 3 {
+			wantUnknown(t, o, rsa.sign(t, (&issuer{Server: srv}).claims(c, nil)))
+			c.add(time.Minute)
+		}
+		told.want(t, test.want)
+	}
+}
+
+// TestOIDCNestedClaims: an issuer may give roles and names within other claims.
+func TestOIDCNestedClaims(t *testing.T) {
+	rsa, c := newRSA(t, "r1"), newTestClock()
+	i := newTestIssuer(t, rsa)
+	reader := map[string]any{"roles": []string{"reader"}}
+	for _, test := range []struct {
+		path   string
+		claims map[string]any
+		known  bool
+	}{
+		{"realm_access.roles", map[string]any{"realm_access": reader}, true},
+		{"resource_access.vault.acme.com.roles", map[string]any{"resource_access": map[string]any{"vault.acme.com": reader}}, true},
+		{"https://acme.com/roles", map[string]any{"https://acme.com/roles": "reader"}, true},
+		{"https://acme.com/access.roles", map[string]any{"https://acme.com/access": reader}, true},
+		{"realm_access.roles", map[string]any{"realm_access.roles": "reader", "realm_access": map[string]any{"roles": "auditor"}}, true},
+		{"a.b.roles", map[string]any{"a": map[string]any{"c": 7}, "a.b": reader}, true},
+		{"realm_access.roles", map[string]any{"realm_access": "reader"}, false},
+		{"realm_access.roles", map[string]any{"realm_access": []any{reader}}, false},
+		{"realm_access.roles", map[string]any{"roles": "reader"}, false},
+		{"realm_access.roles", nil, false},
+		{"realm_access.", map[string]any{"realm_access": reader}, false},
+	} {
+		o := newTestOIDC(t, i, c, func(cfg *identity.OIDCConfig) { cfg.RolesClaim = test.path })
+		token := rsa.sign(t, i.claims(c, test.claims))
+		if test.known {
+			wantCaller(t, o, token, alice)
+		} else {
+			wantUnknown(t, o, token)
+		}
+	}
+	o := newTestOIDC(t, i, c, func(cfg *identity.OIDCConfig) { cfg.CallerClaim = "user.email" })
+	wantCaller(t, o, rsa.sign(t, i.claims(c, map[string]any{"user": map[string]any{"email": "alice@example.com"}})), alice)
+}
+
+// TestOIDCClientID: an access token of Amazon Cognito has client_id in place of aud.
+func TestOIDCClientID(t *testing.T) {
+	rsa, c := newRSA(t, "r1"), newTestClock()
+	i := newTestIssuer(t, rsa)
+	plain := newTestOIDC(t, i, c, nil)
+	asked := newTestOIDC(t, i, c, func(cfg *identity.OIDCConfig) { cfg.ClientIDAsAudience = true })
+	cognito := rsa.sign(t, i.claims(c, map[string]any{"aud": nil, "client_id": "piinguin", "token_use": "access"}))
+	wantUnknown(t, plain, cognito)
+	wantCaller(t, asked, cognito, alice)
+	wantCaller(t, asked, rsa.sign(t, i.claims(c, nil)), alice)
+	for name, changes := range map[string]map[string]any{
+		"other client":        {"aud": nil, "client_id": "other"},
+		"list of clients":     {"aud": nil, "client_id": []string{"piinguin"}},
+		"neither":             {"aud": nil},
+		"aud of another":      {"aud": "other", "client_id": "piinguin"},
+		"aud of nobody":       {"aud": []string{}, "client_id": "piinguin"},
+		"aud is there, empty": {"aud": "", "client_id": "piinguin"},
+	} {
+		t.Run(name, func(t *testing.T) { wantUnknown(t, asked, rsa.sign(t, i.claims(c, changes))) })
+	}
+}
+
 func TestNewOIDCRefuses(t *testing.T) {
 	for name, cfg := range map[string]identity.OIDCConfig{
-		"plain HTTP":     {Issuer: "http://issuer.example", Audience: "a", RolesClaim: "roles"},
-		"no issuer":      {Audience: "a", RolesClaim: "roles"},
-		"a password":     {Issuer: "https://u:CANARY@issuer.example", Audience: "a", RolesClaim: "roles"},
-		"a query":        {Issuer: "https://issuer.example?CANARY", Audience: "a", RolesClaim: "roles"},
-		"no URL":         {Issuer: "https://CANARY%zz", Audience: "a", RolesClaim: "roles"},
-		"no audience":    {Issuer: "https://issuer.example", RolesClaim: "roles"},
-		"no roles":       {Issuer: "https://issuer.example", Audience: "a"},
-		"only the claim": {Issuer: "https://issuer.example", Audience: "a", CallerClaim: "email"},
+		"plain HTTP":      {Issuer: "http://issuer.example", Audience: "a", RolesClaim: "roles"},
+		"no issuer":       {Audience: "a", RolesClaim: "roles"},
+		"a password":      {Issuer: "https://u:CANARY@issuer.example", Audience: "a", RolesClaim: "roles"},
+		"a query":         {Issuer: "https://issuer.example?CANARY", Audience: "a", RolesClaim: "roles"},
+		"an empty query":  {Issuer: "https://issuer.example?", Audience: "a", RolesClaim: "roles"},
+		"an empty anchor": {Issuer: "https://issuer.example#", Audience: "a", RolesClaim: "roles"},
+		"no URL":          {Issuer: "https://CANARY%zz", Audience: "a", RolesClaim: "roles"},
+		"no audience":     {Issuer: "https://issuer.example", RolesClaim: "roles"},
+		"no roles":        {Issuer: "https://issuer.example", Audience: "a"},
+		"only the claim":  {Issuer: "https://issuer.example", Audience: "a", CallerClaim: "email"},
 	} {
 		if _, err := identity.NewOIDC(t.Context(), cfg); err == nil || strings.Contains(err.Error(), "CANARY") {
 			t.Errorf("%s: %v", name, err)

@@ -15,7 +15,7 @@ type outbound struct {
 	limit int64
 }
 
-var errNotHTTPS = errors.New("identity: not an https URL")
+var errNotHTTPS = errors.New("the URL is not https")
 
 // RoundTrip implements http.RoundTripper.
 func (o outbound) RoundTrip(r *http.Request) (*http.Response, error) {

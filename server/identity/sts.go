@@ -67,6 +67,11 @@ func (i *IAM) askSTS(ctx context.Context, url string) (string, error) {
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set(piinguinv1.IAMAudienceHeader, i.cfg.Audience)
 	resp, err := i.client.Do(r)
+	if err == nil && resp.StatusCode < http.StatusInternalServerError { // others say how STS is
+		i.health.tell(nil)
+	} else {
+		i.health.tell(unanswered(resp, err))
+	}
 	if err != nil {
 		return "", errNoSTS
 	}
