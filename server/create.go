@@ -67,7 +67,7 @@ func (m methods) CreatePiiRecords(ctx context.Context, req *piinguinv1.CreatePii
 type referred interface{ GetReference() string }
 
 func checkReference(req referred) *failure {
-	return checkText("reference", req.GetReference(), piinguinv1.MaxText)
+	return checkShown("reference", req.GetReference(), piinguinv1.MaxText)
 }
 
 func referenceOf(req referred) vault.Statement {

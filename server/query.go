@@ -17,7 +17,7 @@ func queryOf(req *piinguinv1.ListEntriesRequest) (audit.Query, *failure) {
 	q := audit.Query{ModifiedValue: req.GetSubject(), Caller: req.GetCaller(), Limit: piinguinv1.DefaultPageSize + 1}
 	f := firstFailure(
 		checkText("subject", req.GetSubject(), piinguinv1.MaxStoredModifiedValue),
-		checkText("caller", req.GetCaller(), piinguinv1.MaxCaller),
+		checkShown("caller", req.GetCaller(), piinguinv1.MaxCaller),
 		checkTime("from", req.GetFrom(), &q.From),
 		checkTime("to", req.GetTo(), &q.To),
 		checkEnum("basis", req.GetBasis(), piinguinv1.LawfulBasisForProcessing_name, &q.Basis),

@@ -2,9 +2,7 @@ package server
 
 import (
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
@@ -18,10 +16,19 @@ func checkText(field, value string, limit int) *failure {
 		return invalid(field, "too_long", fmt.Sprintf("must be at most %d bytes", limit))
 	case !utf8.ValidString(value):
 		return invalid(field, "not_utf8", "must be UTF-8")
-	case strings.ContainsFunc(value, unicode.IsControl):
+	case piinguinv1.HasControl(value):
 		return invalid(field, "control_character", "must not hold control characters")
 	}
 	return nil
+}
+
+// checkShown checks a text that goes into the ledger and is shown to reviewers.
+func checkShown(field, value string, limit int) *failure {
+	f := checkText(field, value, limit)
+	if f == nil && piinguinv1.HasFormat(value) {
+		f = invalid(field, "format_character", "must not hold characters that change how text is shown")
+	}
+	return f
 }
 
 // checkModifiedValue checks a key. A create takes shorter ones than a read or a delete.
@@ -65,10 +72,10 @@ func (s *Server) checkStatement(req statement) *failure {
 	if _, known := piinguinv1.SpecialCategoryCondition_name[int32(req.GetSpecialCategoryCondition())]; !known {
 		return invalid("special_category_condition", "unknown", "is not a condition of GDPR Art. 9(2)")
 	}
-	if s.requirePurpose && strings.TrimSpace(req.GetPurpose()) == "" {
+	if s.requirePurpose && !piinguinv1.IsVisible(req.GetPurpose()) {
 		return invalid("purpose", "required", "is required")
 	}
-	if s.requireReference && strings.TrimSpace(req.GetReference()) == "" {
+	if s.requireReference && !piinguinv1.IsVisible(req.GetReference()) {
 		return invalid("reference", "required", "is required")
 	}
 	return checkStated(req)
@@ -83,9 +90,9 @@ type stated interface {
 
 func checkStated(req stated) *failure {
 	return firstFailure(
-		checkText("purpose", req.GetPurpose(), piinguinv1.MaxText),
-		checkText("reference", req.GetReference(), piinguinv1.MaxText),
-		checkText("on_behalf_of", req.GetOnBehalfOf(), piinguinv1.MaxText))
+		checkShown("purpose", req.GetPurpose(), piinguinv1.MaxText),
+		checkShown("reference", req.GetReference(), piinguinv1.MaxText),
+		checkShown("on_behalf_of", req.GetOnBehalfOf(), piinguinv1.MaxText))
 }
 
 // firstFailure returns the first that is not nil, so that the answer names the first bad field.

@@ -21,8 +21,8 @@ type policyFlags struct {
 
 func (f *policyFlags) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&f.policy, "policy", "", policyUsage+"; read again when it changes")
-	flags.BoolVar(&f.purpose, "require-purpose", false, "refuse a read that states no purpose")
-	flags.BoolVar(&f.reference, "require-reference", false, "refuse a read that states no reference")
+	flags.BoolVar(&f.purpose, "require-purpose", false, "refuse a read whose purpose shows nothing")
+	flags.BoolVar(&f.reference, "require-reference", false, "refuse a read whose reference shows nothing")
 	flags.Float64Var(&f.limits.RequestsPerSecond, "limit-requests", 0, "most requests a second that one caller may make, a `number`; 0 is no limit")
 	flags.IntVar(&f.limits.RecordsPerMinute, "limit-records", 0, "most records a minute that one caller may read, a `number`; 0 is no limit")
 }

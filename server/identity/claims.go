@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
@@ -55,7 +54,7 @@ func (o *OIDC) caller(claims map[string]json.RawMessage) (policy.Caller, error) 
 func validName(name string) bool {
 	return name != "" && len(name) <= piinguinv1.MaxCaller && utf8.ValidString(name) &&
 		!strings.ContainsRune(name, utf8.RuneError) && // what was no text is not told apart
-		!strings.ContainsFunc(name, unicode.IsControl)
+		!piinguinv1.HasControl(name) && !piinguinv1.HasFormat(name)
 }
 
 func (o *OIDC) roles(name string, claims map[string]json.RawMessage) ([]policy.Role, bool) {

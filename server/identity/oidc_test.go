@@ -137,7 +137,7 @@ func TestOIDCCallerClaim(t *testing.T) {
 		wantCaller(t, o, rsa.sign(t, i.claims(c, map[string]any{"email": name})),
 			policy.Caller{Name: name, Authentication: "oidc", Roles: []policy.Role{policy.Reader}})
 	}
-	for _, name := range []string{"", long + "x", "a\nb", "a\x00", "a\u0085", "a\ufffd"} {
+	for _, name := range []string{"", long + "x", "a\nb", "a\x00", "a\u0085", "a\ufffd", "a\u202eb", "a\u200b", "a\u2028"} {
 		wantUnknown(t, o, rsa.sign(t, i.claims(c, map[string]any{"email": name})))
 	}
 	wantUnknown(t, o, rsa.sign(t, i.claims(c, map[string]any{"Email": "alice@example.com"})))
