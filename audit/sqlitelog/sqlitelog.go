@@ -99,7 +99,7 @@ func New(ctx context.Context, file *sqlitefile.File) (*Store, error) {
 	var n int
 	err := s.own.first(ctx, "open", `SELECT count(*) FROM sqlite_schema WHERE name = 'audit_pages'`, nil, &n)
 	if err == nil && n == 0 {
-		err = errors.New("sqlitelog: open: the file holds no ledger")
+		err = errors.New("sqlitelog: open: the file holds no ledger; to copy a running server's file, copy its -wal as well")
 	}
 	return s, err
 }

@@ -68,7 +68,7 @@ func (f *storeFlags) open(ctx context.Context, log zerolog.Logger) (*engine.Engi
 	if err != nil {
 		return nil, err
 	}
-	return engine.OpenDynamoDB(ctx, client, f.table, f.auditTable)
+	return engine.OpenDynamoDB(ctx, client, f.table, f.auditTable, log)
 }
 
 // writeLedger opens the ledger alone, to write.

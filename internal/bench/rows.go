@@ -189,7 +189,7 @@ func onDynamo(ctx context.Context, db *dynamodb.Client) (http.Handler, func(), e
 			return nil, nil, err
 		}
 	}
-	e, err := engine.OpenDynamoDB(ctx, db, table, auditTable)
+	e, err := engine.OpenDynamoDB(ctx, db, table, auditTable, zerolog.Nop())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,12 +2,15 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/rs/zerolog"
 
 	"github.com/piinguin/piinguin/audit/dynamolog"
+	"github.com/piinguin/piinguin/internal/awsx"
 	"github.com/piinguin/piinguin/internal/awsx/dynamotable"
 	"github.com/piinguin/piinguin/server/dynamostore"
 )
@@ -16,20 +19,32 @@ import (
 // milliseconds and several in flight hide that.
 const dynamodbLogs = 4
 
-// OpenDynamoDB opens records and ledger in two existing tables. Close stops deriving the
-// ledger's index; the client stays the caller's.
-func OpenDynamoDB(ctx context.Context, client *dynamodb.Client, table, auditTable string) (*Engine, error) {
+// OpenDynamoDB opens records and ledger in two existing tables. It waits for a table that is being
+// made, for up to five minutes, and fails if IAM does not allow an action that the server will need.
+// Close stops deriving the ledger's index; the client stays the caller's. The log says what is waited
+// for, and which rights are missing later.
+func OpenDynamoDB(ctx context.Context, client *dynamodb.Client, table, auditTable string, log zerolog.Logger) (*Engine, error) {
 	for _, table := range []string{table, auditTable} {
-		if err := dynamotable.Find(ctx, client, table); err != nil {
-			return nil, fmt.Errorf("%w; `piinguin tables create` makes it", err)
+		err := dynamotable.Find(ctx, client, table, func() {
+			log.Info().Str("table", table).Msg("waiting for a DynamoDB table that is being made")
+		})
+		if errors.Is(err, dynamotable.ErrAbsent) {
+			err = fmt.Errorf("%w; `piinguin tables create` makes it", err)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	ledger := dynamolog.New(client, auditTable)
+	ledger, records := dynamolog.New(client, auditTable), dynamostore.New(client, table)
+	checked := &watched{Store: records, log: log, rights: map[string][]awsx.Right{table: records.Rights(), auditTable: ledger.Rights()}}
+	if err := checked.check(ctx); err != nil {
+		return nil, err
+	}
 	deriving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var done sync.WaitGroup
 	done.Go(func() { ledger.Derive(deriving) })
 	return &Engine{
-		Records: dynamostore.New(client, table), Ledger: ledger, Leases: ledger, Logs: dynamodbLogs,
+		Records: checked, Ledger: ledger, Leases: ledger, Logs: dynamodbLogs,
 		close: func() error { stop(); done.Wait(); return nil },
 	}, nil
 }

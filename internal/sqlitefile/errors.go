@@ -37,8 +37,12 @@ func (e *Error) Error() string {
 // primary masks the primary result code out of an extended one.
 const primary = 0xff
 
-// readOnly is SQLite's SQLITE_READONLY.
-const readOnly = 8
+// Primary result codes of SQLite.
+const (
+	readOnly     = 8  // SQLITE_READONLY
+	cannotOpen   = 14 // SQLITE_CANTOPEN
+	notADatabase = 26 // SQLITE_NOTADB
+)
 
 // classify replaces an error of the driver by one with a fixed text. Once the context is
 // done it returns the context's error: SQLite then says no more than that it was interrupted.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"sync"
 	"time"
 
@@ -115,33 +114,6 @@ func (f *File) tryToWrite(ctx context.Context) error {
 	}
 	_, err := w.Exec(commit)
 	return err
-}
-
-// OpenReadOnly opens an existing file to read only, beside a server or without one. Writes
-// fail with ErrReadOnly.
-func OpenReadOnly(ctx context.Context, path string) (*File, error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("sqlitefile: open: %w", err)
-	}
-	f := newFile()
-	f.watch = &watch{}
-	err := f.openReaders(ctx, path, "mode=ro", lockWait)
-	if err != nil && atRest(path) {
-		// Even a reader of a WAL database makes -wal and -shm, which a folder that may only be
-		// read does not allow. Nobody writes such a copy, so its file alone is all of it.
-		err = errors.Join(f.disconnect(), f.openReaders(ctx, path, "immutable=1"))
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("sqlitefile: open: %w", err), f.disconnect())
-	}
-	return f, nil
-}
-
-// atRest reports whether the file has no -wal beside it, so that the file alone is all of
-// the database.
-func atRest(path string) bool {
-	_, err := os.Stat(path + "-wal")
-	return errors.Is(err, fs.ErrNotExist)
 }
 
 // ReadOnly reports whether the file was opened by OpenReadOnly.

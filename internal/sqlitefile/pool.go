@@ -22,7 +22,10 @@ func newPool(size int) pool { return pool{free: make(chan *conn, size)} }
 
 // openReaders fills both pools.
 func (f *File) openReaders(ctx context.Context, path string, options ...string) error {
-	return errors.Join(f.readers.open(ctx, path, options), f.reviewers.open(ctx, path, options))
+	if err := f.readers.open(ctx, path, options); err != nil {
+		return err
+	}
+	return f.reviewers.open(ctx, path, options)
 }
 
 func (p *pool) open(ctx context.Context, path string, options []string) error {

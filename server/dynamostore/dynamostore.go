@@ -55,14 +55,19 @@ func New(client API, table string) *Store {
 
 // Ready implements store.Store. It reads a key, as every request does, and no value.
 func (s *Store) Ready(ctx context.Context) error {
+	if err := s.readKey(ctx); err != nil {
+		return failure(ctx, "GetItem", err)
+	}
+	return nil
+}
+
+// readKey asks for a key without its value, and returns the SDK's error.
+func (s *Store) readKey(ctx context.Context) error {
 	_, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.table, Key: keyOf("ready"), ConsistentRead: aws.Bool(true),
 		ProjectionExpression: aws.String(attrModifiedValue),
 	})
-	if err != nil {
-		return failure(ctx, "GetItem", err)
-	}
-	return nil
+	return err
 }
 
 // eachKey calls one for each of n items: items of different keys side by side, items of one key

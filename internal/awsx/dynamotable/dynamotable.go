@@ -34,12 +34,29 @@ type API interface {
 // limit bounds the making of one table. AWS takes about ten seconds.
 const limit = 5 * time.Minute
 
-// Find returns an error unless a table is there. It needs dynamodb:DescribeTable. The error
-// holds AWS's text, for whoever starts a server and has to grant a right.
-func Find(ctx context.Context, client dynamodb.DescribeTableAPIClient, table string) error {
-	_, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &table})
-	if err := awsx.TableFailure(ctx, "DescribeTable", err); err != nil {
-		return fmt.Errorf("DynamoDB table %s: %w", table, err)
+// ErrAbsent says that there is no such table, in this account and region.
+var ErrAbsent = errors.New("there is no such table")
+
+// Find returns nil once a table can be used. It calls waiting if the table is being made, and then
+// waits for up to five minutes. It needs dynamodb:DescribeTable.
+//
+// The error is ErrAbsent, or says why AWS did not answer. It holds AWS's text, for whoever starts
+// a server and has to grant a right.
+func Find(ctx context.Context, client dynamodb.DescribeTableAPIClient, table string, waiting func()) error {
+	out, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &table})
+	told := awsx.TableFailure(ctx, "DescribeTable", err)
+	var absent *types.ResourceNotFoundException
+	switch {
+	case errors.As(err, &absent):
+		told = fmt.Errorf("%w: %w", told, ErrAbsent)
+	case err == nil && out.Table.TableStatus == types.TableStatusCreating:
+		waiting()
+		_, told = waitActive(ctx, client, table)
+	case err == nil && out.Table.TableStatus == types.TableStatusDeleting:
+		told = errors.New("it is being deleted")
+	}
+	if told != nil {
+		return fmt.Errorf("DynamoDB table %s: %w", table, told)
 	}
 	return nil
 }
@@ -78,7 +95,7 @@ func Ensure(ctx context.Context, client API, want *dynamodb.CreateTableInput) (n
 	return notes, awsx.Failure(ctx, "UpdateTable", err)
 }
 
-func waitActive(ctx context.Context, client API, table string) (*types.TableDescription, error) {
+func waitActive(ctx context.Context, client dynamodb.DescribeTableAPIClient, table string) (*types.TableDescription, error) {
 	waiter := dynamodb.NewTableExistsWaiter(client, func(o *dynamodb.TableExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = 500*time.Millisecond, 5*time.Second
 	})

@@ -144,21 +144,60 @@ func TestEnsureLeavesWithItsContext(t *testing.T) {
 // TestFind tells an operator what AWS says of a table, in one line.
 func TestFind(t *testing.T) {
 	table := dynamotest.Table(t, "records")
-	err := dynamotable.Find(t.Context(), dynamotest.Client(t), table)
+	err := dynamotable.Find(t.Context(), dynamotest.Client(t), table, noWait(t))
 	if want := "DynamoDB table " + table + ": DescribeTable: ResourceNotFoundException: "; err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("Find before the table is made: %v, want %s...", err, want)
 	}
 	if _, err := dynamotable.Ensure(t.Context(), dynamotest.Client(t), schema(table)); err != nil {
 		t.Fatal(err)
 	}
-	if err := dynamotable.Find(t.Context(), dynamotest.Client(t), table); err != nil {
+	if err := dynamotable.Find(t.Context(), dynamotest.Client(t), table, noWait(t)); err != nil {
 		t.Errorf("Find: %v", err)
 	}
 	refused := dynamotest.FaultyClient(t, func(string, int) dynamotest.Fault {
 		return dynamotest.Fault{Status: 400, Code: "AccessDeniedException", Message: "role/a lacks\na right\x1b"}
 	})
-	err = dynamotable.Find(t.Context(), refused, table)
+	err = dynamotable.Find(t.Context(), refused, table, noWait(t))
 	if want := "DynamoDB table " + table + ": DescribeTable: AccessDeniedException: role/a lacks?a right?"; err == nil || err.Error() != want {
 		t.Errorf("Find: %v, want %s", err, want)
+	}
+}
+
+func noWait(t *testing.T) func() {
+	return func() { t.Helper(); t.Error("Find waits for a table that is not being made") }
+}
+
+// beingMade is a client whose answers have a status first, as AWS has for some seconds after CreateTable.
+type beingMade struct {
+	*dynamodb.Client
+	status types.TableStatus
+	times  int
+}
+
+func (b *beingMade) DescribeTable(ctx context.Context, in *dynamodb.DescribeTableInput, o ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error) {
+	out, err := b.Client.DescribeTable(ctx, in, o...)
+	if err == nil && b.times > 0 {
+		b.times--
+		out.Table.TableStatus = b.status
+	}
+	return out, err
+}
+
+// TestFindWaits for a table that is being made; a server may start beside what makes its tables.
+func TestFindWaits(t *testing.T) {
+	table, client := dynamotest.Table(t, "records"), dynamotest.Client(t)
+	if _, err := dynamotable.Ensure(t.Context(), client, schema(table)); err != nil {
+		t.Fatal(err)
+	}
+	waited := false
+	made := &beingMade{Client: client, status: types.TableStatusCreating, times: 2}
+	if err := dynamotable.Find(t.Context(), made, table, func() { waited = true }); err != nil || !waited || made.times > 0 {
+		t.Errorf("Find of a table that is being made: %v, said so: %v, %d answers too early", err, waited, made.times)
+	}
+	for status, want := range map[types.TableStatus]string{types.TableStatusUpdating: "", types.TableStatusDeleting: "it is being deleted"} {
+		err := dynamotable.Find(t.Context(), &beingMade{Client: client, status: status, times: 1}, table, noWait(t))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("Find of a table that is %s: %v, want %q", status, err, want)
+		}
 	}
 }
