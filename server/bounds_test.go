@@ -122,8 +122,9 @@ func TestCutBody(t *testing.T) {
 	const asJSON = `{"pii_records":[{"modified_value":"a"}]}`
 	for name, c := range map[string]struct{ contentType, body string }{
 		"JSON in chunks":         {"json", inOneChunk(asJSON)},
+		"JSON with a length":     {"json", withMoreToCome(asJSON)},
 		"protobuf in chunks":     {"protobuf", inOneChunk(string(message))}, // of which more items could follow
-		"protobuf with a length": {"protobuf", "Content-Length: " + strconv.Itoa(len(message)+1) + "\r\n\r\n" + string(message)},
+		"protobuf with a length": {"protobuf", withMoreToCome(string(message))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := newMemServer(t, nil)
@@ -142,6 +143,11 @@ func TestCutBody(t *testing.T) {
 // inOneChunk is the end of a head and a first chunk, without the chunk that ends a body.
 func inOneChunk(body string) string {
 	return fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(body), body)
+}
+
+// withMoreToCome is the end of a head and a body that is a byte shorter than the head says.
+func withMoreToCome(body string) string {
+	return "Content-Length: " + strconv.Itoa(len(body)+1) + "\r\n\r\n" + body
 }
 
 // sendCut sends text, ends the sending side of the connection, and returns the answer.
