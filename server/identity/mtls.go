@@ -47,16 +47,14 @@ func (m *MTLS) Authenticate(r *http.Request) (policy.Caller, error) {
 	return policy.Caller{Name: name, Authentication: "mtls", Roles: given}, nil
 }
 
-// certificateName returns the one name that a certificate is for: its URI (a SPIFFE ID,
-// as the X.509-SVID standard has it), or without one its DNS name, or without that its
-// e-mail address. Several of the kind that counts are none, for one of them would have
-// to be chosen; the common name never counts. By its colon and its @ no name of one
-// kind can be taken for another's.
+// certificateName returns the one name that a certificate is for: its URI, which must be a SPIFFE ID,
+// or without one its DNS name, or without that its e-mail address. Several of the kind that counts
+// are none, for one of them would have to be chosen; the common name never counts. By its colon
+// and its @ no name of one kind can be taken for another's.
 func certificateName(c *x509.Certificate) (string, bool) {
 	switch {
 	case len(c.URIs) > 0:
-		name := c.URIs[0].String()
-		return name, len(c.URIs) == 1 && strings.Contains(name, ":")
+		return spiffeID(c)
 	case len(c.DNSNames) > 0:
 		return c.DNSNames[0], len(c.DNSNames) == 1 && !strings.ContainsAny(c.DNSNames[0], ":@")
 	case len(c.EmailAddresses) > 0:
