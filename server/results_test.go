@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -31,6 +32,14 @@ func inWords[R outcomer](t *testing.T, v *memServer, results []R) []string {
 		e, err := v.ledger.Entry(t.Context(), r.GetReceipt().GetLog(), r.GetReceipt().GetIndex())
 		if err != nil {
 			t.Fatal(err)
+		}
+		line, err := e.Format()
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf := audit.LeafHash(line)
+		if !bytes.Equal(r.GetReceipt().GetLeafHash(), leaf[:]) || !r.GetReceipt().GetTime().AsTime().Equal(e.Time) {
+			t.Errorf("the receipt %v is not of the entry %s", r.GetReceipt(), line)
 		}
 		words[i] += strings.TrimSpace(string(e.Operation) + " " + e.ModifiedValue)
 	}
@@ -116,5 +125,30 @@ func TestRecordComesBackWhole(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		}
+	}
+}
+
+// TestReceiptsOfSingleCalls: a call of one item has the receipt of its own entry.
+func TestReceiptsOfSingleCalls(t *testing.T) {
+	v := newMemServer(t, nil)
+	created, err := v.as(t, "writer").CreatePiiRecord(t.Context(), createRequest("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := v.as(t, "reader").ReadPiiRecord(t.Context(), readRequest("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	erased, err := v.as(t, "eraser").DeletePiiRecord(t.Context(), deleteRequest("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := inWords(t, v, []outcomer{
+		&piinguinv1.CreatePiiRecordResult{Receipt: created.GetReceipt()},
+		&piinguinv1.ReadPiiRecordResult{Receipt: read.GetReceipt()},
+		&piinguinv1.DeletePiiRecordResult{Receipt: erased.GetReceipt()},
+	})
+	if diff := cmp.Diff([]string{"CREATE", "READ a", "DELETE a"}, words); diff != "" || !erased.GetErased() {
+		t.Errorf("erased %v, receipts (-want +got):\n%s", erased.GetErased(), diff)
 	}
 }
