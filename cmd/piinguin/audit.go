@@ -2,7 +2,7 @@ package main
 
 import "github.com/spf13/cobra"
 
-func auditCommand() *cobra.Command {
+func auditCommand(env func(string) string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit",
 		Short: "Review and verify the ledger",
@@ -14,7 +14,7 @@ verify, export and key always read the tables, because they must not trust a ser
 check needs only a proof, the entry and the key. prune is for the operator and needs
 the signing key.`,
 	}
-	cmd.AddCommand(listCommand(), showCommand(), proveCommand(), checkCommand(), verifyCommand(), exportCommand(), keyCommand(), pruneCommand())
+	cmd.AddCommand(listCommand(env), showCommand(), proveCommand(), checkCommand(), verifyCommand(), exportCommand(), keyCommand(), pruneCommand())
 	return cmd
 }
 

@@ -5,36 +5,50 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/audit"
-	"github.com/piinguin/piinguin/cmd/internal/printable"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
+// scanMost is how many entries a list with a limit reads at most. Some filters look at each entry, and
+// every page of a server is an entry of the ledger itself.
+const scanMost = 100_000
+
 // listFlags are the flags of list.
 type listFlags struct {
-	from                      ledgerFlags
-	since, until              string
-	subject, caller           string
-	basis, operation, outcome string
-	limit                     int
-	asJSON, asCSV             bool
+	from          ledgerFlags
+	filter        filterFlags
+	view          listView
+	before        string
+	limit         int
+	asJSON, asCSV bool
 }
 
-func listCommand() *cobra.Command {
+func listCommand(env func(string) string) *cobra.Command {
 	var o listFlags
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List entries, newest first",
-		Example: `  PIINGUIN_TOKEN=dev-auditor piinguin audit list --outcome DENIED
-  piinguin audit list --store sqlite:piinguin.db --subject 7d8a4beae5bc9d31 --from 2026-01-01 --csv`,
+		Long: `List entries, newest first. An entry is listed if it matches every filter; a filter that
+is repeated matches any of its values.
+
+The table fits the terminal, or COLUMNS, or 80 columns: columns without a value or with
+a filter's one value are left out, then those that are less important, and long values
+lose their middle. --wide, --csv and --json show everything.
+
+--purpose, --reference, --request-id, --log and filters with several values look at each
+entry. A list with a limit stops after ` + fmt.Sprint(scanMost) + ` of them and says how to go on.`,
+		Example: `  PIINGUIN_TOKEN=dev-auditor piinguin audit list --outcome DENIED --outcome ERROR
+  piinguin audit list --store sqlite:piinguin.db --subject 7d8a4beae5bc9d31 --from 2026-01-01 --to 2026-01-31 --csv
+  piinguin audit list --columns time,caller,purpose,reference`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			q, err := o.query()
+			if err := o.view.check(); err != nil {
+				return err
+			}
+			f, err := o.query()
 			if err != nil {
 				return err
 			}
@@ -42,86 +56,49 @@ func listCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			entries, err := listAll(cmd.Context(), ledger, q, o.limit)
+			found, err := f.list(cmd.Context(), ledger, o.limit)
 			if err = errors.Join(err, done()); err != nil {
 				return err
 			}
-			return o.print(cmd.OutOrStdout(), entries)
+			if err := o.print(cmd.OutOrStdout(), found.entries, f, env); err != nil {
+				return err
+			}
+			found.tell(cmd.ErrOrStderr(), o.limit)
+			return nil
 		},
 	}
 	flags := cmd.Flags()
 	o.from.addTo(cmd)
-	flags.StringVar(&o.since, "from", "", "only entries at or after this `time` (RFC 3339, or a day in UTC)")
-	flags.StringVar(&o.until, "to", "", "only entries before this `time`")
-	flags.StringVar(&o.subject, "subject", "", "only entries about this `modified value`")
-	flags.StringVar(&o.caller, "caller", "", "only entries of this `caller`")
-	flags.StringVar(&o.basis, "basis", "", "only entries with this lawful `basis`")
-	flags.StringVar(&o.operation, "operation", "", "only READ, DELETE, CREATE, REVIEW or OPEN")
-	flags.StringVar(&o.outcome, "outcome", "", "only GRANTED, DENIED, NOT_FOUND or ERROR")
+	o.filter.addTo(flags)
+	o.view.addTo(flags)
+	flags.StringVar(&o.before, "before", "", "go on at the `place` where an earlier list stopped, which it names")
 	flags.IntVar(&o.limit, "limit", 100, "most entries to list; 0 lists all")
 	flags.BoolVar(&o.asJSON, "json", false, "print each entry's own line, as show does")
 	flags.BoolVar(&o.asCSV, "csv", false, "print CSV; a ' protects what a spreadsheet would run as a formula")
-	cmd.MarkFlagsMutuallyExclusive("json", "csv")
+	cmd.MarkFlagsMutuallyExclusive("json", "csv", "columns")
+	cmd.MarkFlagsMutuallyExclusive("json", "csv", "wide")
 	return cmd
 }
 
-// query checks the filters here. A misspelt name would otherwise match nothing, and an empty list would
-// read like "nobody looked".
-func (o *listFlags) query() (audit.Query, error) {
-	q := audit.Query{ModifiedValue: o.subject, Caller: o.caller}
+func (o *listFlags) query() (filter, error) {
 	if o.limit < 0 {
-		return q, errors.New("--limit must not be negative")
+		return filter{}, errors.New("--limit must not be negative")
 	}
-	var err error
-	if o.since != "" {
-		if q.From, err = parseTime(o.since); err != nil {
-			return q, fmt.Errorf("--from %w", err)
-		}
+	f, err := o.filter.filter()
+	if err != nil {
+		return f, err
 	}
-	if o.until != "" {
-		if q.To, err = parseTime(o.until); err != nil {
-			return q, fmt.Errorf("--to %w", err)
-		}
-	}
-	for _, f := range []struct {
-		flag, name string
-		values     map[string]int32
-		into       *string
-	}{
-		{"basis", o.basis, piinguinv1.LawfulBasisForProcessing_value, &q.Basis},
-		{"operation", o.operation, piinguinv1.Operation_value, (*string)(&q.Operation)},
-		{"outcome", o.outcome, piinguinv1.Outcome_value, (*string)(&q.Outcome)},
-	} {
-		if _, err := enum(f.flag, f.name, f.values); err != nil {
-			return q, err
-		}
-		*f.into = strings.ToUpper(f.name)
-	}
-	return q, nil
-}
-
-// listAll asks page by page for at most limit entries; 0 means all.
-func listAll(ctx context.Context, l ledger, q audit.Query, limit int) ([]audit.Entry, error) {
-	var all []audit.Entry
-	for {
-		q.Limit = piinguinv1.MaxPageSize
-		if limit > 0 {
-			q.Limit = min(piinguinv1.MaxPageSize, limit-len(all))
-		}
-		page, err := l.list(ctx, q)
+	if o.before != "" {
+		place, err := audit.ParsePosition(o.before)
 		if err != nil {
-			return nil, err
+			return f, errors.New("--before is not a place that a list named")
 		}
-		all = append(all, page...)
-		if len(page) < q.Limit || len(all) == limit {
-			return all, nil
-		}
-		last := page[len(page)-1].Position()
-		q.Before = &last
+		f.query.Before = &place
 	}
+	return f, nil
 }
 
-func (o *listFlags) print(w io.Writer, entries []audit.Entry) error {
+func (o *listFlags) print(w io.Writer, entries []audit.Entry, f filter, env func(string) string) error {
 	switch {
 	case o.asJSON:
 		for _, e := range entries {
@@ -137,34 +114,59 @@ func (o *listFlags) print(w io.Writer, entries []audit.Entry) error {
 	case o.asCSV:
 		return printCSV(w, entries)
 	}
-	rows := [][]string{{"TIME", "OPERATION", "OUTCOME", "REASON", "CALLER", "BASIS", "SUBJECT", "PURPOSE", "REFERENCE", "ENTRY"}}
-	for _, e := range entries {
-		row := []string{formatTime(e.Time), string(e.Operation), string(e.Outcome), e.Reason, e.Caller, e.Basis, e.ModifiedValue, e.Purpose, e.Reference}
-		for i, cell := range row {
-			if cell == "" {
-				row[i] = "-"
-			}
-		}
-		rows = append(rows, append(row, fmt.Sprintf("%s/%d", e.Log, e.Index)))
-	}
-	return table(w, rows)
+	return o.view.print(w, entries, f, env)
 }
 
-// printCSV writes all fields, in an order that only ever grows at the end: sheets and scripts address
-// columns by number.
-func printCSV(w io.Writer, entries []audit.Entry) error {
-	rows := [][]string{{
-		"log", "index", "time", "operation", "outcome", "reason", "caller", "authentication", "on_behalf_of",
-		"basis", "purpose", "reference", "modified_value", "request_id", "count", "checkpoint",
-		"special_category_condition", "policy",
-	}}
-	for _, e := range entries {
-		rows = append(rows, []string{
-			e.Log, strconv.FormatInt(e.Index, 10), e.Time.UTC().Format("2006-01-02T15:04:05.000000Z"),
-			string(e.Operation), string(e.Outcome), e.Reason, e.Caller, e.Authentication, e.OnBehalfOf,
-			e.Basis, e.Purpose, e.Reference, e.ModifiedValue, e.RequestID, strconv.FormatInt(e.Count, 10), e.Checkpoint,
-			e.Condition, e.Policy,
-		})
+// listed is what a list found, and where it stopped before the oldest entry; nil if it did not.
+type listed struct {
+	entries []audit.Entry
+	stopped *audit.Position
+}
+
+// list asks page by page for at most limit entries that match; 0 means all.
+func (f filter) list(ctx context.Context, l ledger, limit int) (listed, error) {
+	var out listed
+	q := f.query
+	for read := 0; ; {
+		q.Limit = piinguinv1.MaxPageSize
+		if limit > 0 && !f.local() {
+			q.Limit = min(piinguinv1.MaxPageSize, limit+1-len(out.entries)) // one more tells that there are more
+		}
+		page, err := l.list(ctx, q)
+		if err != nil {
+			return out, err
+		}
+		for _, e := range page {
+			if !f.match(e) {
+				continue
+			}
+			if limit > 0 && len(out.entries) == limit {
+				last := out.entries[limit-1].Position()
+				out.stopped = &last
+				return out, nil
+			}
+			out.entries = append(out.entries, e)
+		}
+		if len(page) < q.Limit {
+			return out, nil
+		}
+		last := page[len(page)-1].Position()
+		q.Before = &last
+		if read += len(page); limit > 0 && read >= scanMost {
+			out.stopped = &last
+			return out, nil
+		}
 	}
-	return printable.WriteCSV(printable.Raw(w), rows)
+}
+
+// tell says that there are older entries: nobody may take a list that was cut for a whole one.
+func (l listed) tell(stderr io.Writer, limit int) {
+	switch {
+	case l.stopped == nil:
+	case len(l.entries) == limit:
+		_, _ = fmt.Fprintf(stderr, "Stopped at the limit of %d entries; there are older ones. Go on with --before %s, or list all with --limit 0.\n", limit, l.stopped)
+	default:
+		_, _ = fmt.Fprintf(stderr, "Stopped after reading %d entries, at %s; older ones may match. Go on with --before %s, or read all with --limit 0.\n",
+			scanMost, formatTime(l.stopped.Time), l.stopped)
+	}
 }

@@ -81,6 +81,6 @@ check, policy check), 2 wrong usage or a failure.`,
 		},
 	}
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.AddCommand(serveCommand(), createCommand(), readCommand(), deleteCommand(), tablesCommand(), tokenCommand(), policyCommand(), auditCommand())
+	cmd.AddCommand(serveCommand(), createCommand(), readCommand(), deleteCommand(), tablesCommand(), tokenCommand(), policyCommand(), auditCommand(env))
 	return cmd
 }

@@ -138,7 +138,7 @@ func replaySamples(t *testing.T, in *install, p *process) {
 
 func listByServer(t *testing.T, in *install, p *process) {
 	t.Helper()
-	table := in.mustRun(t, 0, "piinguin", p.flags("auditor", "audit", "list")...)
+	table := in.mustRun(t, 0, "piinguin", p.flags("auditor", "audit", "list", "--wide")...)
 	for _, want := range [][]string{{"READ", "DENIED", "role_required", "dev-writer"}, {"READ", "NOT_FOUND", "nobody"}, {"READ", "GRANTED", "CONSENT", "support"}, {"OPEN"}} {
 		if !hasLine(table, want) {
 			t.Errorf("audit list has no line with %v:\n%s", want, table)

@@ -1,0 +1,133 @@
+package printable
+
+import (
+	"cmp"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/rivo/uniseg"
+)
+
+// Column is a column of a table that has to fit a width. Widths are counted in the cells of a terminal,
+// of which a character of East Asia takes two.
+type Column struct {
+	Name  string
+	Cells []string
+	// Min is how far the column may be shortened: the middle of a longer cell is left out. 0: not at all.
+	Min int
+	// Rank says which columns are left out where there is no room: those of the highest rank first.
+	Rank int
+}
+
+const (
+	gap       = 2 // between columns
+	leftOut   = "…"
+	noCell    = "-"
+	tooNarrow = 4 // a column is not shortened further
+)
+
+// natural is the width that a column takes unshortened.
+func (c Column) natural() int {
+	width := uniseg.StringWidth(c.Name)
+	for _, cell := range c.Cells {
+		width = max(width, uniseg.StringWidth(cell))
+	}
+	return width
+}
+
+// least is the width that a column takes at least.
+func (c Column) least() int {
+	if c.Min == 0 {
+		return c.natural()
+	}
+	return min(c.natural(), max(c.Min, tooNarrow, uniseg.StringWidth(c.Name)))
+}
+
+// WriteColumns writes the columns as a table of at most width, in their order; width 0 is no limit. An empty
+// cell is a -. Columns of the lowest rank are written even if they do not fit.
+func WriteColumns(w io.Writer, columns []Column, width int) error {
+	columns = slices.Clone(columns)
+	for i := range columns {
+		columns[i].Cells = slices.Clone(columns[i].Cells)
+		for j, cell := range columns[i].Cells {
+			if columns[i].Cells[j] = Text(cell); cell == "" {
+				columns[i].Cells[j] = noCell
+			}
+		}
+	}
+	columns, widths := fit(columns, width)
+	var b strings.Builder
+	for row := -1; row < len(columns[0].Cells); row++ {
+		var line strings.Builder
+		for i, c := range columns {
+			cell := c.Name
+			if row >= 0 {
+				cell = shorten(c.Cells[row], widths[i])
+			}
+			line.WriteString(cell)
+			line.WriteString(strings.Repeat(" ", max(0, widths[i]-uniseg.StringWidth(cell))+gap))
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// fit leaves out columns until the others have room, and shares what room is left by their ranks.
+func fit(columns []Column, width int) ([]Column, []int) {
+	for width > 0 && taken(columns) > width {
+		last := slices.MaxFunc(columns, byRank).Rank
+		if last == slices.MinFunc(columns, byRank).Rank {
+			break
+		}
+		columns = slices.DeleteFunc(columns, func(c Column) bool { return c.Rank == last })
+	}
+	room := width - taken(columns)
+	widths := make([]int, len(columns))
+	order := make([]int, len(columns))
+	for i, c := range columns {
+		widths[i], order[i] = c.least(), i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return byRank(columns[a], columns[b]) })
+	for _, i := range order {
+		more := columns[i].natural() - widths[i]
+		if width > 0 {
+			more = min(more, max(room, 0))
+		}
+		widths[i] += more
+		room -= more
+	}
+	return columns, widths
+}
+
+func byRank(a, b Column) int { return cmp.Compare(a.Rank, b.Rank) }
+
+// taken is the least width of all columns.
+func taken(columns []Column) int {
+	sum := gap * (len(columns) - 1)
+	for _, c := range columns {
+		sum += c.least()
+	}
+	return sum
+}
+
+// shorten leaves out the middle of text, so that its ends still tell it from others.
+func shorten(text string, width int) string {
+	if uniseg.StringWidth(text) <= width {
+		return text
+	}
+	head := width / 2
+	start, used, rest, state := "", 0, text, -1
+	for used < head {
+		cluster, after, w, next := uniseg.FirstGraphemeClusterInString(rest, state)
+		if used+w > head {
+			break
+		}
+		start, used, rest, state = start+cluster, used+w, after, next
+	}
+	for uniseg.StringWidth(rest) > width-1-used {
+		_, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
+	}
+	return start + leftOut + rest
+}
