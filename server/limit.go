@@ -29,7 +29,7 @@ const maxCallers = 10_000
 type limiter struct {
 	limits  Limits
 	mu      sync.Mutex
-	callers *simplelru.LRU[string, *usage] // the one that has not called for longest makes room
+	callers *simplelru.LRU[string, *usage] // by policy.Caller.Principal; the one that has not called for longest makes room
 }
 
 // usage is what is known of one caller.
@@ -104,7 +104,7 @@ func take(b *rate.Limiter, now time.Time, n int) time.Duration {
 // limitRequests refuses a caller's requests beyond its limit.
 func (s *Server) limitRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if wait := s.limits.request(accessOf(r.Context()).caller.Name, s.now()); wait > 0 {
+		if wait := s.limits.request(accessOf(r.Context()).caller.Principal(), s.now()); wait > 0 {
 			s.metrics.limited.Inc()
 			w.Header().Set("Retry-After", seconds(wait))
 			writeError(w, r, failTooMany(wait))
@@ -118,7 +118,7 @@ func (s *Server) limitRequests(next http.Handler) http.Handler {
 // is no entry: nothing was decided about a record, and refusals must not make the ledger grow.
 func (s *Server) limitRecords(ctx context.Context, n int) *failure {
 	a := accessOf(ctx)
-	wait, unusual := s.limits.records(a.caller.Name, s.now(), n)
+	wait, unusual := s.limits.records(a.caller.Principal(), s.now(), n)
 	if unusual {
 		s.metrics.unusual.Inc()
 		s.log.Warn().Str("caller", a.caller.Name).Str("request_id", a.requestID).

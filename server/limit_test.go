@@ -22,9 +22,31 @@ import (
 // anybody takes the Authorization header for the caller's name.
 type anybody struct{}
 
-// Authenticate implements identity.Authenticator.
+// Authenticate implements identity.Authenticator. A request with a cookie is by OIDC.
 func (anybody) Authenticate(r *http.Request) (policy.Caller, error) {
+	if r.Header.Get("Cookie") != "" {
+		return policy.Caller{Name: r.Header.Get("Authorization"), Authentication: "oidc"}, nil
+	}
 	return policy.Caller{Name: r.Header.Get("Authorization"), Authentication: "token"}, nil
+}
+
+// TestOneNameByTwoMethods: two callers, each with a limit of its own.
+func TestOneNameByTwoMethods(t *testing.T) {
+	handler := newTestHandler(t, server.Config{Callers: anybody{}, Limits: server.Limits{RequestsPerSecond: 0.5}, Now: (&clock{time.Now()}).read})
+	for _, cookie := range []string{"", "oidc"} {
+		for _, want := range []int{http.StatusNotFound, http.StatusTooManyRequests} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/twirp/no.Such/Method", nil)
+			r.Header.Set("Authorization", "ann")
+			if cookie != "" {
+				r.Header.Set("Cookie", cookie)
+			}
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, r)
+			if w.Code != want {
+				t.Errorf("cookie %q: %d, want %d", cookie, w.Code, want)
+			}
+		}
+	}
 }
 
 // newTestHandler serves an empty vault. Requests need not come from the loopback address.

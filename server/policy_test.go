@@ -110,7 +110,7 @@ func TestAbsentIsAsDenied(t *testing.T) {
 func TestPolicyDenies(t *testing.T) {
 	v := newMemServer(t, nil, withPolicy(t, `
 @id("consent-only") @reason("basis_not_allowed")
-forbid (principal == Caller::"dev-reader", action in Action::"Read", resource) unless { context.basis == "CONSENT" };`))
+forbid (principal == Caller::"token:dev-reader", action in Action::"Read", resource) unless { context.basis == "CONSENT" };`))
 	v.put(t, "a")
 	_, err := v.as(t, "reader").ReadPiiRecord(t.Context(), readRequest("a"))
 	wantFailure(t, "read", err, twirp.PermissionDenied, "basis_not_allowed")

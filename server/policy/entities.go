@@ -81,7 +81,7 @@ func (c Caller) entity() types.Entity {
 		}
 	}
 	return types.Entity{
-		UID: types.NewEntityUID("Caller", types.String(c.Name)), Parents: types.NewEntityUIDSet(parents...),
+		UID: types.NewEntityUID("Caller", types.String(c.Principal())), Parents: types.NewEntityUIDSet(parents...),
 		Attributes: types.NewRecord(types.RecordMap{
 			"name": types.String(c.Name), "authentication": types.String(c.Authentication),
 		}),

@@ -135,6 +135,10 @@ func (p *Policy) add(checker *validate.Validator, name string, text []byte, role
 		case p.entries[id] != (entry{}):
 			return bad("its @id is that of an earlier policy or of a role")
 		}
+		form, err := one.MarshalJSON()
+		if err != nil || misnamesCaller(form) {
+			return bad(`a caller is named METHOD:NAME, as Caller::"token:ann", with a method of token, mtls, oidc and iam`)
+		}
 		tree := (*ast.Policy)(one.AST())
 		if err := checker.Policy(string(id), tree); err != nil {
 			problem, _, _ := strings.Cut(err.Error(), "\n") // one for each action follows

@@ -100,9 +100,40 @@ when { context.purpose == "much" && 9223372036854775807 + 1 > 0 };`)
 }
 
 func TestNoPolicyMatches(t *testing.T) {
-	p := newPolicy(t, `permit (principal == Caller::"ann", action, resource);`)
+	p := newPolicy(t, `permit (principal == Caller::"token:ann", action, resource);`)
 	if diff := cmp.Diff(policy.Decision{Reason: policy.PolicyDenied}, p.Decide(request(policy.ReadPiiRecord, policy.Reader))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestPrincipals: the same name by another method is another caller.
+func TestPrincipals(t *testing.T) {
+	r := request(policy.ReadPiiRecord, policy.Reader)
+	r.Caller.Name = "ann"
+	for _, text := range []string{
+		`permit (principal == Caller::"oidc:ann", action, resource);`,
+		`permit (principal, action, resource) when { principal == Caller::"oidc:ann" };`,
+		`permit (principal, action, resource) when { principal in [Caller::"iam:bob", Caller::"oidc:ann"] };`,
+	} {
+		p := newPolicy(t, text)
+		for _, method := range []string{"token", "mtls", "iam", "oidc"} {
+			r.Caller.Authentication = method
+			if d := p.Decide(r); d.Allow != (method == "oidc") {
+				t.Errorf("%s: ann by %s: %+v", text, method, d)
+			}
+		}
+	}
+	// Else a forbid that forgets the method would forbid nothing.
+	for _, text := range []string{
+		`forbid (principal == Caller::"ann", action, resource);`,
+		`forbid (principal == Caller::"ldap:ann", action, resource);`,
+		`forbid (principal == Caller::"token:", action, resource);`,
+		`forbid (principal, action, resource) when { principal == Caller::"ann" };`,
+		`forbid (principal, action, resource) unless { [Caller::"token:ann", Caller::"bob"].contains(principal) };`,
+	} {
+		if _, err := policy.New("test.cedar", []byte(text)); err == nil || !strings.Contains(err.Error(), "test.cedar:1: a caller is named METHOD:NAME") {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 

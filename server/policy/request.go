@@ -15,6 +15,10 @@ type Caller struct {
 	Roles          []Role
 }
 
+// Principal returns who the caller is for policies and limits, as METHOD:NAME. Two methods may prove
+// one name, of two callers who know nothing of each other.
+func (c Caller) Principal() string { return c.Authentication + ":" + c.Name }
+
 // Action is a method of the API, by its name.
 type Action string
 
