@@ -68,7 +68,11 @@ func (w *writer) write(ctx context.Context, page Page) (ours bool, err error) {
 			ours = true
 			return nil
 		}
-		return w.try(ctx, func(ctx context.Context) (err error) { ours, err = w.adopt(ctx, page); return err })
+		unknown := w.try(ctx, func(ctx context.Context) (err error) { ours, err = w.adopt(ctx, page); return err })
+		if unknown != nil {
+			return fmt.Errorf("%w: %w", unknown, err) // and why the commit itself failed
+		}
+		return nil
 	})
 	return ours, err
 }
@@ -77,7 +81,7 @@ func (w *writer) write(ctx context.Context, page Page) (ours bool, err error) {
 // never gives up by itself, however long the store is away: the writer could not go on without
 // knowing the outcome.
 func (w *writer) persist(ctx context.Context, f func(context.Context) error) error {
-	defer w.troubled.Store(false)
+	defer w.trouble.Store(nil)
 	waits := &backoff.ExponentialBackOff{
 		InitialInterval: firstRetry, MaxInterval: lastRetry, Multiplier: 2, RandomizationFactor: 0.5,
 	}
@@ -88,7 +92,12 @@ func (w *writer) persist(ctx context.Context, f func(context.Context) error) err
 		if errors.As(last, &row) {
 			return struct{}{}, backoff.Permanent(last)
 		}
-		w.troubled.Store(last != nil)
+		if last == nil {
+			w.trouble.Store(nil)
+			return struct{}{}, nil
+		}
+		now := last
+		w.trouble.Store(&now)
 		return struct{}{}, last
 	}, backoff.WithBackOff(waits), backoff.WithMaxElapsedTime(0)) // 0: no limit
 	if err != nil && ctx.Err() != nil {

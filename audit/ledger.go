@@ -137,8 +137,18 @@ func (l *Ledger) await(ctx context.Context, p *pending) Result {
 	case <-ctx.Done():
 		p.taken.CompareAndSwap(false, true)
 		l.note(ctx.Err())
-		return Result{Err: fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())}
+		return Result{Err: fmt.Errorf("%w: %w", ErrUnavailable, l.lateness(ctx.Err()))}
 	}
+}
+
+// lateness adds to the end of an append's context what a writer waits for.
+func (l *Ledger) lateness(ended error) error {
+	for _, w := range *l.writers.Load() {
+		if trouble := w.trouble.Load(); trouble != nil {
+			return fmt.Errorf("%w: %w", ended, *trouble)
+		}
+	}
+	return ended
 }
 
 // idlest returns the writer with the least to do. Writers with equally much take turns.

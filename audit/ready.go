@@ -36,7 +36,7 @@ func (l *Ledger) Ready(ctx context.Context) error {
 	}
 	writers := *l.writers.Load()
 	for _, w := range writers {
-		if w.troubled.Load() {
+		if w.trouble.Load() != nil {
 			return fmt.Errorf("%w: a commit is not confirmed", ErrUnavailable)
 		}
 	}

@@ -32,8 +32,8 @@ type writer struct {
 	verifier   note.Verifier
 	registered bool // whether the head's log is registered
 
-	waiting   atomic.Int64 // entries queued or in flight
-	troubled  atomic.Bool  // the outcome of a commit is not known at the moment
+	waiting   atomic.Int64          // entries queued or in flight
+	trouble   atomic.Pointer[error] // why the outcome of a commit is not known at the moment; nil if it is
 	mu        sync.Mutex
 	queue     []*pending
 	closed    bool

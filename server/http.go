@@ -22,11 +22,14 @@ type access struct {
 	requestID string
 	method    string // of the API; empty if the route names none
 	code      string // Twirp's; empty is success
+	reason    string // meta.reason of a failure
 	caller    policy.Caller
 	network   netip.Addr // of the caller; the zero Addr if it is not known
 	log       string     // of the latest receipt
 	index     int64
 	items     int // of a batch
+	// engineCode is why an engine failed, in the form of AccessDeniedException.
+	engineCode string
 }
 
 type accessKey struct{}
@@ -78,8 +81,17 @@ func (s *Server) finish(a *access, took time.Duration) {
 	s.metrics.seconds.WithLabelValues(method).Observe(took.Seconds())
 	line := s.log.Info().Str("method", method).Str("code", code).Dur("duration_ms", took).
 		Str("request_id", a.requestID)
+	if a.reason != "" {
+		s.metrics.refused.WithLabelValues(a.reason).Inc()
+		line = line.Str("reason", a.reason)
+	}
+	if a.engineCode != "" {
+		line = line.Str("engine_code", a.engineCode)
+	}
 	if a.caller.Name != "" {
 		line = line.Str("caller", a.caller.Name)
+	} else if a.network.IsValid() {
+		line = line.Stringer("address", a.network)
 	}
 	if a.log != "" {
 		line = line.Str("log", a.log).Int64("index", a.index)
@@ -128,6 +140,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 
 // recordError is a Twirp hook.
 func recordError(ctx context.Context, e twirp.Error) context.Context {
-	accessOf(ctx).code = string(e.Code())
+	a := accessOf(ctx)
+	a.code, a.reason = string(e.Code()), e.Meta(piinguinv1.MetaReason)
 	return ctx
 }

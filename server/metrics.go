@@ -5,10 +5,12 @@ import (
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics counts. Labels come from closed sets: the API's methods and Twirp's codes.
+// metrics counts. Labels come from closed sets: the API's methods, Twirp's codes, the reasons of
+// package server and of the operator's policy, and the engines' codes that are known.
 type metrics struct {
 	registry    *prometheus.Registry
 	requests    *prometheus.CounterVec
@@ -16,6 +18,8 @@ type metrics struct {
 	auditFailed prometheus.Counter
 	limited     prometheus.Counter
 	unusual     prometheus.Counter
+	refused     *prometheus.CounterVec
+	engine      *prometheus.CounterVec
 }
 
 // newMetrics makes the server's metrics and registers further ones. The error says that one of
@@ -40,8 +44,17 @@ func newMetrics(further []prometheus.Collector) (*metrics, error) {
 		unusual: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "piinguin_unusual_reading_total", Help: "Minutes in which a caller read far more records than it does normally.",
 		}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "piinguin_failed_requests_total", Help: "Requests that were refused or failed, by meta.reason.",
+		}, []string{"reason"}),
+		engine: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "piinguin_engine_failures_total", Help: "Errors of the store or the ledger's engine by its code, or other.",
+		}, []string{"code"}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.auditFailed, m.limited, m.unusual)
+	m.registry.MustRegister(
+		m.requests, m.seconds, m.auditFailed, m.limited, m.unusual, m.refused, m.engine,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
 	for _, c := range further {
 		if err := m.registry.Register(c); err != nil {
 			return nil, fmt.Errorf("server: Config.Metrics: %w", err)

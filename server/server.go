@@ -80,7 +80,7 @@ func New(c Config) (*Server, error) {
 	}
 	var err error
 	s.vault, err = vault.New(vault.Config{
-		Ledger: c.Ledger, Store: c.Store, Policy: c.Policy, Now: c.Now, Appended: s.noteAppend,
+		Ledger: c.Ledger, Store: c.Store, Policy: c.Policy, Now: c.Now, Appended: s.noteAppend, Failed: s.noteFailure,
 	})
 	switch {
 	case err != nil:
@@ -136,7 +136,8 @@ func (s *Server) noteAppend(ctx context.Context, r audit.Result) {
 	a := accessOf(ctx)
 	if r.Err != nil {
 		s.metrics.auditFailed.Inc()
-		s.log.Error().Str("request_id", a.requestID).
+		s.noteFailure(ctx, r.Err)
+		s.log.Error().Str("request_id", a.requestID).Str("engine_code", engineCode(r.Err)).
 			Bool("unavailable", errors.Is(r.Err, audit.ErrUnavailable)).Msg("audit append failed")
 		return
 	}

@@ -82,6 +82,23 @@ func (a *accessFlags) checkHost() error {
 	return nil
 }
 
+// kinds names the ways in which callers may prove themselves, for the log.
+func (a *accessFlags) kinds() []string {
+	var kinds []string
+	for _, k := range []struct {
+		name string
+		on   bool
+	}{
+		{"dev", a.dev}, {"token", a.tokens != ""}, {"mtls", a.clientCA != ""},
+		{"oidc", a.providers.issuer != ""}, {"iam", a.providers.iamAudience != ""},
+	} {
+		if k.on {
+			kinds = append(kinds, k.name)
+		}
+	}
+	return kinds
+}
+
 // open reads the files and returns who recognises callers. The TLS configuration is nil without TLS.
 func (a *accessFlags) open(ctx context.Context, log zerolog.Logger) (identity.Authenticator, *tls.Config, error) {
 	if a.dev {

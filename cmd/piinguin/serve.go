@@ -11,12 +11,14 @@ import (
 	"net/http"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 	"github.com/piinguin/piinguin/cmd/internal/printable"
 	"github.com/piinguin/piinguin/internal/durable"
 	"github.com/piinguin/piinguin/server"
@@ -165,6 +167,7 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 	if conf != nil {
 		scheme, listener = "https", tls.NewListener(listener, conf)
 	}
+	o.logStart(log, scheme, listener.Addr().String())
 	o.greet(stdout, scheme+"://"+listener.Addr().String())
 	return listen(ctx, listener, s.Handler(), log)
 }
@@ -184,7 +187,7 @@ func listen(ctx context.Context, listener net.Listener, handler http.Handler, lo
 		WriteTimeout:      60 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          stdlog.New(silent{log}, "", 0),
+		ErrorLog:          stdlog.New(connectionLog{log}, "", 0),
 	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- h.Serve(listener) }()
@@ -203,12 +206,11 @@ func listen(ctx context.Context, listener net.Listener, handler http.Handler, lo
 	return nil
 }
 
-// silent logs that net/http reported something, but not its text, which may quote a request.
-type silent struct{ log zerolog.Logger }
-
-func (s silent) Write(p []byte) (int, error) {
-	s.log.Warn().Msg("a connection failed")
-	return len(p), nil
+// logStart logs which build serves what to whom.
+func (o *serveFlags) logStart(log zerolog.Logger, scheme, address string) {
+	kind, _, _ := strings.Cut(o.store.engine, ":")
+	log.Info().Str("version", cli.ReadBuild().Version).Str("store", kind).Str("address", address).
+		Bool("tls", scheme == "https").Strs("authentication", o.access.kinds()).Msg("started")
 }
 
 // greet prints the server's address, and with --dev how to call it. Scripts and tests wait for the

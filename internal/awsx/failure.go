@@ -37,20 +37,34 @@ func Failure(ctx context.Context, operation string, err error) error {
 		return fmt.Errorf("%s: %w", operation, ended)
 	}
 	if code := Code(err); code != "" {
-		return fmt.Errorf("%s: %s", operation, code)
+		return &failure{operation + ": " + code, code}
 	}
-	return fmt.Errorf("%s: %s", operation, noAnswer(err))
+	var answer smithy.APIError
+	if errors.As(err, &answer) {
+		return &failure{operation + ": no answer of AWS, but of something in its place", "NotAWS"}
+	}
+	return &failure{operation + ": " + noanswer.Why(err), noanswer.Code(err)}
 }
+
+// failure is why a call of AWS failed.
+type failure struct{ text, code string }
+
+// Error implements error.
+func (f *failure) Error() string { return f.text }
+
+// EngineCode returns AWS's error code, or a code of the same form for what kept the answer from
+// coming. It never holds a value.
+func (f *failure) EngineCode() string { return f.code }
 
 // TableFailure is Failure for an operation on a whole table. It adds AWS's text, which names
 // the right that is missing and knows no item.
 func TableFailure(ctx context.Context, operation string, err error) error {
-	failure := Failure(ctx, operation, err)
+	told := Failure(ctx, operation, err)
 	var answer smithy.APIError
 	if ctx.Err() != nil || Code(err) == "" || !errors.As(err, &answer) {
-		return failure
+		return told
 	}
-	return fmt.Errorf("%w: %s", failure, printable(answer.ErrorMessage()))
+	return fmt.Errorf("%w: %s", told, printable(answer.ErrorMessage()))
 }
 
 // maxText bounds AWS's text, in bytes.
@@ -64,13 +78,4 @@ func printable(text string) string {
 		}
 		return r
 	}, text[:min(len(text), maxText)])
-}
-
-// noAnswer says in a fixed text what kept AWS's answer from coming.
-func noAnswer(err error) string {
-	var answer smithy.APIError
-	if errors.As(err, &answer) {
-		return "no answer of AWS, but of something in its place"
-	}
-	return noanswer.Why(err)
 }

@@ -130,3 +130,19 @@ func TestDrainStops(t *testing.T) {
 		}
 	})
 }
+
+// TestFailureHasACode that a program can compare, whatever stands around it.
+func TestFailureHasACode(t *testing.T) {
+	for want, err := range map[string]error{
+		"AccessDeniedException": answer("AccessDeniedException"),
+		"NotAWS":                answer("<html>" + canary),
+		"ConnectionRefused":     onWay(&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}),
+		"NoAnswerInTime":        onWay(context.DeadlineExceeded),
+		"NoAnswer":              onWay(errors.New(canary)),
+	} {
+		var coded interface{ EngineCode() string }
+		if !errors.As(fmt.Errorf("store: %w", awsx.Failure(t.Context(), "PutItem", err)), &coded) || coded.EngineCode() != want {
+			t.Errorf("Failure of %T has the code %v, want %s", err, coded, want)
+		}
+	}
+}

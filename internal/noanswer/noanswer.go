@@ -16,8 +16,16 @@ import (
 	"syscall"
 )
 
+// kind is a kind of failure, for a program and for people.
+type kind struct{ code, text string }
+
 // Why returns the text for the error of a call over the network.
-func Why(err error) string {
+func Why(err error) string { return kindOf(err).text }
+
+// Code returns a code for the same, such as ConnectionRefused.
+func Code(err error) string { return kindOf(err).code }
+
+func kindOf(err error) kind {
 	var (
 		name    *net.DNSError
 		trust   *tls.CertificateVerificationError
@@ -25,13 +33,13 @@ func Why(err error) string {
 	)
 	switch {
 	case errors.As(err, &name): // before the time-out, which it may be as well
-		return "no answer: the name cannot be looked up"
+		return kind{"NameNotFound", "no answer: the name cannot be looked up"}
 	case errors.As(err, &trust):
-		return "no answer: the certificate is not trusted"
+		return kind{"CertificateNotTrusted", "no answer: the certificate is not trusted"}
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "no answer: the connection is refused"
+		return kind{"ConnectionRefused", "no answer: the connection is refused"}
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer in time"
+		return kind{"NoAnswerInTime", "no answer in time"}
 	}
-	return "no answer"
+	return kind{"NoAnswer", "no answer"}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"modernc.org/sqlite" // also registers the driver
 )
@@ -32,6 +33,13 @@ type Error struct {
 // Error implements error. The text depends on the code alone.
 func (e *Error) Error() string {
 	return fmt.Sprintf("SQLite error %d (%s)", e.Code, sqlite.ErrorCodeString[e.Code&primary])
+}
+
+// EngineCode returns the name of SQLite's primary result code, such as SQLITE_FULL. It never holds a
+// value.
+func (e *Error) EngineCode() string {
+	_, name, _ := strings.Cut(sqlite.ErrorCodeString[e.Code&primary], "(")
+	return strings.TrimSuffix(name, ")")
 }
 
 // primary masks the primary result code out of an extended one.

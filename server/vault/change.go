@@ -30,7 +30,7 @@ func (v *Vault) Create(ctx context.Context, c Call, s Statement, records []store
 	failed.Outcome, failed.Count = audit.Failed, 0
 	for i, r := range results {
 		if r.Err != nil {
-			f := failureOf(r.Err)
+			f := v.failure(ctx, r.Err)
 			results[i] = store.PutResult{Err: f}
 			failed.Count, failed.Reason = failed.Count+1, string(f)
 		}
@@ -78,7 +78,7 @@ func (v *Vault) Erase(ctx context.Context, c Call, s Statement, keys []string) (
 	for k, r := range v.store.Erase(ctx, recorded, v.now()) {
 		i := place[k]
 		if out[i].Erased = r.Erased; r.Err != nil {
-			f := failureOf(r.Err)
+			f := v.failure(ctx, r.Err)
 			out[i] = Erasure{Err: f}
 			entries[i].Outcome, entries[i].Reason = audit.Failed, string(f)
 			failed = append(failed, entries[i])

@@ -48,6 +48,15 @@ func (d *Denied) Error() string { return "vault: denied: " + d.Reason }
 
 func denied(d policy.Decision) error { return &Denied{Reason: d.Reason, ByRole: d.ByRole} }
 
+// failure is failureOf, and tells Config.Failed of the error unless there is just nothing there.
+func (v *Vault) failure(ctx context.Context, err error) Failure {
+	f := failureOf(err)
+	if f != ErrNotFound && f != ErrNoEntry {
+		v.failed(ctx, err)
+	}
+	return f
+}
+
 // failureOf says which Failure an error of the store or the ledger is.
 func failureOf(err error) Failure {
 	var row *audit.RowError

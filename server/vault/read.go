@@ -50,7 +50,7 @@ func (v *Vault) Read(ctx context.Context, c Call, s Statement, keys []string) ([
 	for i, got := range fetched {
 		d := decide(fieldOf(got))
 		entries[i] = s.entry(c, audit.Read, keys[i])
-		told[i] = settle(&entries[i], got.Err, d, absent)
+		told[i] = v.settle(ctx, &entries[i], got.Err, d, absent)
 		allowed = allowed || d.Allow
 	}
 	readings := make([]Reading, len(keys))
@@ -99,7 +99,7 @@ func fieldOf(got store.GetResult) string {
 
 // settle completes the entry of one key, and returns what the caller is told in place of the
 // value; nil if the value is to be released.
-func settle(e *audit.Entry, err error, d, absent policy.Decision) error {
+func (v *Vault) settle(ctx context.Context, e *audit.Entry, err error, d, absent policy.Decision) error {
 	e.Policy = d.Policy
 	switch {
 	case !d.Allow:
@@ -112,7 +112,7 @@ func settle(e *audit.Entry, err error, d, absent policy.Decision) error {
 		e.Outcome = audit.NotFound
 		return ErrNotFound
 	case err != nil:
-		f := failureOf(err)
+		f := v.failure(ctx, err)
 		e.Outcome, e.Reason = audit.Failed, string(f)
 		return f
 	}

@@ -29,7 +29,7 @@ func (v *Vault) Review(ctx context.Context, c Call, q Inquiry, fetch func() erro
 	}
 	var failure error
 	if err := fetch(); err != nil {
-		f := failureOf(err)
+		f := v.failure(ctx, err)
 		if f == ErrInternal {
 			f = ErrAuditUnavailable
 		}

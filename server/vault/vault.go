@@ -51,6 +51,10 @@ type Config struct {
 	// Appended is told of each entry that a call appended or could not append, before the
 	// call returns: for metrics and logs. Many calls use it at once. Optional.
 	Appended func(ctx context.Context, r audit.Result)
+	// Failed is told of each error of the store or the ledger that a call met, before the call
+	// returns: for metrics and logs. The caller gets no more than the Failure. Many calls use it
+	// at once. Optional.
+	Failed func(ctx context.Context, err error)
 }
 
 // Vault is safe for concurrent use.
@@ -60,6 +64,7 @@ type Vault struct {
 	policy   policy.Source
 	now      func() time.Time
 	appended func(context.Context, audit.Result)
+	failed   func(context.Context, error)
 }
 
 // New returns a Vault. It refuses a nil ledger: a vault that does not audit cannot be built.
@@ -78,7 +83,10 @@ func New(c Config) (*Vault, error) {
 	if c.Appended == nil {
 		c.Appended = func(context.Context, audit.Result) {}
 	}
-	return &Vault{c.Ledger, c.Store, c.Policy, c.Now, c.Appended}, nil
+	if c.Failed == nil {
+		c.Failed = func(context.Context, error) {}
+	}
+	return &Vault{c.Ledger, c.Store, c.Policy, c.Now, c.Appended, c.Failed}, nil
 }
 
 // Ready returns nil when a read can be expected to succeed, else ErrAuditUnavailable or

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/rs/zerolog"
+)
+
+// handshakeFailures are what ends a TLS handshake, by a part of net/http's text. The first that is found
+// counts.
+var handshakeFailures = []struct{ part, cause string }{
+	{"client sent an HTTP request to an HTTPS server", "http to a TLS port"},
+	{"first record does not look like a TLS handshake", "no TLS on a TLS port"},
+	{"client didn't provide a certificate", "no client certificate"},
+	{"failed to verify certificate", "the client's certificate is not trusted"},
+	{"unknown certificate authority", "the client does not trust the server's certificate"},
+	{"bad certificate", "the client refuses the server's certificate"},
+	{"unsupported versions", "no TLS version in common"},
+	{"protocol version not supported", "no TLS version in common"},
+	{"no cipher suite supported", "no cipher suite in common"},
+	{": EOF", "the client hung up during the TLS handshake"},
+	{"connection reset by peer", "the client hung up during the TLS handshake"},
+	{"i/o timeout", "the TLS handshake took too long"},
+	{"", "TLS handshake"},
+}
+
+// connectionLog logs that net/http reported a failure of a connection: its kind and the peer's
+// address. The text itself may quote a request, and stays out.
+type connectionLog struct{ log zerolog.Logger }
+
+// Write implements io.Writer for one line of net/http.
+func (c connectionLog) Write(p []byte) (int, error) {
+	text := strings.TrimSpace(string(p))
+	line := c.log.Warn().Str("cause", causeOf(text))
+	if peer := peerOf(text); peer.IsValid() {
+		line = line.Stringer("address", peer)
+	}
+	line.Msg("a connection failed")
+	return len(p), nil
+}
+
+func causeOf(text string) string {
+	switch {
+	case strings.Contains(text, "TLS handshake error"):
+		i := slices.IndexFunc(handshakeFailures, func(f struct{ part, cause string }) bool { return strings.Contains(text, f.part) })
+		return handshakeFailures[i].cause // the last one is found in every text
+	case strings.Contains(text, "Accept error"):
+		return "accept"
+	}
+	return "other"
+}
+
+// peerOf returns the address in "TLS handshake error from 192.0.2.7:41234: EOF", or the zero Addr.
+func peerOf(text string) netip.Addr {
+	_, rest, _ := strings.Cut(text, "error from ")
+	peer, _, _ := strings.Cut(rest, ": ")
+	at, err := netip.ParseAddrPort(peer)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return at.Addr()
+}
