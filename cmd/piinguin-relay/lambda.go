@@ -72,7 +72,7 @@ func newFunction(ctx context.Context, env func(string) string, log zerolog.Logge
 	flags := pflag.NewFlagSet("lambda", pflag.ContinueOnError)
 	server.AddTo(flags)
 	bad.addTo(flags)
-	if err := settings.FromEnvironment(flags, env); err != nil {
+	if err := settings.FromEnvironment(flags, env, func(note string) { log.Warn().Msg(note) }); err != nil {
 		return nil, err
 	}
 	if env(settings.EnvName("host")) == "" || !server.HasCredential() {

@@ -8,6 +8,9 @@ import (
 	"github.com/piinguin/piinguin/relay"
 )
 
+// note tells what was done with a setting.
+func (p *program) note(text string) { _, _ = fmt.Fprintf(p.stderr, "piinguin-relay: %s\n", text) }
+
 // printSummary prints the counts. A dry run has no outcomes, so it ends with the pairs.
 func (p *program) printSummary(s relay.Summary) error {
 	if p.json {

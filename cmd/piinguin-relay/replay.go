@@ -94,7 +94,7 @@ func (p *program) command() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := settings.FromEnvironment(cmd.Flags(), p.env); err != nil {
+			if err := settings.FromEnvironment(cmd.Flags(), p.env, p.note); err != nil {
 				return err
 			}
 			return p.replay(cmd.Context(), args)

@@ -56,7 +56,7 @@ func (p *program) tailCommand() *cobra.Command {
 		Example: `  piinguin-relay tail --stream pii-events --checkpoint pii-events.state --host https://vault.internal`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := settings.FromEnvironment(cmd.Flags(), p.env); err != nil {
+			if err := settings.FromEnvironment(cmd.Flags(), p.env, p.note); err != nil {
 				return err
 			}
 			if stream == "" || p.state == "" {

@@ -19,6 +19,6 @@ the signing key.`,
 }
 
 const (
-	storeOrServer = "read sqlite:`PATH` or dynamodb directly, without a server"
+	storeOrServer = "read sqlite:`PATH` or dynamodb directly, without a server; only as a flag, PIINGUIN_STORE is ignored"
 	storeUsage    = "where the ledger is stored: sqlite:`PATH` or dynamodb"
 )

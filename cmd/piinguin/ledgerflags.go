@@ -22,6 +22,7 @@ type ledgerFlags struct {
 func (f *ledgerFlags) addTo(cmd *cobra.Command) {
 	f.server.AddTo(cmd.Flags())
 	f.store.addLedger(cmd.Flags(), "", storeOrServer)
+	settings.FlagOnly(cmd.Flags(), "store") // the variable is the server's on the same machine
 }
 
 // ledger is what the reviewing commands ask, whichever of the two it is.

@@ -77,7 +77,7 @@ check, policy check), 2 wrong usage or a failure.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return settings.FromEnvironment(cmd.Flags(), env)
+			return settings.FromEnvironment(cmd.Flags(), env, func(note string) { cmd.PrintErrln("piinguin: " + note) })
 		},
 	}
 	cmd.CompletionOptions.HiddenDefaultCmd = true

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/audit/dynamolog"
+	"github.com/piinguin/piinguin/cmd/internal/settings"
 	"github.com/piinguin/piinguin/internal/awsx"
 	"github.com/piinguin/piinguin/internal/engine"
 )
@@ -24,9 +26,19 @@ const (
 // storeFlags are the flags that say where records and ledger are stored.
 type storeFlags struct {
 	engine     string // sqlite:PATH or dynamodb
-	table      string // of the records; DynamoDB only, as the next
+	table      string // of the records; DynamoDB only, as the next. Empty: the default
 	auditTable string
 }
+
+// The DynamoDB tables that no flag names.
+const (
+	defaultTable      = "piinguin"
+	defaultAuditTable = "piinguin-audit"
+)
+
+func (f *storeFlags) tableName() string { return cmp.Or(f.table, defaultTable) }
+
+func (f *storeFlags) auditTableName() string { return cmp.Or(f.auditTable, defaultAuditTable) }
 
 // addLedger adds the flags of a command that works with the ledger alone.
 func (f *storeFlags) addLedger(flags *pflag.FlagSet, store, usage string) {
@@ -35,18 +47,22 @@ func (f *storeFlags) addLedger(flags *pflag.FlagSet, store, usage string) {
 }
 
 func (f *storeFlags) addTables(flags *pflag.FlagSet) {
-	flags.StringVar(&f.table, "table-name", "piinguin", "DynamoDB `table` of the records; also PIINGUIN_DYNAMODB_TABLE")
+	flags.StringVar(&f.table, "table-name", "", "DynamoDB `table` of the records; also PIINGUIN_DYNAMODB_TABLE or PIINGUIN_DYNAMO_TABLE (default "+defaultTable+")")
 	f.addAuditTable(flags)
 }
 
 func (f *storeFlags) addAuditTable(flags *pflag.FlagSet) {
-	flags.StringVar(&f.auditTable, "audit-table-name", "piinguin-audit", "DynamoDB `table` of the ledger")
+	flags.StringVar(&f.auditTable, "audit-table-name", "", "DynamoDB `table` of the ledger (default "+defaultAuditTable+")")
 }
 
-// sqlite returns the path of an SQLite store. isSQLite is false if --store names DynamoDB.
+// sqlite returns the path of an SQLite store. isSQLite is false if --store names DynamoDB. A table of
+// DynamoDB beside SQLite is an error: whoever names one means that the data goes there.
 func (f *storeFlags) sqlite() (path string, isSQLite bool, err error) {
 	path, isSQLite = strings.CutPrefix(f.engine, sqlitePrefix)
 	switch {
+	case isSQLite && (f.table != "" || f.auditTable != ""):
+		return "", false, errors.New("a DynamoDB table is named (--table-name, --audit-table-name, " + settings.EnvName("table-name") +
+			", PIINGUIN_DYNAMODB_TABLE, PIINGUIN_DYNAMO_TABLE or " + settings.EnvName("audit-table-name") + "), and --store says SQLite: set --store dynamodb, or name no table")
 	case isSQLite && path != "":
 		return path, true, nil
 	case f.engine == dynamodbEngine:
@@ -68,7 +84,7 @@ func (f *storeFlags) open(ctx context.Context, log zerolog.Logger) (*engine.Engi
 	if err != nil {
 		return nil, err
 	}
-	return engine.OpenDynamoDB(ctx, client, f.table, f.auditTable, log)
+	return engine.OpenDynamoDB(ctx, client, f.tableName(), f.auditTableName(), log)
 }
 
 // writeLedger opens the ledger alone, to write.
@@ -96,7 +112,7 @@ func (f *storeFlags) review(ctx context.Context) (audit.Store, func() error, err
 	if err != nil {
 		return nil, nil, err
 	}
-	return dynamolog.New(client, f.auditTable), func() error { return nil }, nil
+	return dynamolog.New(client, f.auditTableName()), func() error { return nil }, nil
 }
 
 // dynamoClient makes a client from the AWS SDK's own settings.

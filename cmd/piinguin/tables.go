@@ -28,7 +28,7 @@ AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB and so on.`,
 			if err != nil {
 				return err
 			}
-			for _, schema := range []*dynamodb.CreateTableInput{dynamostore.Schema(w.table), dynamolog.Schema(w.auditTable)} {
+			for _, schema := range []*dynamodb.CreateTableInput{dynamostore.Schema(w.tableName()), dynamolog.Schema(w.auditTableName())} {
 				notes, err := dynamotable.Ensure(cmd.Context(), client, schema)
 				if err != nil {
 					return err

@@ -14,7 +14,7 @@ import (
 )
 
 func tokenCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "token", Short: "Make callers' tokens"}
+	cmd := &cobra.Command{Use: "token", Short: "Make and list callers' tokens"}
 	var o tokenFlags
 	create := &cobra.Command{
 		Use:   "create --name NAME --role ROLE",
@@ -37,7 +37,7 @@ A name may have several tokens, so that one can be replaced without a pause.`,
 	flags.StringSliceVar(&o.roles, "role", nil, "`role` of the caller; repeatable")
 	flags.StringVar(&o.expires, "expires", "", "when the token ends: after `90d`, on a day such as 2027-01-31, or at a time such as\n2027-01-31T12:00:00Z (UTC); default never")
 	flags.StringVar(&o.tokens, "tokens", "tokens.txt", "token `file`; made with mode 0600 if it is not there")
-	cmd.AddCommand(create)
+	cmd.AddCommand(create, tokenListCommand())
 	return cmd
 }
 

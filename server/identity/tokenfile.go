@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/piinguin/piinguin/internal/durable"
+	"github.com/piinguin/piinguin/server/policy"
 )
 
 // AppendToken adds a line of FormatToken to the end of a token file. It makes the file, with mode
@@ -62,4 +64,28 @@ func readTokens(path string, next *os.File) ([]byte, error) {
 		text = append(text, '\n')
 	}
 	return text, errors.Join(next.Chmod(info.Mode().Perm()), keepOwner(next, info))
+}
+
+// TokenInfo is what a line of a token file says, without its hash.
+type TokenInfo struct {
+	Name    string
+	Roles   []policy.Role
+	Expires time.Time // the first moment at which the token is unknown; zero is never
+}
+
+// ListTokens returns the tokens of a file, in its order. Errors name a line, never what it holds.
+func ListTokens(path string) ([]TokenInfo, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("identity: %w", err)
+	}
+	known, err := parseTokens(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	var all []TokenInfo
+	for _, t := range known {
+		all = append(all, TokenInfo{t.caller.Name, t.caller.Roles, t.expires})
+	}
+	return all, nil
 }

@@ -3,7 +3,7 @@
 //
 //	var server settings.Client
 //	server.AddTo(flags)
-//	err := settings.FromEnvironment(flags, os.Getenv)
+//	err := settings.FromEnvironment(flags, os.Getenv, note)
 //	c, err := server.Open(ctx)
 //
 // A flag that is given wins over its variable. Errors name the variable and never quote its value, which
@@ -29,20 +29,33 @@ func EnvName(flag string) string {
 	return "PIINGUIN_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// alias holds the variables that the original Piinguin had under another name.
-var alias = map[string]string{"table-name": "PIINGUIN_DYNAMODB_TABLE"}
+// alias holds the variables that the original Piinguin had under another name: one stands in its
+// guide, and its image reads the other.
+var alias = map[string][]string{"table-name": {"PIINGUIN_DYNAMODB_TABLE", "PIINGUIN_DYNAMO_TABLE"}}
+
+const flagOnly = "flag-only"
+
+// FlagOnly makes FromEnvironment pass over a flag.
+func FlagOnly(flags *pflag.FlagSet, name string) {
+	flags.Lookup(name).Annotations = map[string][]string{flagOnly: nil}
+}
 
 // FromEnvironment sets each flag that was not given from its variable, if that is
-// not empty. Its errors name the variable and never quote it.
-func FromEnvironment(flags *pflag.FlagSet, env func(string) string) error {
+// not empty. Its errors name the variable and never quote it. A variable that Kubernetes sets for a
+// service of the name piinguin, PIINGUIN_PORT=tcp://..., is passed over, and say is told.
+func FromEnvironment(flags *pflag.FlagSet, env func(string) string, say func(note string)) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed || f.Name == "help" || f.Name == "version" {
+		if _, skip := f.Annotations[flagOnly]; skip || f.Changed || f.Name == "help" || f.Name == "version" {
 			return
 		}
-		for _, name := range []string{EnvName(f.Name), alias[f.Name]} {
-			if name == "" || env(name) == "" {
+		for _, name := range append([]string{EnvName(f.Name)}, alias[f.Name]...) {
+			if env(name) == "" {
 				continue
+			}
+			if f.Name == "port" && strings.HasPrefix(env(name), "tcp://") {
+				say(name + " is passed over: it is the address that Kubernetes sets for a service; give --port, or rename the service")
+				return
 			}
 			if flags.Set(f.Name, env(name)) != nil {
 				errs = append(errs, fmt.Errorf("%s is not a valid value of --%s", name, f.Name))

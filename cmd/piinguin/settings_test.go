@@ -1,0 +1,89 @@
+package main_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A table of DynamoDB that is named beside SQLite: the data would not be where its owner looks.
+func TestTableWithoutDynamoDB(t *testing.T) {
+	for _, variable := range []string{"PIINGUIN_TABLE_NAME", "PIINGUIN_DYNAMODB_TABLE", "PIINGUIN_DYNAMO_TABLE", "PIINGUIN_AUDIT_TABLE_NAME"} {
+		in := newTestInstall(t)
+		in.env = append(in.env, variable+"=mine")
+		code, stdout, stderr := in.run(t, "piinguin", "serve", "--dev", "--port", "0")
+		if code != 2 || stdout != "" || !strings.Contains(stderr, "set --store dynamodb") {
+			t.Errorf("%s: exit %d, prints %q, says %q", variable, code, stdout, stderr)
+		}
+		if _, err := os.Stat(filepath.Join(in.dir, "piinguin-dev", "piinguin.db")); err == nil {
+			t.Errorf("%s: an SQLite store was made", variable)
+		}
+	}
+	in := newTestInstall(t)
+	if code, _, stderr := in.run(t, "piinguin", "audit", "verify", "--store", "sqlite:x.db", "--audit-table-name", "mine"); code != 2 || !strings.Contains(stderr, "set --store dynamodb") {
+		t.Errorf("verify: exit %d, says %q", code, stderr)
+	}
+}
+
+// A machine that runs the server has its PIINGUIN_STORE: a reviewer's question is asked of the server, and
+// recorded, all the same.
+func TestStoreOfTheEnvironmentIsNotReviewed(t *testing.T) {
+	onSQLite(t, func(t *testing.T, in *install) {
+		p := in.start(t)
+		in.env = append(in.env, "PIINGUIN_STORE="+in.store, "PIINGUIN_PORT=tcp://10.0.0.1:8080")
+		for _, args := range [][]string{{"list"}, {"show", "piinguin-1/0"}, {"prove", "piinguin-1/0"}} {
+			code, _, stderr := in.run(t, "piinguin", append([]string{"audit"}, args...)...)
+			if code != 2 || !strings.Contains(stderr, "an auditor's credential is required") || !strings.Contains(stderr, "PIINGUIN_PORT is passed over") {
+				t.Errorf("%q: exit %d, says %q", args, code, stderr)
+			}
+		}
+		in.mustRun(t, 0, "piinguin", p.flags("auditor", "audit", "list")...)
+		_, out, _ := in.run(t, "piinguin", p.flags("auditor", "audit", "list", "--json")...)
+		if !strings.Contains(out, `"operation":"REVIEW"`) {
+			t.Errorf("the review was not recorded: %s", out)
+		}
+	})
+}
+
+func TestTokenList(t *testing.T) {
+	in := newTestInstall(t)
+	hash := sha256.Sum256([]byte("t"))
+	for i, line := range []string{"relay writer ", "alice@acme.com reader,eraser "} {
+		hash[0] = byte(i)
+		in.keepToken(t, line+hex.EncodeToString(hash[:])+[]string{"", " expires=2020-01-31"}[i])
+	}
+	out := in.mustRun(t, 0, "piinguin", "token", "list")
+	want := "NAME            ROLES          EXPIRES\nrelay           writer         never\nalice@acme.com  reader,eraser  2020-01-31T00:00:00Z (ended)\n"
+	if diff := cmp.Diff(want, out); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	out = in.mustRun(t, 0, "piinguin", "token", "list", "--json")
+	want = `[{"name":"relay","roles":["writer"],"expires":null},{"name":"alice@acme.com","roles":["reader","eraser"],"expires":"2020-01-31T00:00:00Z"}]` + "\n"
+	if diff := cmp.Diff(want, out); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	in.keepToken(t, "canary canary canary")
+	if code, stdout, stderr := in.run(t, "piinguin", "token", "list"); code != 2 || stdout != "" || !strings.Contains(stderr, "line 3") || strings.Contains(stderr, "canary") {
+		t.Errorf("a broken file: exit %d, prints %q, says %q", code, stdout, stderr)
+	}
+}
+
+// keepToken adds a line to tokens.txt.
+func (in *install) keepToken(t *testing.T, line string) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(in.dir, "tokens.txt"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(line + "\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
