@@ -104,34 +104,43 @@ func (a *accessFlags) open(ctx context.Context, log zerolog.Logger) (identity.Au
 	if a.dev {
 		return identity.DevTokens(), nil, nil
 	}
+	files, err := a.openFiles(log)
+	if err != nil {
+		return nil, nil, err
+	}
 	var callers []identity.Authenticator
 	if a.tokens != "" {
-		tokens, err := identity.OpenTokens(a.tokens, time.Now, renewed(log, "token file"))
-		if err != nil {
-			return nil, nil, fmt.Errorf("--tokens: %w", err)
-		}
-		callers = append(callers, tokens)
-	}
-	directory := &identity.Directory{}
-	if a.callersFile != "" {
-		var err error
-		if directory, err = identity.OpenDirectory(a.callersFile, time.Now, renewed(log, "callers file")); err != nil {
-			return nil, nil, fmt.Errorf("--callers: %w", err)
-		}
+		callers = append(callers, files.Tokens(time.Now))
 	}
 	var guesses *identity.Guesses
 	if !a.allowPlaintext { // a proxy has one address for all callers
 		guesses = identity.NewGuesses(nil)
 	}
-	fromProviders, err := a.providers.open(ctx, log, directory, guesses)
+	fromProviders, err := a.providers.open(ctx, log, files, guesses)
 	if err != nil {
 		return nil, nil, err
 	}
-	mtls, conf, err := a.openTLS(log, directory)
+	mtls, conf, err := a.openTLS(log, files.Directory())
 	if err != nil {
 		return nil, nil, err
 	}
 	return guesses.Limit(identity.First(slices.Concat(callers, fromProviders, mtls)...)), conf, nil
+}
+
+// openFiles reads the files of --tokens and --callers.
+func (a *accessFlags) openFiles(log zerolog.Logger) (*identity.Files, error) {
+	flags, which := "--tokens and --callers", "token and callers files"
+	switch {
+	case a.callersFile == "":
+		flags, which = "--tokens", "token file"
+	case a.tokens == "":
+		flags, which = "--callers", "callers file"
+	}
+	files, err := identity.OpenFiles(a.tokens, a.callersFile, time.Now, renewed(log, which))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flags, err)
+	}
+	return files, nil
 }
 
 // openTLS reads the files of --tls-cert, --tls-key and --client-ca.

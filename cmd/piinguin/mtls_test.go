@@ -135,6 +135,8 @@ func TestServeRefuses(t *testing.T) {
 	authority.Issue(t, certtest.Leaf{}).Write(t, in.dir, "server")
 	in.write(t, "tokens.txt", "")
 	in.write(t, "broken.txt", "\nCANARY\n")
+	in.write(t, "readers.txt", "CANARY reader "+strings.Repeat("0", 64)+"\n")
+	in.write(t, "auditors.txt", "mtls CANARY auditor\n")
 	withTLS := []string{"--tls-cert", "server.pem", "--tls-key", "server.key"}
 	mutual := append(withTLS, "--client-ca", "server.pem", "--callers")
 	for _, c := range []struct {
@@ -155,6 +157,7 @@ func TestServeRefuses(t *testing.T) {
 		{"--tokens: the file is not there", []string{"--tokens", "CANARY.txt"}},
 		{"--tokens: identity: token file line 2", []string{"--tokens", "broken.txt"}},
 		{"--callers: identity: callers file line 2", append(mutual, "broken.txt")},
+		{"--tokens and --callers: identity: callers file line 1: with the other lines of its name, by any method", append(mutual, "auditors.txt", "--tokens", "readers.txt")},
 		{"--client-ca: identity: client CA file", append(withTLS, "--client-ca", "server.key", "--callers", "tokens.txt")},
 		{"--tls-cert, --tls-key: the files are not", []string{"--tokens", "tokens.txt", "--tls-cert", "server.pem", "--tls-key", "broken.txt"}},
 	} {

@@ -52,12 +52,12 @@ func (p *providerFlags) check() error {
 
 // open returns an authenticator for each provider. An issuer that cannot be reached now does not keep the
 // server from starting, because its callers are not the only ones.
-func (p *providerFlags) open(ctx context.Context, log zerolog.Logger, directory *identity.Directory, guesses *identity.Guesses) ([]identity.Authenticator, error) {
+func (p *providerFlags) open(ctx context.Context, log zerolog.Logger, files *identity.Files, guesses *identity.Guesses) ([]identity.Authenticator, error) {
 	var callers []identity.Authenticator
 	if p.issuer != "" {
 		oidc, err := identity.NewOIDC(ctx, identity.OIDCConfig{
 			Issuer: p.issuer, Audience: p.audience, ClientIDAsAudience: p.clientIDAsAudience,
-			CallerClaim: p.callerClaim, RolesClaim: p.rolesClaim, Roles: rolesOf(directory, "oidc"),
+			CallerClaim: p.callerClaim, RolesClaim: p.rolesClaim, Roles: rolesOf(files, "oidc"), Given: files.Given,
 			Report: answers(log, p.issuer),
 		})
 		if err != nil {
@@ -67,7 +67,7 @@ func (p *providerFlags) open(ctx context.Context, log zerolog.Logger, directory 
 	}
 	if p.iamAudience != "" {
 		iam, err := identity.NewIAM(identity.IAMConfig{
-			Audience: p.iamAudience, Endpoint: p.stsEndpoint, Roles: rolesOf(directory, "iam"), Guesses: guesses, Report: answers(log, "AWS STS"),
+			Audience: p.iamAudience, Endpoint: p.stsEndpoint, Roles: rolesOf(files, "iam"), Guesses: guesses, Report: answers(log, "AWS STS"),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("--iam-audience: %w", err)
@@ -85,6 +85,7 @@ func answers(log zerolog.Logger, provider string) func(error) {
 		"an identity provider does not answer as it should: callers whom it identifies may be refused", "an identity provider answers again")
 }
 
-func rolesOf(directory *identity.Directory, method string) func(string) ([]policy.Role, bool) {
+func rolesOf(files *identity.Files, method string) func(string) ([]policy.Role, bool) {
+	directory := files.Directory()
 	return func(name string) ([]policy.Role, bool) { return directory.Roles(method, name) }
 }

@@ -21,7 +21,7 @@ type bundle struct {
 }
 
 // OpenAuthorities reads a file of certificates in PEM (RFC 7468), and reads it again
-// when it was changed, as OpenTokens does. One that is not whole, is empty or
+// when it was changed, as OpenFiles does. One that is not whole, is empty or
 // holds anything else in PEM, a private key above all, is refused.
 func OpenAuthorities(path string, now func() time.Time, report func(error)) (*Authorities, error) {
 	file, err := hotfile.Open(hotfile.Source[bundle]{

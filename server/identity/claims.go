@@ -73,6 +73,12 @@ func (o *OIDC) roles(name string, claims map[string]json.RawMessage) ([]policy.R
 	// What is left may still be too much for one caller: it then has nothing at all,
 	// since which role to take away is not ours to choose.
 	roles, err := policy.ParseRoles(names)
+	if err != nil {
+		return nil, false
+	}
+	if o.cfg.Given != nil {
+		_, err = policy.ParseRoles(append(names, o.cfg.Given(name)...))
+	}
 	return roles, err == nil
 }
 

@@ -1,12 +1,10 @@
 package identity
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/piinguin/piinguin/internal/hotfile"
 	"github.com/piinguin/piinguin/server/policy"
@@ -17,7 +15,7 @@ import (
 // proven. The zero Directory knows nobody.
 type Directory struct {
 	fixed roles
-	file  *hotfile.Files[roles] // in place of fixed, if not nil
+	file  *hotfile.Files[contents] // in place of fixed, if not nil
 }
 
 type roles map[proven][]policy.Role
@@ -35,32 +33,26 @@ var methods = []string{"mtls", "iam", "oidc"}
 //	<method> <name> <role>[,<role>...]
 //
 // with a method of mtls, iam and oidc, a name as in a token file and exactly as the
-// credential has it, and roles as in a token file. A caller has one line. Errors name
+// credential has it, and roles as in a token file. A caller has one line. The roles of a name
+// count together, whatever the method: nobody is reader by one and auditor by another. Errors name
 // the line, never what it holds.
 func ParseDirectory(r io.Reader) (*Directory, error) {
-	fixed, err := parseDirectory(r)
+	fixed, err := parseDirectory(r, given{})
 	if err != nil {
 		return nil, err
 	}
 	return &Directory{fixed: fixed}, nil
 }
 
-// OpenDirectory reads a callers file, and reads it again when it was changed, as
-// OpenTokens does.
-func OpenDirectory(path string, now func() time.Time, report func(error)) (*Directory, error) {
-	file, err := hotfile.Open(hotfile.Source[roles]{
-		Paths: []string{path}, Now: now, Report: report,
-		Parse: func(contents [][]byte) (roles, error) { return parseDirectory(bytes.NewReader(contents[0])) },
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &Directory{file: file}, nil
-}
-
-func parseDirectory(r io.Reader) (roles, error) {
+// parseDirectory adds the roles of all lines to those that are given.
+func parseDirectory(r io.Reader, all given) (roles, error) {
 	known := roles{}
-	err := eachLine(r, "callers file", known.parse)
+	err := eachLine(r, "callers file", func(fields []string) error {
+		if err := known.parse(fields); err != nil {
+			return err
+		}
+		return all.add(fields[1], fields[2])
+	})
 	return known, err
 }
 
@@ -74,7 +66,7 @@ func (known roles) parse(fields []string) error {
 	if !namePattern.MatchString(fields[1]) {
 		return errName
 	}
-	given, err := policy.ParseRoles(strings.Split(fields[2], ","))
+	may, err := policy.ParseRoles(strings.Split(fields[2], ","))
 	if err != nil {
 		return err
 	}
@@ -82,7 +74,7 @@ func (known roles) parse(fields []string) error {
 	if known[caller] != nil {
 		return errors.New("the same caller stands in an earlier line")
 	}
-	known[caller] = given
+	known[caller] = may
 	return nil
 }
 
@@ -91,7 +83,7 @@ func (known roles) parse(fields []string) error {
 func (d *Directory) Roles(method, name string) ([]policy.Role, bool) {
 	known := d.fixed
 	if d.file != nil {
-		known = d.file.Current()
+		known = d.file.Current().roles
 	}
 	found, ok := known[proven{method, name}]
 	return found, ok

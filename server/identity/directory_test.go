@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +16,7 @@ func TestParseDirectory(t *testing.T) {
 	d, err := identity.ParseDirectory(strings.NewReader("# who may call\r\n\r\n" +
 		"mtls  spiffe://acme.com/relay\twriter\r\n" +
 		"iam arn:aws:iam::123456789012:role/relay writer,eraser\n" +
-		"oidc alice@acme.com reader\nmtls alice@acme.com auditor"))
+		"oidc alice@acme.com reader\nmtls alice@acme.com writer"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +27,7 @@ func TestParseDirectory(t *testing.T) {
 		{"mtls", "spiffe://acme.com/relay", []policy.Role{policy.Writer}},
 		{"iam", "arn:aws:iam::123456789012:role/relay", []policy.Role{policy.Writer, policy.Eraser}},
 		{"oidc", "alice@acme.com", []policy.Role{policy.Reader}},
-		{"mtls", "alice@acme.com", []policy.Role{policy.Auditor}},
+		{"mtls", "alice@acme.com", []policy.Role{policy.Writer}},
 		{"iam", "alice@acme.com", nil},
 		{"mtls", "spiffe://acme.com/relay/", nil},
 		{"mtls", "SPIFFE://acme.com/relay", nil},
@@ -47,10 +48,10 @@ func TestParseDirectoryRefuses(t *testing.T) {
 	for _, bad := range []string{
 		"mtls CANARY", "mtls CANARY writer more", "CANARY x writer", "token CANARY writer", "mtls CANARY CANARY",
 		"mtls CANARY reader,auditor", "mtls *CANARY writer", "mtls spiffe://CANARY/* writer", "mtls ČANARY writer",
-		"mtls relay reader", "mtls CANARY " + strings.Repeat("x", 1<<17),
+		"mtls relay reader", "oidc CANARY reader\niam CANARY auditor", "mtls CANARY " + strings.Repeat("x", 1<<17),
 	} {
 		_, err := identity.ParseDirectory(strings.NewReader("mtls relay writer\n\n" + bad))
-		if err == nil || strings.Contains(err.Error(), "CANARY") || !strings.Contains(err.Error(), "line 3") {
+		if err == nil || strings.Contains(err.Error(), "CANARY") || !strings.Contains(err.Error(), fmt.Sprint("line ", 3+strings.Count(bad, "\n"))) {
 			t.Errorf("%.40q: %v", bad, err)
 		}
 	}

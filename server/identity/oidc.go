@@ -56,6 +56,9 @@ type OIDCConfig struct {
 	// string with spaces between them. Other names than those of roles are passed over.
 	// If it is set, Roles is not asked.
 	RolesClaim string
+	// Given returns the roles that a name has by other methods; nil means none. A caller whom
+	// RolesClaim would make reader and auditor together with these is unknown.
+	Given func(name string) []string
 	// Roles returns what a caller may do. Required without RolesClaim.
 	Roles func(name string) ([]policy.Role, bool)
 	// HTTPClient's transport reaches the issuer; nil means http.DefaultTransport.

@@ -183,6 +183,33 @@ func TestOIDCRolesClaim(t *testing.T) {
 	}
 }
 
+// TestOIDCRolesBesideFiles: what an issuer gives and what files give a name by other methods never
+// make it reader and auditor.
+func TestOIDCRolesBesideFiles(t *testing.T) {
+	rsa, c := newRSA(t, "r1"), newTestClock()
+	i := newTestIssuer(t, rsa)
+	for _, test := range []struct {
+		given string
+		known bool
+	}{{"auditor", false}, {"writer", true}, {"reader", true}, {"", true}} {
+		o := newTestOIDC(t, i, c, func(cfg *identity.OIDCConfig) {
+			cfg.RolesClaim = "roles"
+			cfg.Given = func(name string) []string {
+				if name != alice.Name {
+					t.Errorf("asked for %q", name)
+				}
+				return strings.Fields(test.given)
+			}
+		})
+		token := rsa.sign(t, i.claims(c, map[string]any{"roles": "reader"}))
+		if test.known {
+			wantCaller(t, o, token, alice)
+		} else {
+			wantUnknown(t, o, token)
+		}
+	}
+}
+
 func TestOIDCKeysRotate(t *testing.T) {
 	first, second, c := newRSA(t, "r1"), newECDSA(t, "e2"), newTestClock()
 	i := newTestIssuer(t, first)

@@ -33,6 +33,46 @@ func (r reports) want(t *testing.T, want ...string) {
 	}
 }
 
+func mustOpen(t *testing.T, tokens, callers string, clock *clock, told *reports) *identity.Files {
+	t.Helper()
+	files, err := identity.OpenFiles(tokens, callers, clock.Now, told.add)
+	mustBeNil(t, err)
+	return files
+}
+
+const both = "with the other lines of its name, by any method: policy: not valid roles: nobody may be both reader and auditor"
+
+// TestNobodyIsBothByTwoMethods: neither at the start nor by a change of either file.
+func TestNobodyIsBothByTwoMethods(t *testing.T) {
+	tokens, callers := filepath.Join(t.TempDir(), "tokens"), filepath.Join(t.TempDir(), "callers")
+	reader, auditor := []byte("ann reader "+hashOf("s3cret")+"\n"), []byte("oidc bob writer\noidc ann auditor\n")
+	certtest.Replace(t, tokens, reader)
+	certtest.Replace(t, callers, auditor)
+	clock, told := &clock{now: time.Now()}, &reports{}
+	if _, err := identity.OpenFiles(tokens, callers, clock.Now, told.add); err == nil || err.Error() != "identity: callers file line 2: "+both {
+		t.Errorf("at the start: %v", err)
+	}
+	certtest.Replace(t, callers, []byte("oidc bob writer\n"))
+	files := mustOpen(t, tokens, callers, clock, told)
+	want := func(file string, text []byte, ann bool, reports ...string) {
+		t.Helper()
+		certtest.Replace(t, file, text)
+		clock.set(clock.Now().Add(time.Second))
+		_, err := files.Tokens(clock.Now).Authenticate(withToken("s3cret"))
+		if _, audits := files.Directory().Roles("oidc", "ann"); (err == nil) != ann || audits == ann {
+			t.Errorf("reader %v, auditor %v", err == nil, audits)
+		}
+		told.want(t, reports...)
+	}
+	refused := "identity: callers file line 2: " + both
+	want(callers, auditor, true, refused)
+	want(tokens, []byte("# nobody\n"), false, refused, "") // the change that was refused is taken now
+	want(tokens, reader, false, refused, "", refused)
+	if diff := cmp.Diff([]string{"auditor"}, files.Given("ann")); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestTokensEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		field string
@@ -45,10 +85,7 @@ func TestTokensEnd(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "tokens")
 			certtest.Replace(t, path, []byte("relay writer "+hashOf("s3cret")+c.field+"\nother reader "+hashOf("forever")))
 			clock := &clock{now: c.end.Add(-1)}
-			tokens, err := identity.OpenTokens(path, clock.Now, (&reports{}).add)
-			if err != nil {
-				t.Fatal(err)
-			}
+			tokens := mustOpen(t, path, "", clock, &reports{}).Tokens(clock.Now)
 			if _, err := tokens.Authenticate(withToken("s3cret")); err != nil {
 				t.Errorf("just before its end: %v", err)
 			}
@@ -75,10 +112,7 @@ func TestTokenFileIsReadAgain(t *testing.T) {
 	relay, alice := "relay writer "+hashOf("of-relay")+"\n", "alice reader "+hashOf("of-alice")+"\n"
 	certtest.Replace(t, path, []byte(relay))
 	clock, told := &clock{now: time.Now()}, &reports{}
-	tokens, err := identity.OpenTokens(path, clock.Now, told.add)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tokens := mustOpen(t, path, "", clock, told).Tokens(clock.Now)
 	known := func(want ...string) {
 		t.Helper()
 		clock.set(clock.Now().Add(time.Second))
@@ -111,10 +145,7 @@ func TestDirectoryIsReadAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "callers")
 	certtest.Replace(t, path, []byte("mtls relay writer\n"))
 	clock, told := &clock{now: time.Now()}, &reports{}
-	d, err := identity.OpenDirectory(path, clock.Now, told.add)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := mustOpen(t, "", path, clock, told).Directory()
 	certtest.Replace(t, path, []byte("mtls relay eraser\n"))
 	clock.set(clock.Now().Add(time.Second))
 	if roles, ok := d.Roles("mtls", "relay"); !ok || cmp.Diff([]policy.Role{policy.Eraser}, roles) != "" {

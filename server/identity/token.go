@@ -1,12 +1,10 @@
 package identity
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -19,8 +17,8 @@ import (
 // Tokens knows bearer tokens (RFC 6750) by their SHA-256 hashes. The zero Tokens knows none.
 type Tokens struct {
 	fixed []token
-	file  *hotfile.Files[[]token] // in place of fixed, if not nil
-	now   func() time.Time        // nil means time.Now
+	file  *hotfile.Files[contents] // in place of fixed, if not nil
+	now   func() time.Time         // nil means time.Now
 }
 
 type token struct {
@@ -41,33 +39,17 @@ type token struct {
 // or a day, as 2027-01-31, that is its first moment in UTC: from then on the token is
 // unknown. Errors name the line, never what it holds.
 func ParseTokens(r io.Reader) (*Tokens, error) {
-	known, err := parseTokens(r)
+	known, err := parseTokens(r, given{})
 	if err != nil {
 		return nil, err
 	}
 	return &Tokens{fixed: known}, nil
 }
 
-// OpenTokens reads a token file, and reads it again when it was changed: at most
-// once a second, when somebody calls. A removed line ends the use of its token. A file
-// that cannot be read or parsed leaves the tokens as they were, and tells report why;
-// report gets nil for a change that was taken. Texts are fixed, with a line's number
-// and never its content. No argument is optional; now is the clock.
-func OpenTokens(path string, now func() time.Time, report func(error)) (*Tokens, error) {
-	file, err := hotfile.Open(hotfile.Source[[]token]{
-		Paths: []string{path}, Now: now, Report: report,
-		Parse: func(contents [][]byte) ([]token, error) { return parseTokens(bytes.NewReader(contents[0])) },
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &Tokens{file: file, now: now}, nil
-}
-
-func parseTokens(r io.Reader) ([]token, error) {
+// parseTokens adds the roles of all lines to those that are given.
+func parseTokens(r io.Reader, all given) ([]token, error) {
 	var known []token
 	lines := map[[sha256.Size]byte]bool{}
-	byName := map[string][]string{}
 	err := eachLine(r, "token file", func(fields []string) error {
 		t, err := parseToken(fields)
 		if err != nil {
@@ -77,12 +59,8 @@ func parseTokens(r io.Reader) ([]token, error) {
 			return errors.New("the same token stands in an earlier line")
 		}
 		lines[t.hash] = true
-		byName[fields[0]] = append(byName[fields[0]], strings.Split(fields[1], ",")...)
-		if _, err := policy.ParseRoles(byName[fields[0]]); err != nil {
-			return fmt.Errorf("with the earlier lines of its name: %w", err)
-		}
 		known = append(known, t)
-		return nil
+		return all.add(fields[0], fields[1])
 	})
 	return known, err
 }
@@ -160,7 +138,7 @@ func (t *Tokens) known() []token {
 	if t.file == nil {
 		return t.fixed
 	}
-	return t.file.Current()
+	return t.file.Current().tokens
 }
 
 func (t *Tokens) expired(k token) bool {

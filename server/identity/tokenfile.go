@@ -31,7 +31,7 @@ func AppendToken(path, line string) error {
 			return err
 		}
 		text = append(text, line...)
-		if _, err := parseTokens(bytes.NewReader(text)); err != nil { // the new line may contradict others
+		if _, err := parseTokens(bytes.NewReader(text), given{}); err != nil { // the new line may contradict others
 			return err
 		}
 		_, err = next.Write(text)
@@ -53,7 +53,7 @@ func readTokens(path string, next *os.File) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := parseTokens(bytes.NewReader(text)); err != nil {
+	if _, err := parseTokens(bytes.NewReader(text), given{}); err != nil {
 		return nil, err
 	}
 	info, err := os.Stat(path)
@@ -79,7 +79,7 @@ func ListTokens(path string) ([]TokenInfo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}
-	known, err := parseTokens(bytes.NewReader(text))
+	known, err := parseTokens(bytes.NewReader(text), given{})
 	if err != nil {
 		return nil, err
 	}

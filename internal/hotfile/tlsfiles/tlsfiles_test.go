@@ -105,16 +105,14 @@ func newTestVault(t *testing.T) *vault {
 	cert, key := v.servers.Issue(t, certtest.Leaf{CommonName: "first"}).Write(t, v.folder, "server")
 	authorities, err := identity.OpenAuthorities(v.file(t, "people.pem", string(v.people.PEM())), v.clock, v.seen.report)
 	check(t, err)
-	directory, err := identity.OpenDirectory(v.file(t, "callers", "mtls "+relayURI+" writer\n"+
-		"mtls relay.acme.com writer\nmtls relay@acme.com writer\noidc spiffe://acme.com/other writer\n"), v.clock, v.seen.report)
-	check(t, err)
 	line, err := identity.FormatToken("holder", []string{"writer"}, token, time.Time{})
 	check(t, err)
-	bearers, err := identity.OpenTokens(v.file(t, "tokens", line), v.clock, v.seen.report)
+	files, err := identity.OpenFiles(v.file(t, "tokens", line), v.file(t, "callers", "mtls "+relayURI+" writer\n"+
+		"mtls relay.acme.com writer\nmtls relay@acme.com writer\noidc spiffe://acme.com/other writer\n"), v.clock, v.seen.report)
 	check(t, err)
 	conf, err := tlsfiles.New(tlsfiles.Config{CertFile: cert, KeyFile: key, ClientCAs: authorities.Pool, Now: v.clock, Report: v.seen.report})
 	check(t, err)
-	v.serve(t, conf, identity.First(bearers, identity.NewMTLS(authorities, directory, v.clock)))
+	v.serve(t, conf, identity.First(files.Tokens(v.clock), identity.NewMTLS(authorities, files.Directory(), v.clock)))
 	return v
 }
 
