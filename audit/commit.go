@@ -77,9 +77,9 @@ func (w *writer) write(ctx context.Context, page Page) (ours bool, err error) {
 	return ours, err
 }
 
-// persist calls f until it succeeds, finds a row that is not what was written, or ctx is done. It
-// never gives up by itself, however long the store is away: the writer could not go on without
-// knowing the outcome.
+// persist calls f until it succeeds, finds a row that is not what was written, hears that the store
+// is lost, or ctx is done. It never gives up by itself, however long the store is away: the writer
+// could not go on without knowing the outcome.
 func (w *writer) persist(ctx context.Context, f func(context.Context) error) error {
 	defer w.trouble.Store(nil)
 	waits := &backoff.ExponentialBackOff{
@@ -89,7 +89,7 @@ func (w *writer) persist(ctx context.Context, f func(context.Context) error) err
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		last = f(ctx)
 		var row *RowError
-		if errors.As(last, &row) {
+		if errors.As(last, &row) || errors.Is(last, ErrLost) {
 			return struct{}{}, backoff.Permanent(last)
 		}
 		if last == nil {

@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -55,6 +56,35 @@ func deadline(t *testing.T, fate audittest.Fate) {
 			t.Errorf("%s is %d times in the ledger, want %d", request, got, want)
 		}
 	}
+}
+
+// TestLostStore holds that nobody waits for a store that says it is lost for good, and that Close
+// does not either.
+func TestLostStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lost atomic.Bool
+		l := newLedger(t, audittest.NewFaulty(audit.NewMem(), func(string, int) (f audittest.Fault) {
+			if lost.Load() {
+				f.Err = fmt.Errorf("the driver: %w", audit.ErrLost)
+			}
+			return f
+		}), 1)
+		mustAppend(t, l, newEntry(1))
+		lost.Store(true)
+		start := time.Now()
+		for n := range 2 {
+			if _, err := l.Append(t.Context(), newEntry(n+2)); !errors.Is(err, audit.ErrUnavailable) || !errors.Is(err, audit.ErrLost) {
+				t.Errorf("append: %v, want ErrUnavailable and ErrLost", err)
+			}
+		}
+		if err := l.Ready(t.Context()); !errors.Is(err, audit.ErrUnavailable) {
+			t.Errorf("Ready: %v, want ErrUnavailable", err)
+		}
+		mustClose(t, l)
+		if took := time.Since(start); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
 
 // TestCommitOutlastsALongOutage holds that a page whose outcome is unknown is tried for as long as the

@@ -11,6 +11,9 @@ var (
 	ErrTaken = errors.New("audit: page number taken")
 	// ErrNotFound says that there is no such page, entry, log or key.
 	ErrNotFound = errors.New("audit: not found")
+	// ErrLost says that the store is lost to this process: no commit that failed can still be
+	// applied, and no later one will be.
+	ErrLost = errors.New("audit: the store is lost")
 	// ErrUnavailable says that the entry may not be durable. The caller must not release what
 	// the entry would justify.
 	ErrUnavailable = errors.New("audit: unavailable")

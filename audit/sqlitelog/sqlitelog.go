@@ -141,5 +141,8 @@ func failure(operation string, err error) error {
 	if err == nil || errors.Is(err, audit.ErrNotFound) || errors.Is(err, audit.ErrTaken) || errors.As(err, &row) {
 		return err
 	}
+	if errors.Is(err, sqlitefile.ErrMoved) { // for good: a caller must not wait for it
+		err = fmt.Errorf("%w: %w", audit.ErrLost, err)
+	}
 	return fmt.Errorf("sqlitelog: %s: %w", operation, err)
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twitchtv/twirp"
 )
@@ -18,6 +19,8 @@ var lostFiles = map[string]struct{ command, says string }{
 	"-lock removed":      {"rm piinguin.db-lock", "the -lock file"},
 	"folder moved":       {"mv ../piinguin-dev ../elsewhere", "the database file"},
 	"replaced by a copy": {"cp piinguin.db copy.db; mv copy.db piinguin.db", "the database file"},
+	"-wal emptied":        {": > piinguin.db-wal", "the -wal file"},
+	"-wal overwritten":   {"head -c 8192 piinguin.db-wal > older; cp older piinguin.db-wal", "the -wal file"},
 	"replaced by backup": {"sqlite3 piinguin.db '.backup copy.db'; mv copy.db piinguin.db", "the database file"},
 }
 
@@ -26,21 +29,57 @@ var lostFiles = map[string]struct{ command, says string }{
 func TestLostFile(t *testing.T) {
 	for name, c := range lostFiles {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // they wait for the deadline of an append
+			t.Parallel()
 			onSQLite(t, func(t *testing.T, in *install) {
 				p := in.start(t)
 				v := newVisited(t, p)
 				v.read(t, p, "kept")
 				in.shell(t, c.command)
 				p.wantFailsClosed(t)
+				start := time.Now()
+				p.wantFailsClosed(t)
+				if took := time.Since(start); took > 1500*time.Millisecond { // the deadline of an append is 2 s
+					t.Errorf("the loss is known, and a read waits %v", took)
+				}
 				eventually(t, "not ready", func() bool { return p.status(t, "/readyz") == http.StatusServiceUnavailable })
 				if got := in.log(); strings.Count(got, "is not where it was opened") != 1 || !strings.Contains(got, c.says) || strings.Contains(got, canary) {
 					t.Errorf("the log does not say once that it is %s:\n%s", c.says, got)
 				}
-				p.wantFailsClosed(t)
 			})
 		})
 	}
+}
+
+// TestLostFileAndRestart removes the file and starts the server again, with the key of the lost
+// ledger: a new ledger must not begin under that key.
+func TestLostFileAndRestart(t *testing.T) {
+	onSQLite(t, func(t *testing.T, in *install) {
+		p := in.start(t)
+		newVisited(t, p).read(t, p, "kept")
+		p.kill(t)
+		in.shell(t, "rm piinguin.db*")
+		code, _, stderr := in.run(t, "piinguin", "serve", "--dev", "--port", "0")
+		if code != 2 || !strings.Contains(stderr, "the store holds no ledger") {
+			t.Errorf("a start without the ledger: exit %d: %s", code, stderr)
+		}
+		in.shell(t, "mv audit.key old.key")
+		in.start(t)
+	})
+}
+
+// TestHardLink starts a second server by another name of the file: the lock is not beside it.
+func TestHardLink(t *testing.T) {
+	onSQLite(t, func(t *testing.T, in *install) {
+		p := in.start(t)
+		v := newVisited(t, p)
+		in.shell(t, "mkdir ../elsewhere; ln piinguin.db ../elsewhere/; cp audit.key ../elsewhere/")
+		code, _, stderr := in.run(t, "piinguin", "serve", "--dev", "--port", "0",
+			"--store", "sqlite:elsewhere/piinguin.db", "--audit-key", filepath.Join("elsewhere", "audit.key"))
+		if code != 2 || !strings.Contains(stderr, "another hard link") {
+			t.Errorf("a second server by another name: exit %d: %s", code, stderr)
+		}
+		v.read(t, p, "kept")
+	})
 }
 
 // wantFailsClosed reads, and wants the error of a ledger that cannot be written.

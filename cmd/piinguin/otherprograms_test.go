@@ -183,7 +183,8 @@ func wantNothingDeleted(t *testing.T, p *process) {
 	found := 0
 	for _, f := range files {
 		target, err := os.Readlink(filepath.Join(fds, f.Name()))
-		if err == nil && strings.HasSuffix(target, "(deleted)") {
+		// Of the store alone: a test runner may leave descriptors of its own to the server.
+		if err == nil && strings.HasSuffix(target, "(deleted)") && strings.Contains(target, "piinguin.db") {
 			t.Errorf("the server has %s open", target)
 		}
 		if err == nil && strings.HasSuffix(target, "piinguin.db-wal") {

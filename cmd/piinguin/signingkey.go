@@ -19,23 +19,27 @@ func addAuditKey(flags *pflag.FlagSet, path *string) {
 	flags.StringVar(path, "audit-key", "piinguin-audit.key", "`file` of the ledger's signing key; made on the first run, mode 0600")
 }
 
-// openKey reads the ledger's signing key, or makes it on the first run. It makes
-// none for a ledger that has one already: a key that was lost must not be
-// replaced in silence.
+// openKey reads the ledger's signing key, or makes it on the first run. The key and the ledger
+// begin together. If only one of them is there, the other was lost, and a new one must not take
+// its place in silence: the ledger would begin again at entry 0 under the same key, and verify
+// would find it whole.
 func openKey(ctx context.Context, path string, ledger keyed) (audit.Key, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
-	if errors.Is(err, fs.ErrNotExist) {
-		_, err := ledger.VerifierKey(ctx)
-		switch {
-		case err == nil:
-			return audit.Key{}, fmt.Errorf("the ledger has a key, but --audit-key %s is not there", path)
-		case !errors.Is(err, audit.ErrNotFound):
-			return audit.Key{}, err
-		}
-		return makeKey(path)
+	_, err := ledger.VerifierKey(ctx)
+	begun := err == nil
+	if err != nil && !errors.Is(err, audit.ErrNotFound) {
+		return audit.Key{}, err
 	}
-	if err != nil {
+	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && begun:
+		return audit.Key{}, fmt.Errorf("the ledger has a key, but --audit-key %s is not there", path)
+	case errors.Is(err, fs.ErrNotExist):
+		return makeKey(path)
+	case err != nil:
 		return audit.Key{}, fmt.Errorf("--audit-key: %w", err)
+	case !begun:
+		return audit.Key{}, fmt.Errorf("--audit-key %s is there, but the store holds no ledger: if the store was lost, restore it; "+
+			"to begin a new ledger, move the key away", path)
 	}
 	info, err := os.Stat(path)
 	if err != nil {

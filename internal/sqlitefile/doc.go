@@ -27,6 +27,7 @@
 //
 // # What it does not do
 //
-// It does not notice a file whose content was overwritten in place. It does not encrypt. It
+// It does not notice a database file whose content was overwritten in place. A -wal that was cut
+// or overwritten by a shorter one is noticed at the next look. It does not encrypt. It
 // does not lock out other programs that write: it waits for them, for up to five seconds.
 package sqlitefile

@@ -26,6 +26,7 @@ type File struct {
 	tidy               *conn        // the checkpointer's own; nil when opened to read only
 	readers, reviewers pool
 	watch              *watch
+	length             logLength // of the -wal; under writing
 	keeper             *checkpointer
 
 	pages, rows chan *job
@@ -47,8 +48,8 @@ var defaultLimits = limits{walPages: 8000, lookEvery: 50 * time.Millisecond, pat
 
 // Open opens a file to read and write, and makes it (mode 0600) where it is missing. One
 // process may have it open so; another one gets ErrInUse. What holds it is a lock on the
-// file beside it with the suffix -lock, which ends with the process. Close the File when it
-// is no longer used.
+// file beside it with the suffix -lock, which ends with the process. A file with several hard
+// links is refused with ErrLinked. Close the File when it is no longer used.
 func Open(ctx context.Context, path string, c Config) (*File, error) {
 	return open(ctx, path, c, defaultLimits)
 }
@@ -62,6 +63,9 @@ func open(ctx context.Context, path string, c Config, l limits) (*File, error) {
 	f.pages, f.rows = make(chan *job), make(chan *job)
 	if err := f.connect(ctx, at); err != nil {
 		return nil, errors.Join(err, f.disconnect())
+	}
+	if err := f.measureLog(ctx, at); err != nil {
+		return nil, errors.Join(fmt.Errorf("sqlitefile: open: %w", err), f.disconnect())
 	}
 	if f.watch, err = newWatch(at, f.lock, c.Log); err != nil {
 		return nil, errors.Join(err, f.disconnect())
@@ -84,6 +88,9 @@ func (f *File) connect(ctx context.Context, at place) (err error) {
 	}
 	if err := at.create(); err != nil {
 		return fmt.Errorf("sqlitefile: open: %w", err)
+	}
+	if err := at.oneName(); err != nil {
+		return err
 	}
 	f.write, err = connect(ctx, at.target, "mode=rw", lockWait, "_pragma=journal_mode(WAL)", "_pragma=secure_delete(1)", noTempFiles)
 	if err == nil {

@@ -56,6 +56,19 @@ func (p place) takeLock() (*flock.Flock, error) {
 	return lock, nil
 }
 
+// ErrLinked says that the file has more than one name.
+var ErrLinked = errors.New("sqlitefile: the file has another hard link, by which a second server could write it; remove the link, or copy the file")
+
+// oneName refuses a file with several hard links. The lock and the -wal stand beside one name. A
+// server that comes by another name would find neither, and both would write the same ledger.
+func (p place) oneName() error {
+	info, err := os.Stat(p.target)
+	if err == nil && links(info) > 1 {
+		err = ErrLinked
+	}
+	return err
+}
+
 // create makes the file where there is none: SQLite itself would make it readable by others.
 // -wal and -shm take the file's mode. This is the only time that the process opens the file
 // outside SQLite, and no connection of the process can exist yet: the lock is held, and the

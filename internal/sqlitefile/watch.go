@@ -28,6 +28,9 @@ type watch struct {
 	verdict atomic.Pointer[error]
 }
 
+// roleLog is what the log calls the write-ahead log.
+const roleLog = "the -wal file"
+
 // part is one of the files.
 type part struct {
 	role string // for the log; fixed text
@@ -39,7 +42,7 @@ func newWatch(at place, lock *flock.Flock, log zerolog.Logger) (*watch, error) {
 	w := &watch{log: log}
 	for _, p := range []part{
 		{role: "the database file", path: at.configured}, // through its links: a restart follows them too
-		{role: "the -wal file", path: at.target + "-wal"},
+		{role: roleLog, path: at.target + "-wal"},
 		{role: "the -shm file", path: at.target + "-shm"},
 	} {
 		var err error
@@ -72,25 +75,23 @@ func (w *watch) look() error {
 			break
 		}
 		now, err := os.Stat(p.path)
-		if err != nil || !os.SameFile(now, p.was) {
-			w.lose(p, err)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			w.lose(p.role, "was moved or removed")
+		case err != nil:
+			w.lose(p.role, "cannot be looked at")
+		case !os.SameFile(now, p.was):
+			w.lose(p.role, "was replaced by another file")
 		}
 	}
 	return w.moved()
 }
 
 // lose keeps the first verdict and logs it.
-func (w *watch) lose(p part, err error) {
-	how := "was replaced by another file"
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		how = "was moved or removed"
-	case err != nil:
-		how = "cannot be looked at"
-	}
-	verdict := fmt.Errorf("%w: %s %s", ErrMoved, p.role, how)
+func (w *watch) lose(role, how string) {
+	verdict := fmt.Errorf("%w: %s %s", ErrMoved, role, how)
 	if w.verdict.CompareAndSwap(nil, &verdict) {
-		w.log.Error().Str("file", p.role).Str("problem", how).
+		w.log.Error().Str("file", role).Str("problem", how).
 			Msg("the SQLite file is not where it was opened: nothing is read or written until the server is started again")
 	}
 }
@@ -103,6 +104,10 @@ func (f *File) lookAgain() {
 		select {
 		case <-tick.C:
 			_ = f.watch.look() // the verdict is kept
+			if f.writing.TryLock() {
+				f.lookAtLog()
+				f.writing.Unlock()
+			}
 		case <-f.closing:
 			return
 		}

@@ -94,6 +94,7 @@ func (f *File) commit(jobs []*job) {
 // serves many must not end with one. The error is of every job that has none of its own. If
 // there is a culprit, it has its error, and nothing of any job took effect.
 func (f *File) transact(jobs []*job) (culprit *job, err error) {
+	f.lookAtLog()
 	if err := f.watch.moved(); err != nil {
 		return nil, err
 	}
@@ -116,6 +117,7 @@ func (f *File) transact(jobs []*job) (culprit *job, err error) {
 		return nil, err
 	}
 	// Only now: files that are exchanged while the transaction runs must not take it along.
+	f.lookAtLog()
 	return nil, f.watch.look()
 }
 

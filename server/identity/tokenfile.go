@@ -22,10 +22,11 @@ import (
 // names the line of a file that ParseTokens refuses, before or after the new line, and never quotes
 // it. The file is then as it was.
 func AppendToken(path, line string) error {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // otherwise the link would be replaced by a file
+	path, err := tokenFile(path)
+	if err != nil {
+		return err
 	}
-	err := durable.Edit(path, 0o600, func(next *os.File) error {
+	err = durable.Edit(path, 0o600, func(next *os.File) error {
 		text, err := readTokens(path, next)
 		if err != nil {
 			return err
@@ -41,6 +42,26 @@ func AppendToken(path, line string) error {
 		return fmt.Errorf("identity: %s.new exists: another process is adding a token, or was killed while it did; in that case remove the file", path)
 	}
 	return err
+}
+
+// tokenFile follows links, which would be replaced otherwise. It refuses a link to nothing, and what
+// is no file: reading a pipe would wait for ever.
+func tokenFile(path string) (string, error) {
+	target, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(path); err == nil {
+			return "", fmt.Errorf("identity: %s is a link to a file that does not exist", path)
+		}
+		return path, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Stat(target)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("identity: %s is not a regular file", path)
+	}
+	return target, err
 }
 
 // readTokens returns the content of a valid token file, which ends with a newline if there is any,

@@ -1,9 +1,11 @@
 package identity_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,6 +86,15 @@ func TestAppendTokenRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 		wantTokenFile(t, path, c.text, 0o600)
+	}
+	pipe, link := filepath.Join(t.TempDir(), "pipe"), filepath.Join(t.TempDir(), "link")
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.Symlink("nowhere", link)); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{pipe: "not a regular file", "/dev/null": "not a regular file", link: "link to a file that does not exist"} {
+		if err := identity.AppendToken(path, reader); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
 	}
 	path := newTestTokenFile(t, "", 0o600)
 	if err := os.WriteFile(path+".new", nil, 0o600); err != nil {
