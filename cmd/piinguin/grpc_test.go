@@ -22,7 +22,7 @@ func TestGRPCClient(t *testing.T) {
 	p := in.start(t)
 	client := newHTTP2Client()
 
-	message := "\x0a\x0bCANARY-key1" // its field 1, the modified value
+	message := "\x0a\x0bCANARY-key1"          // its field 1, the modified value
 	frame := "\x00\x00\x00\x00\x0d" + message // not compressed, 13 bytes
 	for _, method := range []string{"ReadPiiRecord", "ReadPiiRecords"} {
 		body, more := io.Pipe()
