@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -37,8 +36,18 @@ var methodsByPath = func() map[string]protoreflect.MethodDescriptor {
 // with a body within the limit and, in JSON, with nothing that the code would drop.
 func (s *Server) checkRequest(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, f := checkedBody(w, r)
+		method, check, f := routeOf(r)
 		if f != nil {
+			writeError(w, r, f)
+			return
+		}
+		body, done, f := s.bodies.read(w, r)
+		if f != nil {
+			writeError(w, r, f)
+			return
+		}
+		defer done()
+		if f := check(body, method.Input()); f != nil {
 			writeError(w, r, f)
 			return
 		}
@@ -47,24 +56,30 @@ func (s *Server) checkRequest(next http.Handler) http.Handler {
 	})
 }
 
-func checkedBody(w http.ResponseWriter, r *http.Request) ([]byte, *failure) {
+// routeOf returns the method that a request calls, and the check of its body.
+func routeOf(r *http.Request) (protoreflect.MethodDescriptor, bodyCheck, *failure) {
 	method, known := methodsByPath[r.URL.Path]
 	if !known {
-		return nil, failBadRoute
+		return nil, nil, failBadRoute
 	}
 	accessOf(r.Context()).method = string(method.Name())
 	if r.Method != http.MethodPost {
-		return nil, failVerb
+		return nil, nil, failVerb
 	}
-	kind := contentType(r)
-	if kind != "application/json" && kind != "application/protobuf" {
-		return nil, failContentType
+	switch contentType(r) {
+	case "application/json":
+		return method, checkJSON, nil
+	case "application/protobuf":
+		return method, checkProtobuf, nil
 	}
-	body, f := readBody(w, r)
-	if f == nil && kind == "application/json" {
-		f = jsonFailure(strictjson.Check(body, method.Input(), piinguinv1.MaxBatch))
-	}
-	return body, f
+	return nil, nil, failContentType
+}
+
+// bodyCheck refuses a body that Twirp's generated code must not decode as a message of d.
+type bodyCheck func(body []byte, d protoreflect.MessageDescriptor) *failure
+
+func checkJSON(body []byte, d protoreflect.MessageDescriptor) *failure {
+	return jsonFailure(strictjson.Check(body, d, piinguinv1.MaxBatch))
 }
 
 // contentType reads the header as Twirp's generated code does: whatever stands behind a
@@ -72,22 +87,6 @@ func checkedBody(w http.ResponseWriter, r *http.Request) ([]byte, *failure) {
 func contentType(r *http.Request) string {
 	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	return strings.TrimSpace(strings.ToLower(kind))
-}
-
-// readBody reads the whole body, or refuses one over the limit.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *failure) {
-	if r.ContentLength > piinguinv1.MaxBody {
-		return nil, failBody
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, piinguinv1.MaxBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return nil, failBody
-	case err != nil:
-		return nil, failCanceled
-	}
-	return body, nil
 }
 
 // jsonFailure is what a caller is told of a problem, or nil.

@@ -53,7 +53,7 @@ var layers = []archtest.Layer{
 	{"server/vault", []string{"std", "./audit", "./server/policy", "./server/store"}},
 	{"server/strictjson", []string{"std", proto, "github.com/go-json-experiment/json/..."}},
 	{"server", []string{
-		"std", "./audit", "./server/store", "./server/identity", "./server/policy", "./server/vault", "./server/strictjson", rpc, modsum, lru, "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
+		"std", "./audit", "./server/store", "./server/identity", "./server/policy", "./server/vault", "./server/strictjson", rpc, modsum, lru, "golang.org/x/sync/semaphore", "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
 		twirp, proto, zerolog, errgrp, "github.com/prometheus/client_golang/...",
 	}},
 

@@ -1,0 +1,131 @@
+package server_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+	"github.com/piinguin/piinguin/server"
+)
+
+// beginning is a request whose body has begun and does not go on.
+func beginning(token, length string) string {
+	return "POST /twirp/piinguin.v1.Piinguin/ReadPiiRecord HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n" +
+		"Authorization: Bearer " + token + "\r\n" + length + "\r\n\r\n"
+}
+
+// dial opens a connection and sends a text on it.
+func (f *testServer) dial(t *testing.T, text string) net.Conn {
+	t.Helper()
+	var d net.Dialer
+	conn, err := d.DialContext(t.Context(), "tcp", strings.TrimPrefix(f.address, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// answerOf reads one answer.
+func answerOf(t *testing.T, conn net.Conn) (int, string) {
+	t.Helper()
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
+}
+
+// TestUnknownCallersSendNoBody: who has no credential is answered before the body comes.
+func TestUnknownCallersSendNoBody(t *testing.T) {
+	s := newMemServer(t, nil)
+	if status, answer := answerOf(t, s.dial(t, beginning("nobody", "Content-Length: 4194304"))); status != http.StatusUnauthorized {
+		t.Errorf("%d %s", status, answer)
+	}
+}
+
+// TestBodiesAreBounded: bodies that do not end take all memory that is meant for bodies. Others
+// are told so, and are served when the first are gone.
+func TestBodiesAreBounded(t *testing.T) {
+	s := newMemServer(t, nil)
+	var held []net.Conn
+	for range 16 { // of 4 MiB each
+		held = append(held, s.dial(t, beginning("dev-reader", "Transfer-Encoding: chunked")))
+	}
+	create := func() (int, string) {
+		return s.send(t, http.MethodPost, "/twirp/piinguin.v1.Piinguin/CreatePiiRecord", "dev-writer", strings.NewReader(`{"pii_record":{"modified_value":"k"}}`))
+	}
+	eventually(t, "a server that is busy", func() bool {
+		status, answer := create()
+		return status == http.StatusServiceUnavailable && strings.Contains(answer, `"reason":"busy"`)
+	})
+	for _, conn := range held {
+		_ = conn.Close()
+	}
+	eventually(t, "an answer", func() bool { status, _ := create(); return status == http.StatusOK })
+}
+
+// TestItemsAreCounted: a batch of too many items is refused whatever they are, in either format.
+func TestItemsAreCounted(t *testing.T) {
+	s := newMemServer(t, nil)
+	for _, c := range []struct{ method, token, field, item string }{
+		{"CreatePiiRecords", "dev-writer", "pii_records", "{}"},
+		{"ReadPiiRecords", "dev-reader", "modified_values", `""`},
+		{"DeletePiiRecords", "dev-eraser", "modified_values", `""`},
+	} {
+		want := fmt.Sprintf(`"reason":"%s_too_many"`, c.field)
+		for n, refused := range map[int]bool{500: false, 501: true, 1 << 20: true} {
+			_, answer := s.sendProto(t, c.method, c.token, bytes.NewReader(bytes.Repeat([]byte{3<<3 | 2, 0}, n)))
+			if strings.Contains(answer, want) != refused {
+				t.Errorf("%s of %d items: %.200s", c.method, n, answer)
+			}
+			_, answer = s.send(t, http.MethodPost, "/twirp/piinguin.v1.Piinguin/"+c.method, c.token,
+				strings.NewReader(`{"`+c.field+`":[`+c.item+strings.Repeat(","+c.item, n-1)+`]}`))
+			if strings.Contains(answer, want) != refused {
+				t.Errorf("%s of %d items in JSON: %.200s", c.method, n, answer)
+			}
+		}
+	}
+}
+
+// FuzzProtobuf compares with the decoder: what it refuses is refused before, and of what it takes
+// only a batch that is too long.
+func FuzzProtobuf(f *testing.F) {
+	f.Add([]byte("\x1a\x05\x0a\x03abc"))
+	f.Add([]byte("\x1a\x03\x0a\x01\xff"))
+	f.Add([]byte("\x1a\x04\x1a\x02\x08\x01"))
+	f.Add([]byte("\x1b\x1c\x22\x01r\xfa\x01\x00"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, m := range []proto.Message{&piinguinv1.CreatePiiRecordsRequest{}, &piinguinv1.ReadPiiRecordsRequest{}, &piinguinv1.ListEntriesRequest{}} {
+			decoded := m.ProtoReflect().New().Interface()
+			err := proto.Unmarshal(body, decoded)
+			items := 0
+			switch d := decoded.(type) {
+			case *piinguinv1.CreatePiiRecordsRequest:
+				items = len(d.GetPiiRecords())
+			case *piinguinv1.ReadPiiRecordsRequest:
+				items = len(d.GetModifiedValues())
+			}
+			want := err == nil && items <= piinguinv1.MaxBatch
+			if got := server.PassesProtobuf(body, m.ProtoReflect().Descriptor()); got != want {
+				t.Errorf("%T: passes %v, and the decoder says %v", m, got, err)
+			}
+		}
+	})
+}
