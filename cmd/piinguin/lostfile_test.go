@@ -19,7 +19,7 @@ var lostFiles = map[string]struct{ command, says string }{
 	"-lock removed":      {"rm piinguin.db-lock", "the -lock file"},
 	"folder moved":       {"mv ../piinguin-dev ../elsewhere", "the database file"},
 	"replaced by a copy": {"cp piinguin.db copy.db; mv copy.db piinguin.db", "the database file"},
-	"-wal emptied":        {": > piinguin.db-wal", "the -wal file"},
+	"-wal emptied":       {": > piinguin.db-wal", "the -wal file"},
 	"-wal overwritten":   {"head -c 8192 piinguin.db-wal > older; cp older piinguin.db-wal", "the -wal file"},
 	"replaced by backup": {"sqlite3 piinguin.db '.backup copy.db'; mv copy.db piinguin.db", "the database file"},
 }
