@@ -15,7 +15,8 @@
 //
 // A commit is on disk when it returns. It goes first in a transaction that writes of records
 // may share. Verify checks every column against the signed page, so it finds a change that any
-// SQLite tool made, and names the row. Lines that are pruned are overwritten in the file.
+// SQLite tool made, and names the row. Lines that are pruned are overwritten where
+// they stand; copies may stay in free space of the file until VACUUM.
 //
 // Reviewers may read the tables with any SQLite program beside the server.
 package sqlitelog

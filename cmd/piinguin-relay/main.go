@@ -29,6 +29,10 @@ const (
 )
 
 func main() {
+	if err := cli.ForbidCoreDumps(); err != nil {
+		_, _ = fmt.Fprintf(os.Stderr, "piinguin-relay: %v\n", err)
+		os.Exit(exitFailure)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))

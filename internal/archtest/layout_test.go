@@ -68,7 +68,7 @@ var layers = []archtest.Layer{
 	{"relay/quarantine", []string{"std", "./relay", "./internal/awsx", errgrp, aws}},
 	{"relay/relaytest", []string{"std", "testing/...", rpc, twirp, proto, gocmp}},
 
-	{"cmd/internal/...", []string{"std", "./rpc/client", "./rpc/client/iam", "./internal/awsx", twirp, "github.com/rivo/uniseg", "github.com/spf13/cobra", "github.com/spf13/pflag"}},
+	{"cmd/internal/...", []string{"std", "./rpc/client", "./rpc/client/iam", "./internal/awsx", twirp, "github.com/rivo/uniseg", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys/unix"}},
 	{"cmd/piinguin", []string{
 		"std", "./audit", "./audit/dynamolog", "./audit/anchor", "./audit/s3anchor", "./internal/engine", "./server", "./server/store",
 		"./server/identity", "./server/policy", "./internal/hotfile/tlsfiles", "./server/dynamostore", rpc, "./rpc/client",

@@ -10,8 +10,10 @@
 // the same file never waits long. Reads have connections of their own, which no writer
 // blocks.
 //
-// What is erased or replaced is overwritten in the file (secure_delete). The write-ahead log
-// beside the file may hold older pages until the server is stopped, when SQLite removes it.
+// What is erased or replaced is overwritten where it stands (secure_delete). That is not every copy:
+// when SQLite splits a full page it leaves the old cells in free space of the page, which only VACUUM
+// removes. The write-ahead log beside the file may hold older pages until the server is stopped,
+// when SQLite removes it.
 package sqlitestore
 
 import (

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package cli
+
+// ForbidCoreDumps does nothing on this system.
+func ForbidCoreDumps() error { return nil }
