@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"regexp"
 
 	"github.com/piinguin/piinguin/audit"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
@@ -60,8 +61,15 @@ func checkLog(log string) *failure {
 	if log == "" {
 		return invalid("log", "required", "is required")
 	}
-	return checkText("log", log, piinguinv1.MaxLogName)
+	if !logName.MatchString(log) {
+		return invalid("log", "not_a_name", "must be a log's name: at most 63 of a-z, 0-9, dot and hyphen, and no dot or hyphen first")
+	}
+	return nil
 }
+
+// logName keeps rows that are no log's, such as the ledger's key, from being asked for as logs: what
+// is found there would look like a ledger that was changed.
+var logName = regexp.MustCompile(piinguinv1.LogNamePattern)
 
 // checkEntryName checks the place of an entry.
 func checkEntryName(log string, index int64) *failure {

@@ -67,8 +67,10 @@ func (m methods) GetEntry(ctx context.Context, req *piinguinv1.GetEntryRequest) 
 
 // GetCheckpoint implements piinguinv1.Audit.
 func (m methods) GetCheckpoint(ctx context.Context, req *piinguinv1.GetCheckpointRequest) (*piinguinv1.GetCheckpointResponse, error) {
-	if f := checkText("log", req.GetLog(), piinguinv1.MaxLogName); f != nil {
-		return nil, f.wire()
+	if req.GetLog() != "" {
+		if f := checkLog(req.GetLog()); f != nil {
+			return nil, f.wire()
+		}
 	}
 	out := &piinguinv1.GetCheckpointResponse{}
 	inquiry := vault.Inquiry{Reference: strings.TrimSpace("checkpoint " + req.GetLog()), Hashes: true}

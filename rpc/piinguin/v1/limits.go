@@ -43,6 +43,9 @@ const (
 	LogPath   = "/log/" // the logs as C2SP tlog-tiles
 )
 
+// LogNamePattern is the form of a log's name: at most MaxLogName characters.
+const LogNamePattern = `^[a-z0-9][a-z0-9.-]{0,62}$`
+
 // RequestIDHeader is the header of every answer that has the id of the request.
 const RequestIDHeader = "X-Request-Id"
 
