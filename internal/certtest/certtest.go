@@ -50,11 +50,24 @@ func (a *Authority) Renewed(t testing.TB) *Authority {
 	return &Authority{authority(t, a.cert.Subject.CommonName, a.key), a.key}
 }
 
+// Intermediate makes an authority that this one vouches for.
+func (a *Authority) Intermediate(t testing.TB, name string) *Authority {
+	t.Helper()
+	key := newKey(t)
+	return &Authority{create(t, authorityTemplate(t, name), a.cert, key, a.key), key}
+}
+
 func authority(t testing.TB, name string, key *ecdsa.PrivateKey) *x509.Certificate {
+	t.Helper()
+	template := authorityTemplate(t, name)
+	return create(t, template, template, key, key)
+}
+
+func authorityTemplate(t testing.TB, name string) *x509.Certificate {
 	t.Helper()
 	template := newTemplate(t, name)
 	template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true, x509.KeyUsageCertSign
-	return create(t, template, template, key, key)
+	return template
 }
 
 // PEM returns the authority's certificate.

@@ -138,6 +138,9 @@ func TestIAMRefusesBeforeItAsks(t *testing.T) {
 		"sts.amazonaws.com.evil.example", "evil.example", "sts.evil.example", "evilsts.amazonaws.com", "sts.us-east-1.amazonaws.com:8443",
 		"sts.us-east-1.amazonaws.com.", "s3.amazonaws.com", "sts..amazonaws.com", "sts.x.us-east-1.amazonaws.com", "stsXamazonaws.com",
 		"sts.us-east-1.amazonaws.com.cn", "sts.amazonaws.com.cn", "169.254.169.254", "localhost", "sts.us-east-1.amazonaws.com@evil.example",
+		"sts.cn-north-1.amazonaws.com.cn.evil.example", "sts.cn-north-1.amazonaws.com.cnx", "sts.cn-north-1.amazonaws.comxcn", "sts.cn-north-1.amazonawsxcom.cn",
+		"sts.cn-north-1xamazonaws.com.cn", "stsxcn-north-1.amazonaws.com.cn", "evil.sts.cn-north-1.amazonaws.com.cn", "sts.us-east-1xamazonaws.com",
+		"sts.us-east-1.amazonawsxcom", "sts.amazonawsxcom", "stsxus-east-1.amazonaws.com", "sts.us-east-1.amazonaws.com.evil.example",
 	} {
 		wantUnknown(t, public, tokenOf(strings.Replace(good, f.Listener.Addr().String(), host, 1)))
 	}
@@ -388,6 +391,35 @@ func TestIAMGivesRolesLater(t *testing.T) {
 	wantCaller(t, i, token, relay)
 	c.add(15 * time.Minute)
 	wantUnknown(t, i, token)
+}
+
+// TestIAMSendsItsOwnURL: what goes out is put together from what was checked, not the URL as it came.
+func TestIAMSendsItsOwnURL(t *testing.T) {
+	f, c := newFakeSTS(t), newTestClock()
+	sent := ""
+	i := newTestIAM(t, f, c, func(cfg *identity.IAMConfig) {
+		cfg.HTTPClient = &http.Client{Transport: tripper(func(r *http.Request) (*http.Response, error) {
+			sent = r.URL.String()
+			return nil, io.EOF
+		})}
+	})
+	signed, err := url.Parse(f.sign(t, c, nil))
+	mustBeNil(t, err)
+	want := "https://" + signed.Host + "/?" + signed.Query().Encode()
+	wantUnknown(t, i, tokenOf("HTTPS://"+signed.Host+"/?"+strings.ReplaceAll(signed.Query().Encode(), "Action=Get", "Action=%47et")+"#"))
+	if sent != want {
+		t.Errorf("sent %s, want %s", sent, want)
+	}
+}
+
+// TestIAMPrivateEndpointAlone: with a private endpoint no public one is asked.
+func TestIAMPrivateEndpointAlone(t *testing.T) {
+	f, c := newFakeSTS(t), newTestClock()
+	i := newTestIAM(t, f, c, func(cfg *identity.IAMConfig) { cfg.HTTPClient = &http.Client{Transport: never{t}} })
+	private := f.Listener.Addr().String()
+	for _, host := range []string{"sts.amazonaws.com", "sts.us-east-1.amazonaws.com", "sts.cn-north-1.amazonaws.com.cn", "x" + private, private + "0"} {
+		wantUnknown(t, i, tokenOf(f.sign(t, c, func(q *request) { q.endpoint = "https://" + host + "/" })))
+	}
 }
 
 func TestNewIAMRefuses(t *testing.T) {

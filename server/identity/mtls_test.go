@@ -92,3 +92,21 @@ mtls SPIFFE://acme.com/relay writer`)
 		t.Errorf("two URIs: %q", caller.Name)
 	}
 }
+
+// TestRenewedAuthority: a connection whose certificate comes through an intermediate outlives the
+// renewal of the authority, and does not outlive its replacement by a stranger.
+func TestRenewedAuthority(t *testing.T) {
+	first := certtest.NewAuthority(t, "acme")
+	between := first.Intermediate(t, "between")
+	leaf := between.Issue(t, certtest.Leaf{URIs: []string{"spiffe://acme.com/relay"}})
+	r := withCertificate(t, leaf.Cert, between.PEM(), first.PEM()) // proven by the first authority
+	const callers = "mtls spiffe://acme.com/relay writer"
+	for name, c := range map[string]struct {
+		authority *certtest.Authority
+		known     bool
+	}{"the same": {first, true}, "renewed": {first.Renewed(t), true}, "another": {certtest.NewAuthority(t, "acme"), false}} {
+		if _, err := newTestMTLS(t, c.authority, callers).Authenticate(r); (err == nil) != c.known {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

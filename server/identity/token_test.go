@@ -81,6 +81,34 @@ func TestParseTokensRefuses(t *testing.T) {
 	}
 }
 
+// TestWholeHashCounts: each byte of a token's hash is compared.
+func TestWholeHashCounts(t *testing.T) {
+	right := sha256.Sum256([]byte("s3cret"))
+	for n := range right {
+		wrong := right
+		wrong[n] ^= 1
+		tokens, err := identity.ParseTokens(strings.NewReader("ann reader " + hex.EncodeToString(wrong[:])))
+		mustBeNil(t, err)
+		if _, err := tokens.Authenticate(withToken("s3cret")); !errors.Is(err, identity.ErrUnknown) {
+			t.Errorf("a hash that differs in byte %d: %v", n, err)
+		}
+	}
+}
+
+// TestNoTokenIsNobody: not even if a line has the hash of the empty text.
+func TestNoTokenIsNobody(t *testing.T) {
+	tokens, err := identity.ParseTokens(strings.NewReader("ann reader " + hashOf("")))
+	mustBeNil(t, err)
+	for name, header := range map[string]http.Header{
+		"none": {}, "empty": {"Authorization": {""}}, "a scheme": {"Authorization": {"Bearer"}}, "a scheme and a space": {"Authorization": {"Bearer "}},
+		"spaces": {"Authorization": {"Bearer    "}}, "another scheme": {"Authorization": {"Basic "}},
+	} {
+		if caller, err := tokens.Authenticate(&http.Request{Header: header}); !errors.Is(err, identity.ErrUnknown) {
+			t.Errorf("%s: %q, %v", name, caller.Name, err)
+		}
+	}
+}
+
 func TestDevTokens(t *testing.T) {
 	for _, role := range []policy.Role{policy.Writer, policy.Reader, policy.Eraser, policy.Auditor} {
 		name := "dev-" + string(role)
