@@ -60,6 +60,7 @@ func (m methods) CreatePiiRecords(ctx context.Context, req *piinguinv1.CreatePii
 			out[place[k]] = wireCreated(r, receipt)
 		}
 	}
+	noteItems(ctx, out)
 	return &piinguinv1.CreatePiiRecordsResponse{Results: out}, nil
 }
 

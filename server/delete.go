@@ -42,6 +42,7 @@ func (m methods) DeletePiiRecords(ctx context.Context, req *piinguinv1.DeletePii
 	for k, e := range erasures {
 		out[place[k]] = wireErasure(e)
 	}
+	noteItems(ctx, out)
 	return &piinguinv1.DeletePiiRecordsResponse{Results: out}, nil
 }
 

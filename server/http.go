@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,6 +137,16 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 		accessOf(r.Context()).caller = caller
 		next.ServeHTTP(w, r)
 	})
+}
+
+// itemsFailed is the code of a batch that was answered without one result: it is no success.
+const itemsFailed = "items_failed"
+
+// noteItems notes for the log and the metrics whether a batch had any result.
+func noteItems[R interface{ GetError() *piinguinv1.Error }](ctx context.Context, results []R) {
+	if !slices.ContainsFunc(results, func(r R) bool { return r.GetError() == nil }) {
+		accessOf(ctx).code = itemsFailed
+	}
 }
 
 // recordError is a Twirp hook.

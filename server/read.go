@@ -53,6 +53,7 @@ func (m methods) ReadPiiRecords(ctx context.Context, req *piinguinv1.ReadPiiReco
 	for k, r := range readings {
 		out[place[k]] = wireReading(r)
 	}
+	noteItems(ctx, out)
 	return &piinguinv1.ReadPiiRecordsResponse{Results: out}, nil
 }
 
