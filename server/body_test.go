@@ -109,6 +109,7 @@ func TestItemsAreCounted(t *testing.T) {
 func FuzzProtobuf(f *testing.F) {
 	f.Add([]byte("\x1a\x05\x0a\x03abc"))
 	f.Add([]byte("\x1a\x03\x0a\x01\xff"))
+	f.Add(bytes.Repeat([]byte("\x1a\x00"), 501))
 	f.Add([]byte("\x1a\x04\x1a\x02\x08\x01"))
 	f.Add([]byte("\x1b\x1c\x22\x01r\xfa\x01\x00"))
 	f.Fuzz(func(t *testing.T, body []byte) {
