@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -55,8 +56,14 @@ func answerOf(t *testing.T, conn net.Conn) (int, string) {
 // TestUnknownCallersSendNoBody: who has no credential is answered before the body comes.
 func TestUnknownCallersSendNoBody(t *testing.T) {
 	s := newMemServer(t, nil)
-	if status, answer := answerOf(t, s.dial(t, beginning("nobody", "Content-Length: 4194304"))); status != http.StatusUnauthorized {
-		t.Errorf("%d %s", status, answer)
+	for _, length := range []string{"Content-Length: 4194304", "Content-Length: 4096", "Transfer-Encoding: chunked"} {
+		conn := s.dial(t, beginning("nobody", length))
+		if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if status, answer := answerOf(t, conn); status != http.StatusUnauthorized {
+			t.Errorf("%s: %d %s", length, status, answer)
+		}
 	}
 }
 

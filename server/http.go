@@ -124,6 +124,11 @@ func newRequestID() string {
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, err := s.callers.Authenticate(r)
+		if err != nil && r.ContentLength != 0 {
+			// Otherwise net/http reads on for the rest of the body before it answers, and a caller
+			// that nobody knows could make it wait.
+			w.Header().Set("Connection", "close")
+		}
 		if tooMany := (*identity.TooManyError)(nil); errors.As(err, &tooMany) {
 			w.Header().Set("Retry-After", seconds(tooMany.RetryAfter))
 			writeError(w, r, failGuesses(tooMany.RetryAfter))
