@@ -204,7 +204,7 @@ func TestPrune(t *testing.T) {
 		out := in.mustRun(t, 0, "piinguin", "audit", "verify", "--store", in.store, "--checkpoint", "before")
 		wantLine(t, out, "piinguin-1", "closed", "5 entries pruned")
 		wantLine(t, out, "piinguin-1-2024-02", "whole, closed")
-		list := in.mustRun(t, 0, "piinguin", "audit", "list", "--store", in.store, "--limit", "0")
+		list := in.mustRun(t, 0, "piinguin", "audit", "list", "--store", in.store, "--limit", "0", "--wide")
 		if strings.Contains(list, "subject-January") || !strings.Contains(list, "subject-February") {
 			t.Errorf("list after pruning January:\n%s", list)
 		}
