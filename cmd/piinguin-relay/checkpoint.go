@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/piinguin/piinguin/internal/durable"
 	"github.com/piinguin/piinguin/relay"
@@ -41,18 +42,16 @@ func openCheckpoint(path string) (*checkpoint, error) {
 	if path == "" {
 		return c, nil
 	}
-	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
-	if errors.Is(err, fs.ErrNotExist) {
+	written := &checkpoint{path: path}
+	switch err := readState(path, written); {
+	case errors.Is(err, fs.ErrNotExist):
 		return c, nil
-	}
-	if err == nil {
-		c.Version, c.Files = 0, nil
-		err = json.Unmarshal(text, c)
-	}
-	if err != nil || c.Version != checkpointVersion || c.Files == nil {
+	case errors.Is(err, errNotOurs):
 		return nil, fmt.Errorf("--checkpoint: %s is not one of piinguin-relay", path)
+	case err != nil:
+		return nil, fmt.Errorf("--checkpoint: %w", err)
 	}
-	return c, nil
+	return written, nil
 }
 
 // key names an input whatever the folder of the run.
@@ -60,7 +59,11 @@ func (s *source) key() (string, error) {
 	if strings.HasPrefix(s.name, s3Scheme) {
 		return s.name, nil
 	}
-	return filepath.Abs(s.name)
+	name, err := filepath.Abs(s.name)
+	if !utf8.ValidString(name) { // JSON would make one name of several
+		name = strconv.Quote(name)
+	}
+	return name, err
 }
 
 // after returns which lines of an input are done.

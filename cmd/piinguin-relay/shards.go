@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"regexp"
 	"sync"
 	"time"
 
@@ -36,6 +36,9 @@ type shardState struct {
 	Done           bool   `json:"done"` // the shard is closed and read to its end
 }
 
+// sequenceNumber is what Kinesis gives a record. Kinesis refuses any other, which would come again for ever.
+var sequenceNumber = regexp.MustCompile(`^[0-9]{1,128}$`)
+
 // stateError says that the file could not be written. Nothing more may be read then.
 type stateError struct{ err error }
 
@@ -46,16 +49,14 @@ func (e *stateError) Unwrap() error { return e.err }
 // A state of another stream is an error.
 func openShards(path string, stream streamID) (*shards, error) {
 	s := &shards{path: path}
-	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
-	switch {
+	switch err := readState(path, s); {
 	case errors.Is(err, fs.ErrNotExist):
 		s.Version, s.Stream, s.Shards = checkpointVersion, stream, map[string]shardState{}
 		return s, nil
-	case err == nil:
-		err = json.Unmarshal(text, s)
-	}
-	if err != nil || s.Version != checkpointVersion || s.Shards == nil {
+	case errors.Is(err, errNotOurs):
 		return nil, fmt.Errorf("--checkpoint: %s is not one of piinguin-relay tail", path)
+	case err != nil:
+		return nil, fmt.Errorf("--checkpoint: %w", err)
 	}
 	switch {
 	case s.Stream.ARN != stream.ARN:
