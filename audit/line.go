@@ -114,6 +114,13 @@ func appendText(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
+// Member returns a field that holds a text, as it stands in a line: "caller":"alice". A line holds
+// these bytes if and only if the field has this value, because a quote inside of a value is escaped.
+// The value is not empty: a line leaves out such a field.
+func Member(field, value string) string {
+	return string(appendText([]byte(`"`+field+`":`), value))
+}
+
 // Parse reads a line. It accepts exactly the lines that Format returns, to the byte, so a line has
 // one spelling only. The error wraps ErrEntry.
 func Parse(line []byte) (Entry, error) {

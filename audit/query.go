@@ -30,8 +30,15 @@ type Query struct {
 	Basis         string
 	Operation     Operation
 	Outcome       Outcome
+	HideReviews   Principal // leaves out the REVIEW entries of this caller; both fields or neither
 	Before        *Position // only entries before this place; nil for all
 	Limit         int       // at least 1
+}
+
+// Principal is a caller as entries name it. The zero Principal is nobody.
+type Principal struct {
+	Caller         string
+	Authentication string // how the name was proven: two methods may prove one name, of two callers
 }
 
 // Match reports whether the entry is selected.
@@ -43,6 +50,7 @@ func (q Query) Match(e Entry) bool {
 		(q.Basis == "" || e.Basis == q.Basis) &&
 		(q.Operation == "" || e.Operation == q.Operation) &&
 		(q.Outcome == "" || e.Outcome == q.Outcome) &&
+		(e.Operation != Review || q.HideReviews != Principal{e.Caller, e.Authentication}) &&
 		(q.Before == nil || e.Position().Compare(*q.Before) < 0)
 }
 

@@ -9,12 +9,16 @@ import (
 
 	"github.com/piinguin/piinguin/audit"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+	"github.com/piinguin/piinguin/server/policy"
 )
 
 // queryOf checks the filters. Limit is one more than the page, to learn whether there is a
 // next one.
-func queryOf(req *piinguinv1.ListEntriesRequest) (audit.Query, *failure) {
+func queryOf(req *piinguinv1.ListEntriesRequest, asks policy.Caller) (audit.Query, *failure) {
 	q := audit.Query{ModifiedValue: req.GetSubject(), Caller: req.GetCaller(), Limit: piinguinv1.DefaultPageSize + 1}
+	if req.GetHideOwnReviews() {
+		q.HideReviews = audit.Principal{Caller: asks.Name, Authentication: asks.Authentication}
+	}
 	f := firstFailure(
 		checkText("subject", req.GetSubject(), piinguinv1.MaxStoredModifiedValue),
 		checkShown("caller", req.GetCaller(), piinguinv1.MaxCaller),
@@ -88,6 +92,9 @@ func describe(req *piinguinv1.ListEntriesRequest) string {
 	}
 	if req.GetOutcome() != 0 {
 		add("outcome", req.GetOutcome().String())
+	}
+	if req.GetHideOwnReviews() {
+		add("hide_own_reviews", "true")
 	}
 	return strings.Join(words, " ")
 }

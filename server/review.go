@@ -16,13 +16,14 @@ import (
 // ListEntries implements piinguinv1.Audit. It asks for one entry more than the page holds, to
 // learn whether there is a next page; that one does not leave the server.
 func (m methods) ListEntries(ctx context.Context, req *piinguinv1.ListEntriesRequest) (*piinguinv1.ListEntriesResponse, error) {
-	q, f := queryOf(req)
+	call := m.call(ctx, policy.ListEntries)
+	q, f := queryOf(req, call.Caller)
 	if f != nil {
 		return nil, f.wire()
 	}
 	var found []audit.Entry
 	inquiry := vault.Inquiry{ModifiedValue: req.GetSubject(), Reference: describe(req)}
-	err := m.vault.Review(ctx, m.call(ctx, policy.ListEntries), inquiry, func() (err error) {
+	err := m.vault.Review(ctx, call, inquiry, func() (err error) {
 		found, err = m.ledger.Index().List(ctx, q)
 		return err
 	})

@@ -16,6 +16,7 @@ import (
 	"github.com/piinguin/piinguin/audit/audittest"
 	"github.com/piinguin/piinguin/rpc/client"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
+	"github.com/piinguin/piinguin/server"
 	"github.com/piinguin/piinguin/server/store"
 )
 
@@ -69,6 +70,7 @@ func TestFilters(t *testing.T) {
 		{&piinguinv1.ListEntriesRequest{Basis: piinguinv1.LawfulBasisForProcessing_CONSENT}, []string{readB}, "list basis=CONSENT"},
 		{&piinguinv1.ListEntriesRequest{Operation: piinguinv1.Operation_DELETE}, []string{deleteA}, "list operation=DELETE"},
 		{&piinguinv1.ListEntriesRequest{Outcome: piinguinv1.Outcome_DENIED}, []string{deniedB}, "list outcome=DENIED"},
+		{&piinguinv1.ListEntriesRequest{HideOwnReviews: true}, []string{deniedB, deleteA, readB, readA, opened}, "list hide_own_reviews=true"},
 	} {
 		out, err := v.as(t, "auditor").ListEntries(t.Context(), c.req)
 		if err != nil {
@@ -87,6 +89,38 @@ func TestFilters(t *testing.T) {
 		e := all[len(all)-1]
 		if e.Operation != audit.Review || e.Reference != c.reference || e.ModifiedValue != c.req.GetSubject() {
 			t.Errorf("%v has the entry %s %q %q, want REVIEW %q", c.req, e.Operation, e.Reference, e.ModifiedValue, c.reference)
+		}
+	}
+}
+
+// TestOwnReviewsAreHidden: a caller may leave out what it asked itself, and nothing else: the same name
+// proven by another method is another caller. Whoever does not ask for that gets every entry.
+func TestOwnReviewsAreHidden(t *testing.T) {
+	v := newMemServer(t, nil, func(c *server.Config) {
+		other := audit.Entry{Operation: audit.Review, Outcome: audit.Granted, Caller: "dev-auditor", Authentication: "oidc", RequestID: "r"}
+		if _, err := c.Ledger.Append(t.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+	})
+	list := func(hide bool) (listed []string) {
+		out, err := v.as(t, "auditor").ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{HideOwnReviews: hide})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range out.GetEntries() {
+			listed = append(listed, e.GetOperation().String()+" "+e.GetAuthentication())
+		}
+		return listed
+	}
+	const opens, others, own = "OPEN ", "REVIEW oidc", "REVIEW token"
+	for i, c := range []struct {
+		hide bool
+		want []string
+	}{
+		{false, []string{others, opens}}, {true, []string{others, opens}}, {false, []string{own, own, others, opens}},
+	} {
+		if diff := cmp.Diff(c.want, list(c.hide)); diff != "" {
+			t.Errorf("list %d, hide_own_reviews %t (-want +got):\n%s", i+1, c.hide, diff)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func newEntry(n int) audit.Entry {
 	outcomes := []audit.Outcome{audit.Granted, audit.Denied, audit.NotFound, audit.Failed}
 	e := audit.Entry{
 		Operation: operations[n%7%4], Outcome: outcomes[n%5%4], Caller: fmt.Sprintf("caller-%d", n%3),
-		Authentication: "token", RequestID: fmt.Sprintf("r-%d", n), Purpose: "support",
+		Authentication: []string{"token", "mtls"}[n%2], RequestID: fmt.Sprintf("r-%d", n), Purpose: "support",
 	}
 	if e.Operation == audit.Read || e.Operation == audit.Delete {
 		e.ModifiedValue = fmt.Sprintf("m-%d", n%11%4)

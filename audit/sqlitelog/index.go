@@ -85,6 +85,10 @@ func conditions(q audit.Query) (string, []any) {
 			add(equal.column+" = ?", equal.value)
 		}
 	}
+	if p := q.HideReviews; p != (audit.Principal{}) {
+		add("NOT (operation = ? AND caller = ? AND instr(line, ?) > 0)",
+			string(audit.Review), p.Caller, audit.Member("authentication", p.Authentication))
+	}
 	if b := q.Before; b != nil {
 		add("(time, log, idx) < (?, ?, ?)", b.Time.UTC().Format(timeLayout), b.Log, b.Index)
 	}

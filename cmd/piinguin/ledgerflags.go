@@ -25,9 +25,15 @@ func (f *ledgerFlags) addTo(cmd *cobra.Command) {
 	settings.FlagOnly(cmd.Flags(), "store") // the variable is the server's on the same machine
 }
 
+// question is what list asks a ledger.
+type question struct {
+	audit.Query
+	hideOwn bool // leaves out earlier questions of whoever asks; only a server knows who that is
+}
+
 // ledger is what the reviewing commands ask, whichever of the two it is.
 type ledger interface {
-	list(ctx context.Context, q audit.Query) ([]audit.Entry, error)
+	list(ctx context.Context, q question) ([]audit.Entry, error)
 	entry(ctx context.Context, log string, index int64) (audit.Entry, error)
 	prove(ctx context.Context, log string, index int64) ([]byte, error)
 }
@@ -46,7 +52,8 @@ func (f *ledgerFlags) open(ctx context.Context) (ledger, func() error, error) {
 	return tables{store, store}, done, err
 }
 
-// tables reads the ledger from its tables. That makes no entry: whoever can read the tables needs no server.
+// tables reads the ledger from its tables. That makes no entry, so no question is anybody's own: whoever can
+// read the tables needs no server.
 type tables struct {
 	audit.Index
 	tree audit.Tree
@@ -54,8 +61,8 @@ type tables struct {
 
 var errNoEntry = errors.New("there is no such log or entry")
 
-func (t tables) list(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
-	return t.List(ctx, q)
+func (t tables) list(ctx context.Context, q question) ([]audit.Entry, error) {
+	return t.List(ctx, q.Query)
 }
 
 // entry gives the same error as a server, so that scripts need not know which of the two answered.
@@ -71,12 +78,14 @@ func (t tables) entry(ctx context.Context, log string, index int64) (audit.Entry
 // what was signed and not the server's rendering of it.
 type remote struct{ piinguinv1.Audit }
 
-func (r remote) list(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
+func (r remote) list(ctx context.Context, q question) ([]audit.Entry, error) {
 	req := &piinguinv1.ListEntriesRequest{
 		Subject: q.ModifiedValue, Caller: q.Caller, PageSize: int32(min(q.Limit, piinguinv1.MaxPageSize)), //nolint:gosec // bounded
 		Basis:     piinguinv1.LawfulBasisForProcessing(piinguinv1.LawfulBasisForProcessing_value[q.Basis]),
 		Operation: piinguinv1.Operation(piinguinv1.Operation_value[string(q.Operation)]),
 		Outcome:   piinguinv1.Outcome(piinguinv1.Outcome_value[string(q.Outcome)]),
+
+		HideOwnReviews: q.hideOwn,
 	}
 	if !q.From.IsZero() {
 		req.From = timestamppb.New(q.From)

@@ -34,6 +34,10 @@ func listCommand(env func(string) string) *cobra.Command {
 		Long: `List entries, newest first. An entry is listed if it matches every filter; a filter that
 is repeated matches any of its values.
 
+A server leaves out your own reviews: the entries of lists and shows under your name,
+proven as now. --mine lists them as well; so do --caller, --operation, --reference and
+--request-id, which may ask for one. With --store nobody asks, and all are listed.
+
 The table fits the terminal, or COLUMNS, or 80 columns: columns without a value or with
 a filter's one value are left out, then those that are less important, and long values
 lose their middle. --wide, --csv and --json show everything.
@@ -75,6 +79,7 @@ entry. A list with a limit stops after ` + fmt.Sprint(scanMost) + ` of them and 
 	flags.IntVar(&o.limit, "limit", 100, "most entries to list; 0 lists all")
 	flags.BoolVar(&o.asJSON, "json", false, "print each entry's own line, as show does")
 	flags.BoolVar(&o.asCSV, "csv", false, "print CSV; a ' protects what a spreadsheet would run as a formula")
+	cmd.MarkFlagsMutuallyExclusive("mine", "store")
 	cmd.MarkFlagsMutuallyExclusive("json", "csv", "columns")
 	cmd.MarkFlagsMutuallyExclusive("json", "csv", "wide")
 	return cmd

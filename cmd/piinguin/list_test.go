@@ -82,6 +82,35 @@ func TestListFilters(t *testing.T) {
 	})
 }
 
+// A reviewer does not find its own questions among the answers, unless it asks for them. Without a server
+// nobody asks, and every entry is listed.
+func TestListMine(t *testing.T) {
+	onSQLite(t, func(t *testing.T, in *install) {
+		p := in.start(t)
+		readForList(t, p)
+		list := func(args ...string) string {
+			return in.mustRun(t, 0, "piinguin", p.flags("auditor", append([]string{"audit", "list", "--csv"}, args...)...)...)
+		}
+		list()
+		for _, args := range [][]string{nil, {"--outcome", "granted"}, {"--limit", "0"}, {"--purpose", "send the invoice, again"}} {
+			if out := list(args...); strings.Contains(out, "REVIEW") || !strings.Contains(out, "R-1") {
+				t.Errorf("%q prints\n%s", args, out)
+			}
+		}
+		for _, args := range [][]string{{"--mine"}, {"--caller", "dev-auditor"}, {"--operation", "review"}, {"--reference", "list hide_own_reviews=true"}} {
+			if out := list(args...); !strings.Contains(out, "REVIEW") {
+				t.Errorf("%q prints\n%s", args, out)
+			}
+		}
+		if out := in.mustRun(t, 0, "piinguin", "audit", "list", "--csv", "--store", in.store); !strings.Contains(out, "REVIEW") {
+			t.Errorf("--store prints\n%s", out)
+		}
+		if code, _, says := in.run(t, "piinguin", "audit", "list", "--mine", "--store", in.store); code != 2 || !strings.Contains(says, "mine") {
+			t.Errorf("--mine with --store: exit %d, %s", code, says)
+		}
+	})
+}
+
 var place = regexp.MustCompile(`there are older ones. Go on with --before (\S+),`)
 
 // A list that was cut says so, and goes on where it was cut.

@@ -18,6 +18,8 @@ type filterFlags struct {
 	subjects, callers                      []string
 	bases, operations, outcomes            []string
 	purposes, references, requestIDs, logs []string
+
+	mine bool
 }
 
 func (o *filterFlags) addTo(flags *pflag.FlagSet) {
@@ -32,12 +34,13 @@ func (o *filterFlags) addTo(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.references, "reference", nil, "only entries that state this `reference`, exactly")
 	flags.StringArrayVar(&o.requestIDs, "request-id", nil, "only entries of this `request`: the X-Request-Id of its answer")
 	flags.StringArrayVar(&o.logs, "log", nil, "only entries of this `log`")
+	flags.BoolVar(&o.mine, "mine", false, "list your own reviews as well, as --caller, --operation, --reference and --request-id do")
 }
 
 // filter selects entries: those of the query, which the ledger is asked, that have one of each field's
 // values.
 type filter struct {
-	query audit.Query
+	query question
 	of    []allowed
 }
 
@@ -98,6 +101,8 @@ func (o *filterFlags) filter() (filter, error) {
 			f.of = append(f.of, a)
 		}
 	}
+	// These filters find a review by its own fields: whoever asks for one wants to see it.
+	f.query.hideOwn = !o.mine && len(o.callers)+len(o.operations)+len(o.references)+len(o.requestIDs) == 0
 	return f, nil
 }
 

@@ -15,7 +15,7 @@ type many struct {
 	n int64
 }
 
-func (m many) list(_ context.Context, q audit.Query) ([]audit.Entry, error) {
+func (m many) list(_ context.Context, q question) ([]audit.Entry, error) {
 	from := m.n
 	if q.Before != nil {
 		from = q.Before.Index

@@ -396,9 +396,12 @@ type ListEntriesRequest struct {
 	// How many entries to return. 1 to 500; 0 means 100.
 	PageSize int32 `protobuf:"varint,8,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the answer before; the filters must be the same.
-	PageToken     string `protobuf:"bytes,9,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	PageToken string `protobuf:"bytes,9,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Leaves out the REVIEW entries of the caller who asks: of the same name, proven by
+	// the same method. The server fills in both.
+	HideOwnReviews bool `protobuf:"varint,10,opt,name=hide_own_reviews,json=hideOwnReviews,proto3" json:"hide_own_reviews,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ListEntriesRequest) Reset() {
@@ -492,6 +495,13 @@ func (x *ListEntriesRequest) GetPageToken() string {
 		return x.PageToken
 	}
 	return ""
+}
+
+func (x *ListEntriesRequest) GetHideOwnReviews() bool {
+	if x != nil {
+		return x.HideOwnReviews
+	}
+	return false
 }
 
 // ListEntriesResponse holds entries, newest first.
@@ -1075,7 +1085,7 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"checkpoint\x18\x12 \x01(\tR\n" +
 	"checkpoint\x12c\n" +
 	"\x1aspecial_category_condition\x18\x13 \x01(\x0e2%.piinguin.v1.SpecialCategoryConditionR\x18specialCategoryCondition\x12\x16\n" +
-	"\x06policy\x18\x14 \x01(\tR\x06policy\"\x81\x03\n" +
+	"\x06policy\x18\x14 \x01(\tR\x06policy\"\xab\x03\n" +
 	"\x12ListEntriesRequest\x12.\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
 	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x18\n" +
@@ -1086,7 +1096,9 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"\aoutcome\x18\a \x01(\x0e2\x14.piinguin.v1.OutcomeR\aoutcome\x12\x1b\n" +
 	"\tpage_size\x18\b \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\t \x01(\tR\tpageToken\"k\n" +
+	"page_token\x18\t \x01(\tR\tpageToken\x12(\n" +
+	"\x10hide_own_reviews\x18\n" +
+	" \x01(\bR\x0ehideOwnReviews\"k\n" +
 	"\x13ListEntriesResponse\x12,\n" +
 	"\aentries\x18\x01 \x03(\v2\x12.piinguin.v1.EntryR\aentries\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"9\n" +
