@@ -77,7 +77,7 @@ var layers = []archtest.Layer{
 	}},
 	{"cmd/piinguin-relay", []string{
 		"std", "./relay", "./relay/quarantine", "./rpc/client", "./cmd/internal/...", "./internal/awsx", "./internal/durable", twirp, zerolog, aws, backoff, errgrp,
-		"github.com/aws/aws-lambda-go/lambda", "github.com/aws/aws-lambda-go/events", "github.com/schollz/progressbar/v3",
+		"github.com/aws/aws-lambda-go/lambda", "github.com/aws/aws-lambda-go/events", "github.com/go-json-experiment/json", "github.com/schollz/progressbar/v3",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
 	}},
 
