@@ -43,7 +43,7 @@ func TestStoreOfTheEnvironmentIsNotReviewed(t *testing.T) {
 			}
 		}
 		in.mustRun(t, 0, "piinguin", p.flags("auditor", "audit", "list")...)
-		_, out, _ := in.run(t, "piinguin", p.flags("auditor", "audit", "list", "--json")...)
+		_, out, _ := in.run(t, "piinguin", p.flags("auditor", "audit", "list", "--mine", "--json")...)
 		if !strings.Contains(out, `"operation":"REVIEW"`) {
 			t.Errorf("the review was not recorded: %s", out)
 		}
