@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -25,9 +26,9 @@ type bodies struct{ free *semaphore.Weighted }
 
 func newBodies() bodies { return bodies{semaphore.NewWeighted(maxBodies)} }
 
-// read reads the whole body, or refuses one that is over the limit or for which no memory is
-// free. Whoever listens bounds the time that it may take. The body counts until done is called. A body of unknown length counts as the
-// longest while it is read.
+// read reads the whole body. It refuses one that is over the limit, one for which no memory is free,
+// and one that has not arrived when http.Server.ReadTimeout ends. The body counts until done is
+// called. A body of unknown length counts as the longest while it is read.
 func (b bodies) read(w http.ResponseWriter, r *http.Request) (body []byte, done func(), f *failure) {
 	part := r.ContentLength
 	switch {
@@ -61,6 +62,8 @@ func readAll(w http.ResponseWriter, r *http.Request) ([]byte, *failure) {
 	switch {
 	case errors.As(err, &tooLarge):
 		return nil, failBody
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, failSlowBody
 	case err != nil:
 		return nil, failCanceled
 	}

@@ -29,6 +29,7 @@ var (
 	failAudit           = &failure{code: twirp.Unavailable, reason: "audit_unavailable", text: "the audit ledger is not available; nothing was released"}
 	failStore           = &failure{code: twirp.Unavailable, reason: "store_unavailable", text: "the store is not available"}
 	failDeadline        = &failure{code: twirp.DeadlineExceeded, reason: "deadline_exceeded", text: "it took too long"}
+	failSlowBody        = &failure{code: twirp.DeadlineExceeded, reason: "body_too_slow", text: "the request did not arrive in time"}
 	failCanceled        = &failure{code: twirp.Canceled, reason: "canceled", text: "the caller went away"}
 	failLedger          = &failure{code: twirp.DataLoss, reason: "ledger_not_whole", text: "the ledger is not what was written; verify it"}
 	failInternal        = &failure{code: twirp.Internal, reason: "internal", text: "internal error"}

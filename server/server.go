@@ -12,7 +12,8 @@
 // and a stable reason; a log line has the fields of access and no others, a metric only labels
 // of closed sets; a panic is an internal error whose value is nowhere.
 //
-// It does not end TLS and holds no timeouts of connections: whoever listens does.
+// It does not end TLS and holds no timeouts of connections: whoever listens does. Set
+// http.Server.ReadTimeout, or a caller that sends its body slowly keeps memory as long as it likes.
 package server
 
 import (
