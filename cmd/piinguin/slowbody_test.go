@@ -25,9 +25,15 @@ func trickle(t *testing.T, w io.Writer) {
 	}
 }
 
-// trickleRequest begins a request whose body comes byte by byte; length -1 is unknown. It returns
-// what waits for the answer.
-func (p *process) trickleRequest(t *testing.T, client *http.Client, method, path string, length int64) func() (*http.Response, error) {
+// told is the answer to a request.
+type told struct {
+	status int
+	text   string
+	err    error
+}
+
+// trickleRequest begins a request whose body comes byte by byte; length -1 is unknown.
+func (p *process) trickleRequest(t *testing.T, client *http.Client, method, path string, length int64) <-chan told {
 	t.Helper()
 	body, more := io.Pipe()
 	t.Cleanup(func() { _ = more.Close() })
@@ -40,14 +46,18 @@ func (p *process) trickleRequest(t *testing.T, client *http.Client, method, path
 	req.Header.Set("Authorization", "Bearer dev-writer")
 	client.Timeout = 18 * time.Second // the server gives 10
 	go trickle(t, more)
-	var res *http.Response
-	answered := make(chan error)
+	answered := make(chan told, 1)
 	go func() {
-		var err error
-		res, err = client.Do(req) //nolint:bodyclose // the test closes it
-		answered <- err
+		res, err := client.Do(req)
+		if err != nil {
+			answered <- told{err: err}
+			return
+		}
+		defer func() { _ = res.Body.Close() }()
+		text, err := io.ReadAll(res.Body)
+		answered <- told{res.StatusCode, string(text), err}
 	}()
-	return func() (*http.Response, error) { err := <-answered; return res, err }
+	return answered
 }
 
 // TestSlowBody has callers that send their bodies byte by byte, and so would hold memory and connection
@@ -57,7 +67,7 @@ func TestSlowBody(t *testing.T) {
 	in := newTestInstall(t)
 	p := in.start(t)
 	for name, c := range map[string]struct {
-		await  func() (*http.Response, error)
+		answer <-chan told
 		status int
 		want   string
 	}{
@@ -67,15 +77,8 @@ func TestSlowBody(t *testing.T) {
 		"no method":   {p.trickleRequest(t, &http.Client{}, http.MethodPost, create+"x", 4096), http.StatusNotFound, `"reason":"bad_route"`},
 		"GET a probe": {p.trickleRequest(t, &http.Client{}, http.MethodGet, "/healthz", 4096), http.StatusOK, "ok"},
 	} {
-		res, err := c.await()
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		said, err := io.ReadAll(res.Body)
-		_ = res.Body.Close()
-		if err != nil || res.StatusCode != c.status || !strings.Contains(string(said), c.want) {
-			t.Errorf("%s: %d %s %v, want %d %s", name, res.StatusCode, said, err, c.status, c.want)
+		if got := <-c.answer; got.err != nil || got.status != c.status || !strings.Contains(got.text, c.want) {
+			t.Errorf("%s: %d %s %v, want %d %s", name, got.status, got.text, got.err, c.status, c.want)
 		}
 	}
 	p.stop(t)
