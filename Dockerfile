@@ -3,9 +3,9 @@
 #   docker build -t piinguin --build-arg VERSION=$(git describe --tags --always --dirty) \
 #     --build-arg COMMIT=$(git rev-parse HEAD) .
 #   docker run -p 8080:8080 -v piinguin:/data -v "$PWD/callers:/callers:ro" \
-#     -e PIINGUIN_TOKENS=/callers/tokens.txt -e PIINGUIN_HOST=0.0.0.0 -e PIINGUIN_ALLOW_PLAINTEXT=true piinguin
+#     -e PIINGUIN_TOKENS=/callers/tokens.txt -e PIINGUIN_LISTEN=:8080 -e PIINGUIN_ALLOW_PLAINTEXT=true piinguin
 #
-# Without a certificate (PIINGUIN_TLS_CERT, PIINGUIN_TLS_KEY) the server refuses to
+# Without a certificate (PIINGUIN_SERVER_CERT, PIINGUIN_SERVER_KEY) the server refuses to
 # listen beyond loopback unless it is told, as above, that a proxy with TLS stands
 # before it. It reads changed files again: mount their folder, for a file that is
 # mounted alone is not seen when it is replaced. User 65532 must be able to read it.

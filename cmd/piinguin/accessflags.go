@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -20,25 +19,19 @@ import (
 // The server reads the files that they name again when they change.
 type accessFlags struct {
 	dev                   bool
-	host                  string
-	allowPlaintext        bool
+	listen                listenFlags
 	tokens                string
-	tlsCert, tlsKey       string
 	clientCA, callersFile string
 	providers             providerFlags
 }
 
 func (a *accessFlags) addTo(flags *pflag.FlagSet) {
 	flags.BoolVar(&a.dev, "dev", false, "try it out: four known tokens, reachable from this machine only")
-	flags.StringVar(&a.host, "host", "127.0.0.1", "`address` to listen on")
+	a.listen.addTo(flags)
 	flags.StringVar(&a.tokens, "tokens", "", "token `file`, see piinguin token create")
-	flags.StringVar(&a.tlsCert, "tls-cert", "", "PEM `file` of the server's certificate; turns TLS on")
-	flags.StringVar(&a.tlsKey, "tls-key", "", "PEM `file` of its private key")
 	flags.StringVar(&a.clientCA, "client-ca", "", "PEM `file` of the authorities that issue callers' certificates (mutual TLS)")
 	flags.StringVar(&a.callersFile, "callers", "", "callers `file`: a line for each caller without a token: mtls, oidc or iam, its name, its roles")
 	a.providers.addTo(flags)
-	flags.BoolVar(&a.allowPlaintext, "allow-plaintext", false,
-		"listen beyond this machine without TLS; only behind a proxy that has TLS")
 }
 
 // check refuses flags that contradict each other, and a port that is open to other machines without TLS.
@@ -49,37 +42,18 @@ func (a *accessFlags) check() error {
 	switch {
 	case a.dev && a.tokens != "":
 		return errors.New("--dev has its own tokens: remove --tokens")
-	case a.dev && (a.tlsCert != "" || a.tlsKey != "" || a.clientCA != "" || a.callersFile != "" || a.providers.any()):
+	case a.dev && (a.listen.cert != "" || a.listen.key != "" || a.clientCA != "" || a.callersFile != "" || a.providers.any()):
 		return errors.New("--dev uses plain HTTP and its own tokens: remove the flags of certificates, --callers, --oidc-issuer and --iam-audience")
-	case (a.tlsCert == "") != (a.tlsKey == ""):
-		return errors.New("--tls-cert and --tls-key go together")
 	case a.callersFile == "" && (a.clientCA != "" || a.providers.iamAudience != "" || a.providers.issuer != "" && a.providers.rolesClaim == ""):
 		return errors.New("--callers is required: it gives roles to callers that a certificate, an issuer or AWS identifies")
 	case a.callersFile != "" && a.clientCA == "" && !a.providers.any():
 		return errors.New("--callers needs --client-ca, --oidc-issuer or --iam-audience")
-	case a.clientCA != "" && a.tlsCert == "":
-		return errors.New("--client-ca needs TLS: --tls-cert and --tls-key")
+	case a.clientCA != "" && a.listen.cert == "":
+		return errors.New("--client-ca needs TLS: --server-cert and --server-key")
 	case !a.dev && a.tokens == "" && a.clientCA == "" && !a.providers.any():
 		return errors.New("one of --tokens, --client-ca, --oidc-issuer and --iam-audience is required: there is no default credential; to try the server out, use --dev")
 	}
-	return a.checkHost()
-}
-
-// checkHost refuses an address that other machines can reach unless TLS protects it: tokens and
-// values would cross the network in the clear. --allow-plaintext is the operator's word that a proxy
-// does it.
-func (a *accessFlags) checkHost() error {
-	addr, err := netip.ParseAddr(a.host)
-	loopback := a.host == "localhost" || err == nil && addr.IsLoopback()
-	switch {
-	case loopback || a.tlsCert != "":
-		return nil
-	case a.dev:
-		return errors.New("with --dev, --host must be a loopback address")
-	case !a.allowPlaintext:
-		return errors.New("--host is reachable from other machines, so TLS is required: set --tls-cert and --tls-key, or put a proxy with TLS in front and set --allow-plaintext")
-	}
-	return nil
+	return a.listen.check(a.dev)
 }
 
 // kinds names the ways in which callers may prove themselves, for the log.
@@ -113,7 +87,7 @@ func (a *accessFlags) open(ctx context.Context, log zerolog.Logger) (identity.Au
 		callers = append(callers, files.Tokens(time.Now))
 	}
 	var guesses *identity.Guesses
-	if !a.allowPlaintext { // a proxy has one address for all callers
+	if !a.listen.allowPlaintext { // a proxy has one address for all callers
 		guesses = identity.NewGuesses(nil)
 	}
 	fromProviders, err := a.providers.open(ctx, log, files, guesses)
@@ -143,13 +117,13 @@ func (a *accessFlags) openFiles(log zerolog.Logger) (*identity.Files, error) {
 	return files, nil
 }
 
-// openTLS reads the files of --tls-cert, --tls-key and --client-ca.
+// openTLS reads the files of --server-cert, --server-key and --client-ca.
 func (a *accessFlags) openTLS(log zerolog.Logger, directory *identity.Directory) ([]identity.Authenticator, *tls.Config, error) {
-	if a.tlsCert == "" {
+	if a.listen.cert == "" {
 		return nil, nil, nil
 	}
 	var callers []identity.Authenticator
-	config := tlsfiles.Config{CertFile: a.tlsCert, KeyFile: a.tlsKey, Now: time.Now, Report: renewed(log, "certificate")}
+	config := tlsfiles.Config{CertFile: a.listen.cert, KeyFile: a.listen.key, Now: time.Now, Report: renewed(log, "certificate")}
 	if a.clientCA != "" {
 		authorities, err := identity.OpenAuthorities(a.clientCA, time.Now, renewed(log, "client CA file"))
 		if err != nil {
@@ -160,7 +134,7 @@ func (a *accessFlags) openTLS(log zerolog.Logger, directory *identity.Directory)
 	}
 	conf, err := tlsfiles.New(config)
 	if err != nil {
-		return nil, nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+		return nil, nil, fmt.Errorf("--server-cert, --server-key: %w", err)
 	}
 	return callers, conf, nil
 }

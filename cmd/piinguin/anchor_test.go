@@ -164,7 +164,7 @@ func TestServeAnchorsInS3(t *testing.T) {
 	in := &install{dir: t.TempDir(), store: "sqlite:piinguin-dev/piinguin.db", env: append(os.Environ(),
 		"AWS_ENDPOINT_URL_S3="+mototest.Endpoint(t), "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=piinguin", "AWS_SECRET_ACCESS_KEY=piinguin")}
 	client := mototest.S3(t, nil)
-	if _, _, stderr := in.run(t, "piinguin", "serve", "--dev", "--port", "0", "--anchor", "s3://"+mototest.Bucket(t, client, false)); !strings.Contains(stderr, "no Object Lock") {
+	if _, _, stderr := in.run(t, "piinguin", "serve", "--dev", "--listen", "127.0.0.1:0", "--anchor", "s3://"+mototest.Bucket(t, client, false)); !strings.Contains(stderr, "no Object Lock") {
 		t.Errorf("a bucket without Object Lock: %q", stderr)
 	}
 	locked := mototest.Bucket(t, client, true)
@@ -194,7 +194,7 @@ func TestServeRefusesAnchorsThatCannotWork(t *testing.T) {
 		{"--anchor: want s3://BUCKET/PREFIX", []string{"--anchor", "gs://bucket"}},
 		{"--anchor: anchor: make the folder: not a directory", []string{"--anchor", "broken"}},
 	} {
-		code, _, stderr := in.run(t, "piinguin", append([]string{"serve", "--dev", "--port", "0"}, c.args...)...)
+		code, _, stderr := in.run(t, "piinguin", append([]string{"serve", "--dev", "--listen", "127.0.0.1:0"}, c.args...)...)
 		if code != 2 || !strings.Contains(stderr, c.says) {
 			t.Errorf("%v: exit %d, %q, want %q", c.args, code, stderr, c.says)
 		}

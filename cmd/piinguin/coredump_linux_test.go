@@ -33,7 +33,7 @@ func TestNoCoreDump(t *testing.T) {
 		return cmd
 	}
 	t.Run("Server", func(t *testing.T) {
-		cmd := command(t, filepath.Join(binaries, "piinguin"), "serve", "--dev", "--port", "0")
+		cmd := command(t, filepath.Join(binaries, "piinguin"), "serve", "--dev", "--listen", "127.0.0.1:0")
 		mustStart(t, cmd)
 		eventually(t, "the server's start", func() bool { return listening.MatchString(in.log()) })
 		wantNoCoreDump(t, cmd)

@@ -149,7 +149,7 @@ func TestServeRefusesCallersFlags(t *testing.T) {
 		{"--callers f --tokens t", "--callers needs"},
 		{"--dev --iam-audience a", "--dev uses plain HTTP"},
 	} {
-		args := append([]string{"serve", "--port", "0"}, strings.Fields(test.args)...)
+		args := append([]string{"serve", "--listen", "127.0.0.1:0"}, strings.Fields(test.args)...)
 		if code, _, stderr := in.run(t, "piinguin", args...); code != 2 || !strings.Contains(stderr, test.want) {
 			t.Errorf("%s: exit %d, %s", test.args, code, stderr)
 		}

@@ -133,7 +133,7 @@ func (in *install) start(t *testing.T) *process {
 func (in *install) serve(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := &process{}
-	args = append([]string{"serve", "--port", "0"}, args...)
+	args = append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)
 	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(binaries, "piinguin"), args...)
 	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = in.dir, in.env, in
 	stdout, err := p.cmd.StdoutPipe()

@@ -58,7 +58,7 @@ func TestLostFileAndRestart(t *testing.T) {
 		newVisited(t, p).read(t, p, "kept")
 		p.kill(t)
 		in.shell(t, "rm piinguin.db*")
-		code, _, stderr := in.run(t, "piinguin", "serve", "--dev", "--port", "0")
+		code, _, stderr := in.run(t, "piinguin", "serve", "--dev", "--listen", "127.0.0.1:0")
 		if code != 2 || !strings.Contains(stderr, "the store holds no ledger") {
 			t.Errorf("a start without the ledger: exit %d: %s", code, stderr)
 		}
@@ -73,7 +73,7 @@ func TestHardLink(t *testing.T) {
 		p := in.start(t)
 		v := newVisited(t, p)
 		in.shell(t, "mkdir ../elsewhere; ln piinguin.db ../elsewhere/; cp audit.key ../elsewhere/")
-		code, _, stderr := in.run(t, "piinguin", "serve", "--dev", "--port", "0",
+		code, _, stderr := in.run(t, "piinguin", "serve", "--dev", "--listen", "127.0.0.1:0",
 			"--store", "sqlite:elsewhere/piinguin.db", "--audit-key", filepath.Join("elsewhere", "audit.key"))
 		if code != 2 || !strings.Contains(stderr, "another hard link") {
 			t.Errorf("a second server by another name: exit %d: %s", code, stderr)
@@ -120,7 +120,7 @@ func TestSecondServerOnAMovedFile(t *testing.T) {
 		in.shell(t, "mv ../piinguin-dev ../elsewhere")
 		in.store = "sqlite:elsewhere/piinguin.db"
 		args := []string{"--dev", "--store", in.store, "--audit-key", filepath.Join("elsewhere", "audit.key")}
-		code, _, stderr := in.run(t, "piinguin", append([]string{"serve", "--port", "0"}, args...)...)
+		code, _, stderr := in.run(t, "piinguin", append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
 		if code != 2 || !strings.Contains(stderr, "another server is using this file") {
 			t.Errorf("a second server on the moved file: exit %d: %s", code, stderr)
 		}

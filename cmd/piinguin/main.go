@@ -85,6 +85,6 @@ check, policy check), 2 wrong usage or a failure.`,
 		},
 	}
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.AddCommand(serveCommand(), createCommand(), readCommand(), deleteCommand(), tablesCommand(), tokenCommand(), policyCommand(), auditCommand(env))
+	cmd.AddCommand(serveCommand(env), createCommand(), readCommand(), deleteCommand(), tablesCommand(), tokenCommand(), policyCommand(), auditCommand(env))
 	return cmd
 }

@@ -40,7 +40,7 @@ func newTestTLSInstall(t *testing.T) *tlsInstall {
 	}
 	s.install.write(t, "callers.txt", "mtls alice@acme.com reader\nmtls spiffe://acme.com/relay writer\nmtls audit.acme.com auditor\n")
 	s.token = s.newToken(t)
-	s.process = s.install.serve(t, "--store", s.store, "--tokens", "tokens.txt", "--tls-cert", "server.pem", "--tls-key", "server.key",
+	s.process = s.install.serve(t, "--store", s.store, "--tokens", "tokens.txt", "--server-cert", "server.pem", "--server-key", "server.key",
 		"--client-ca", "ca.pem", "--callers", "callers.txt")
 	if !strings.HasPrefix(s.address, "https://") {
 		t.Errorf("the server says that it listens on %s", s.address)
@@ -137,7 +137,7 @@ func TestServeRefuses(t *testing.T) {
 	in.write(t, "broken.txt", "\nCANARY\n")
 	in.write(t, "readers.txt", "CANARY reader "+strings.Repeat("0", 64)+"\n")
 	in.write(t, "auditors.txt", "mtls CANARY auditor\n")
-	withTLS := []string{"--tls-cert", "server.pem", "--tls-key", "server.key"}
+	withTLS := []string{"--server-cert", "server.pem", "--server-key", "server.key"}
 	mutual := append(withTLS, "--client-ca", "server.pem", "--callers")
 	for _, c := range []struct {
 		says string
@@ -147,21 +147,21 @@ func TestServeRefuses(t *testing.T) {
 		{"one of --tokens, --client-ca", withTLS},
 		{"remove --tokens", []string{"--dev", "--tokens", "tokens.txt"}},
 		{"--dev uses plain HTTP", append(withTLS, "--dev")},
-		{"with --dev, --host must be", []string{"--dev", "--host", "192.0.2.1"}},
-		{"--tls-cert and --tls-key go together", []string{"--tokens", "tokens.txt", "--tls-key", "server.key"}},
+		{"with --dev, --listen must name a loopback address", []string{"--dev", "--listen", "192.0.2.1:0"}},
+		{"--server-cert and --server-key go together", []string{"--tokens", "tokens.txt", "--server-key", "server.key"}},
 		{"--callers is required", append(withTLS, "--client-ca", "server.pem")},
 		{"--callers needs", append(withTLS, "--tokens", "tokens.txt", "--callers", "tokens.txt")},
 		{"--client-ca needs TLS", []string{"--client-ca", "server.pem", "--callers", "tokens.txt"}},
-		{"--tls-cert and --tls-key, or put a proxy", []string{"--tokens", "tokens.txt", "--host", "192.0.2.1"}},
-		{"listen: ", append(withTLS, "--tokens", "tokens.txt", "--host", "192.0.2.1")}, // an address that no machine has
+		{"--server-cert and --server-key, or put a proxy", []string{"--tokens", "tokens.txt", "--listen", "192.0.2.1:0"}},
+		{"listen: ", append(withTLS, "--tokens", "tokens.txt", "--listen", "192.0.2.1:0")}, // an address that no machine has
 		{"--tokens: the file is not there", []string{"--tokens", "CANARY.txt"}},
 		{"--tokens: identity: token file line 2", []string{"--tokens", "broken.txt"}},
 		{"--callers: identity: callers file line 2", append(mutual, "broken.txt")},
 		{"--tokens and --callers: identity: callers file line 1: with the other lines of its name, by any method", append(mutual, "auditors.txt", "--tokens", "readers.txt")},
 		{"--client-ca: identity: client CA file", append(withTLS, "--client-ca", "server.key", "--callers", "tokens.txt")},
-		{"--tls-cert, --tls-key: the files are not", []string{"--tokens", "tokens.txt", "--tls-cert", "server.pem", "--tls-key", "broken.txt"}},
+		{"--server-cert, --server-key: the files are not", []string{"--tokens", "tokens.txt", "--server-cert", "server.pem", "--server-key", "broken.txt"}},
 	} {
-		code, _, stderr := in.run(t, "piinguin", append([]string{"serve", "--port", "0"}, c.args...)...)
+		code, _, stderr := in.run(t, "piinguin", append([]string{"serve", "--listen", "127.0.0.1:0"}, c.args...)...)
 		if code != 2 || !strings.Contains(stderr, c.says) || strings.Contains(stderr, "CANARY") {
 			t.Errorf("serve %v: exit %d, want %q: %s", c.args, code, c.says, stderr)
 		}

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -43,12 +42,11 @@ type serveFlags struct {
 	access        accessFlags
 	policy        policyFlags
 	anchor        anchorFlags
-	port          int
 	auditKey      string
 	appendTimeout time.Duration
 }
 
-func serveCommand() *cobra.Command {
+func serveCommand(env func(string) string) *cobra.Command {
 	var o serveFlags
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -60,7 +58,7 @@ To try it:       piinguin serve --dev
 On one machine:  piinguin token create --name relay --role writer --tokens tokens.txt
                  piinguin serve --tokens tokens.txt
 On AWS:          piinguin tables create && piinguin serve --store dynamodb --tokens tokens.txt
-With TLS:        piinguin serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem --tokens tokens.txt
+With TLS:        piinguin serve --listen :8080 --server-cert cert.pem --server-key key.pem --tokens tokens.txt
 
 --dev keeps its data in ./` + devFolder + `, listens on this machine only and knows four
 tokens, one for each role: dev-writer, dev-reader, dev-eraser and dev-auditor.
@@ -75,6 +73,7 @@ what it read before and logs an error.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.applyDev(cmd.Flags().Changed)
+			o.access.listen.findClientSettings(cmd.Flags().Changed, env)
 			return o.serve(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -82,7 +81,6 @@ what it read before and logs an error.`,
 	o.access.addTo(flags)
 	flags.StringVar(&o.store.engine, "store", defaultStore, "where records and ledger are stored: sqlite:`PATH` or dynamodb")
 	o.store.addTables(flags)
-	flags.IntVar(&o.port, "port", 8080, "port to listen on; 0 chooses a free one")
 	addAuditKey(flags, &o.auditKey)
 	flags.DurationVar(&o.appendTimeout, "append-timeout", audit.DefaultAppendTimeout,
 		"how long an entry may take to become durable; after that the read fails")
@@ -113,6 +111,7 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 		return err
 	}
 	log := zerolog.New(printable.JSONWriter{W: printable.Raw(stderr)}).With().Timestamp().Logger()
+	o.access.listen.tell(log)
 	callers, conf, err := o.access.open(ctx, log)
 	if err != nil {
 		return err
@@ -163,7 +162,7 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(o.access.host, strconv.Itoa(o.port)))
+	listener, err := net.Listen("tcp", o.access.listen.address)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}

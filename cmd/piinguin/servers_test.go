@@ -210,7 +210,7 @@ func TestSecondServerOnSQLite(t *testing.T) {
 	onSQLite(t, func(t *testing.T, in *install) {
 		p := in.start(t)
 		fillForCrash(t, p)
-		code, _, stderr := in.run(t, "piinguin", "serve", "--dev", "--port", "0")
+		code, _, stderr := in.run(t, "piinguin", "serve", "--dev", "--listen", "127.0.0.1:0")
 		if code != 2 || !strings.Contains(stderr, "another server is using this file") {
 			t.Errorf("a second server: exit %d: %s", code, stderr)
 		}

@@ -16,7 +16,7 @@ func TestTableWithoutDynamoDB(t *testing.T) {
 	for _, variable := range []string{"PIINGUIN_TABLE_NAME", "PIINGUIN_DYNAMODB_TABLE", "PIINGUIN_DYNAMO_TABLE", "PIINGUIN_AUDIT_TABLE_NAME"} {
 		in := newTestInstall(t)
 		in.env = append(in.env, variable+"=mine")
-		code, stdout, stderr := in.run(t, "piinguin", "serve", "--dev", "--port", "0")
+		code, stdout, stderr := in.run(t, "piinguin", "serve", "--dev", "--listen", "127.0.0.1:0")
 		if code != 2 || stdout != "" || !strings.Contains(stderr, "set --store dynamodb") {
 			t.Errorf("%s: exit %d, prints %q, says %q", variable, code, stdout, stderr)
 		}

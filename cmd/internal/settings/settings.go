@@ -41,8 +41,7 @@ func FlagOnly(flags *pflag.FlagSet, name string) {
 }
 
 // FromEnvironment sets each flag that was not given from its variable, if that is
-// not empty. Its errors name the variable and never quote it. A variable that Kubernetes sets for a
-// service of the name piinguin, PIINGUIN_PORT=tcp://..., is passed over, and say is told.
+// not empty. Its errors name the variable and never quote it. One that Kubernetes set is passed over, and say is told.
 func FromEnvironment(flags *pflag.FlagSet, env func(string) string, say func(note string)) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -53,7 +52,7 @@ func FromEnvironment(flags *pflag.FlagSet, env func(string) string, say func(not
 			if env(name) == "" {
 				continue
 			}
-			if f.Name == "port" && strings.HasPrefix(env(name), "tcp://") {
+			if OfKubernetes(f.Name, env(name)) {
 				say(name + " is passed over: it is the address that Kubernetes sets for a service; give --port, or rename the service")
 				return
 			}
@@ -64,6 +63,12 @@ func FromEnvironment(flags *pflag.FlagSet, env func(string) string, say func(not
 		}
 	})
 	return errors.Join(errs...)
+}
+
+// OfKubernetes tells a value that Kubernetes gives a flag's variable: to all pods of a namespace with a
+// service of the name piinguin it sets PIINGUIN_PORT=tcp://10.0.0.1:8080. That is no port.
+func OfKubernetes(flag, value string) bool {
+	return flag == "port" && strings.HasPrefix(value, "tcp://")
 }
 
 // Client holds the flags that say which server to call, and as whom.
