@@ -18,6 +18,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -87,15 +88,23 @@ func onDynamoDB(t *testing.T, test func(t *testing.T, in *install)) {
 	test(t, in)
 }
 
+// ends is how long a command may take that ends by itself. A server that starts although it had to refuse is killed then.
+const ends = time.Minute
+
 // run runs a command and returns its exit code and what it printed.
 func (in *install) run(t *testing.T, name string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries, name), args...)
+	ctx, cancel := context.WithTimeout(t.Context(), ends)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(binaries, name), args...)
 	var out, errs bytes.Buffer
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = in.dir, in.env, &out, &errs
 	err := cmd.Run()
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	switch {
+	case ctx.Err() != nil:
+		t.Fatalf("%s %s did not end within %s\n%s", name, strings.Join(args, " "), ends, errs.String())
+	case err != nil && !errors.As(err, &exit):
 		t.Fatal(err)
 	}
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
