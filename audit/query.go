@@ -30,6 +30,9 @@ type Query struct {
 	Basis         string
 	Operation     Operation
 	Outcome       Outcome
+	Purpose       string
+	Reference     string
+	RequestID     string
 	HideReviews   Principal // leaves out the REVIEW entries of this caller; both fields or neither
 	Before        *Position // only entries before this place; nil for all
 	Limit         int       // at least 1
@@ -50,6 +53,9 @@ func (q Query) Match(e Entry) bool {
 		(q.Basis == "" || e.Basis == q.Basis) &&
 		(q.Operation == "" || e.Operation == q.Operation) &&
 		(q.Outcome == "" || e.Outcome == q.Outcome) &&
+		(q.Purpose == "" || e.Purpose == q.Purpose) &&
+		(q.Reference == "" || e.Reference == q.Reference) &&
+		(q.RequestID == "" || e.RequestID == q.RequestID) &&
 		(e.Operation != Review || q.HideReviews != Principal{e.Caller, e.Authentication}) &&
 		(q.Before == nil || e.Position().Compare(*q.Before) < 0)
 }

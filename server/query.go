@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -15,13 +14,19 @@ import (
 // queryOf checks the filters. Limit is one more than the page, to learn whether there is a
 // next one.
 func queryOf(req *piinguinv1.ListEntriesRequest, asks policy.Caller) (audit.Query, *failure) {
-	q := audit.Query{ModifiedValue: req.GetSubject(), Caller: req.GetCaller(), Limit: piinguinv1.DefaultPageSize + 1}
+	q := audit.Query{
+		ModifiedValue: req.GetSubject(), Caller: req.GetCaller(), Purpose: req.GetPurpose(), Reference: req.GetReference(),
+		RequestID: req.GetRequestId(), Limit: piinguinv1.DefaultPageSize + 1,
+	}
 	if req.GetHideOwnReviews() {
 		q.HideReviews = audit.Principal{Caller: asks.Name, Authentication: asks.Authentication}
 	}
 	f := firstFailure(
 		checkText("subject", req.GetSubject(), piinguinv1.MaxStoredModifiedValue),
 		checkShown("caller", req.GetCaller(), piinguinv1.MaxCaller),
+		checkShown("purpose", req.GetPurpose(), piinguinv1.MaxText),
+		checkShown("reference", req.GetReference(), piinguinv1.MaxText),
+		checkShown("request_id", req.GetRequestId(), piinguinv1.MaxRequestID),
 		checkTime("from", req.GetFrom(), &q.From),
 		checkTime("to", req.GetTo(), &q.To),
 		checkEnum("basis", req.GetBasis(), piinguinv1.LawfulBasisForProcessing_name, &q.Basis),
@@ -68,33 +73,4 @@ func checkEnum[E interface {
 	}
 	*into = value.String()
 	return nil
-}
-
-// describe writes the filters in words for the entry of the query. The subject is left out:
-// it has a field of its own.
-func describe(req *piinguinv1.ListEntriesRequest) string {
-	words := []string{"list"}
-	add := func(name, value string) { words = append(words, name+"="+value) }
-	if req.GetFrom() != nil {
-		add("from", req.GetFrom().AsTime().Format(time.RFC3339))
-	}
-	if req.GetTo() != nil {
-		add("to", req.GetTo().AsTime().Format(time.RFC3339))
-	}
-	if req.GetCaller() != "" {
-		add("caller", req.GetCaller())
-	}
-	if req.GetBasis() != 0 {
-		add("basis", req.GetBasis().String())
-	}
-	if req.GetOperation() != 0 {
-		add("operation", req.GetOperation().String())
-	}
-	if req.GetOutcome() != 0 {
-		add("outcome", req.GetOutcome().String())
-	}
-	if req.GetHideOwnReviews() {
-		add("hide_own_reviews", "true")
-	}
-	return strings.Join(words, " ")
 }

@@ -2,6 +2,8 @@ package server_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -40,7 +42,7 @@ func newReviewed(t *testing.T, at *hours) *memServer {
 	_, _ = v.as(t, "reader").ReadPiiRecord(t.Context(), readRequest("a"))
 	at.Store(2)
 	req := readRequest("b")
-	req.ProcessingBasis = piinguinv1.LawfulBasisForProcessing_CONSENT
+	req.ProcessingBasis, req.Purpose, req.Reference = piinguinv1.LawfulBasisForProcessing_CONSENT, `send "it" operation=READ`, "T-2"
 	_, _ = v.as(t, "reader").ReadPiiRecord(t.Context(), req)
 	at.Store(3)
 	_, _ = v.as(t, "eraser").DeletePiiRecord(t.Context(), deleteRequest("a"))
@@ -56,6 +58,7 @@ const opened, readA, readB, deleteA, deniedB = "OPEN GRANTED", "READ GRANTED a",
 func TestFilters(t *testing.T) {
 	var at hours
 	v := newReviewed(t, &at)
+	requestID := v.entries(t)[2].RequestID
 	for _, c := range []struct {
 		req       *piinguinv1.ListEntriesRequest
 		want      []string // without the entries of these queries
@@ -70,6 +73,9 @@ func TestFilters(t *testing.T) {
 		{&piinguinv1.ListEntriesRequest{Basis: piinguinv1.LawfulBasisForProcessing_CONSENT}, []string{readB}, "list basis=CONSENT"},
 		{&piinguinv1.ListEntriesRequest{Operation: piinguinv1.Operation_DELETE}, []string{deleteA}, "list operation=DELETE"},
 		{&piinguinv1.ListEntriesRequest{Outcome: piinguinv1.Outcome_DENIED}, []string{deniedB}, "list outcome=DENIED"},
+		{&piinguinv1.ListEntriesRequest{Purpose: `send "it" operation=READ`}, []string{readB}, `list purpose="send \"it\" operation=READ"`},
+		{&piinguinv1.ListEntriesRequest{Reference: "T-2"}, []string{readB}, "list reference=T-2"},
+		{&piinguinv1.ListEntriesRequest{RequestId: requestID}, []string{deleteA}, "list request_id=" + requestID},
 		{&piinguinv1.ListEntriesRequest{HideOwnReviews: true}, []string{deniedB, deleteA, readB, readA, opened}, "list hide_own_reviews=true"},
 	} {
 		out, err := v.as(t, "auditor").ListEntries(t.Context(), c.req)
@@ -89,6 +95,37 @@ func TestFilters(t *testing.T) {
 		e := all[len(all)-1]
 		if e.Operation != audit.Review || e.Reference != c.reference || e.ModifiedValue != c.req.GetSubject() {
 			t.Errorf("%v has the entry %s %q %q, want REVIEW %q", c.req, e.Operation, e.Reference, e.ModifiedValue, c.reference)
+		}
+	}
+}
+
+// TestFiltersThatAreLong: a query with the longest filters has an entry, and it says which they were.
+func TestFiltersThatAreLong(t *testing.T) {
+	v := newMemServer(t, nil)
+	long := func(n int) string { return strings.Repeat(`"`, n) }
+	at := timestamppb.New(hour(0))
+	hash := func(s string) string { return fmt.Sprintf("sha256(%x)", sha256.Sum256([]byte(s))) }
+	for _, c := range []struct {
+		req  *piinguinv1.ListEntriesRequest
+		want string
+	}{
+		{&piinguinv1.ListEntriesRequest{Purpose: strings.Repeat("p", 499)}, "list purpose=" + strings.Repeat("p", 499)},
+		{&piinguinv1.ListEntriesRequest{Purpose: strings.Repeat("p", 500)}, "list purpose=" + hash(strings.Repeat("p", 500))},
+		{&piinguinv1.ListEntriesRequest{Purpose: strings.Repeat("p", 300), Reference: strings.Repeat("r", 301)},
+			"list purpose=" + strings.Repeat("p", 300) + " reference=" + hash(strings.Repeat("r", 301))},
+		{&piinguinv1.ListEntriesRequest{Reference: hash("")}, `list reference="` + hash("") + `"`}, // none passes for a hash
+		{&piinguinv1.ListEntriesRequest{
+			From: at, To: at, Caller: long(256), Basis: piinguinv1.LawfulBasisForProcessing_LEGITIMATE_INTERESTS, Operation: piinguinv1.Operation_CREATE,
+			Outcome: piinguinv1.Outcome_NOT_FOUND, Purpose: long(512), Reference: long(512), RequestId: long(64), HideOwnReviews: true,
+		}, "list from=2026-02-03T00:00:00Z to=2026-02-03T00:00:00Z caller=" + hash(long(256)) + " basis=LEGITIMATE_INTERESTS operation=CREATE outcome=NOT_FOUND" +
+			" purpose=" + hash(long(512)) + " reference=" + hash(long(512)) + " request_id=" + hash(long(64)) + " hide_own_reviews=true"},
+	} {
+		if _, err := v.as(t, "auditor").ListEntries(t.Context(), c.req); err != nil {
+			t.Errorf("%v: %v", c.req, err)
+		}
+		all := v.entries(t)
+		if diff := cmp.Diff(c.want, all[len(all)-1].Reference); diff != "" {
+			t.Errorf("its entry (-want +got):\n%s", diff)
 		}
 	}
 }

@@ -51,8 +51,12 @@ func TestNoFormatCharacters(t *testing.T) {
 		erase.Reference = text
 		_, err = eraser.DeletePiiRecord(t.Context(), erase)
 		wantFailure(t, "delete", err, twirp.InvalidArgument, "reference_format_character")
-		_, err = auditor.ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{Caller: text}) // its entry would show it
-		wantFailure(t, "list", err, twirp.InvalidArgument, "caller_format_character")
+		for field, list := range map[string]*piinguinv1.ListEntriesRequest{ // their entries would show it
+			"caller": {Caller: text}, "purpose": {Purpose: text}, "reference": {Reference: text}, "request_id": {RequestId: text},
+		} {
+			_, err = auditor.ListEntries(t.Context(), list)
+			wantFailure(t, "list", err, twirp.InvalidArgument, field+"_format_character")
+		}
 	}
 	if entries := s.outcomes(t); len(entries) != 0 {
 		t.Errorf("entries %q", entries)

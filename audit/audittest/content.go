@@ -11,7 +11,7 @@ import (
 func bigPage(t *testing.T, s audit.Store) {
 	big := batch(1000, audit.MaxPageEntries)
 	for i := range big {
-		big[i].Purpose = strings.Repeat("p", 280)
+		big[i].Purpose = strings.Repeat("p", 250)
 	}
 	pages := newPages(t, batch(0, 254), big)
 	if last := pages[len(pages)-1]; len(pages) != 3 || len(last.Edge) != 9 || len(last.Lines[0]) < 450 {
@@ -46,7 +46,9 @@ func characters(t *testing.T, s audit.Store) {
 		t.Errorf("pages (-want +got):\n%s", diff)
 	}
 	for i, text := range texts {
-		for _, q := range []audit.Query{{ModifiedValue: text, Limit: 9}, {Caller: text, Limit: 9}} {
+		for _, q := range []audit.Query{
+			{ModifiedValue: text, Limit: 9}, {Caller: text, Limit: 9}, {Purpose: text, Limit: 9}, {Reference: text, Limit: 9}, {RequestID: text, Limit: 9},
+		} {
 			got, err := s.List(t.Context(), q)
 			if err != nil || len(got) != 1 || got[0].Index != int64(i)+1 {
 				t.Errorf("List by %+q: %d entries, %v; want entry %d alone", text, len(got), err, i+1)

@@ -54,6 +54,9 @@ func closeLedger(t *testing.T, l *audit.Ledger) {
 	}
 }
 
+// purposes look like fields of a line, or like parts of one another.
+var purposes = []string{"support", `"purpose":"support"`, `support"`, `support\`, `\"reference\":\"support\"`}
+
 // newEntry returns an entry that is different for every n. The fields that a query selects by have
 // few different values.
 func newEntry(n int) audit.Entry {
@@ -61,7 +64,8 @@ func newEntry(n int) audit.Entry {
 	outcomes := []audit.Outcome{audit.Granted, audit.Denied, audit.NotFound, audit.Failed}
 	e := audit.Entry{
 		Operation: operations[n%7%4], Outcome: outcomes[n%5%4], Caller: fmt.Sprintf("caller-%d", n%3),
-		Authentication: []string{"token", "mtls"}[n%2], RequestID: fmt.Sprintf("r-%d", n), Purpose: "support",
+		Authentication: []string{"token", "mtls"}[n%2],
+		Purpose:        purposes[n%len(purposes)], Reference: []string{"", "support", `T\`}[n%5%3], RequestID: fmt.Sprintf("r-%d", n),
 	}
 	if e.Operation == audit.Read || e.Operation == audit.Delete {
 		e.ModifiedValue = fmt.Sprintf("m-%d", n%11%4)

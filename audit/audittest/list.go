@@ -69,6 +69,15 @@ func newQuery(rnd *rand.Rand, all []audit.Entry, density float64) audit.Query {
 		q.Outcome = some().Outcome
 	}
 	if with() {
+		q.Purpose = some().Purpose
+	}
+	if with() {
+		q.Reference = some().Reference
+	}
+	if rnd.Float64() < density/5 { // few entries match it
+		q.RequestID = some().RequestID
+	}
+	if with() {
 		q.HideReviews = audit.Principal{Caller: fmt.Sprintf("caller-%d", rnd.IntN(4)), Authentication: []string{"token", "mtls"}[rnd.IntN(2)]}
 	}
 	if with() {
@@ -98,6 +107,8 @@ func list(t *testing.T, s audit.Store) {
 		{From: first.Time.Add(time.Hour)}, {To: first.Time.Add(-time.Hour)}, {From: first.Time.AddDate(-1000, 0, 0), To: first.Time.AddDate(1000, 0, 0)},
 		{From: first.Time.In(time.FixedZone("east", 5*3600))}, {From: first.Time.Add(time.Nanosecond)}, {To: first.Time.Add(time.Nanosecond)},
 		{ModifiedValue: "m-1"}, {Caller: "caller-1"}, {Basis: "CONSENT"}, {Operation: audit.Delete}, {Operation: audit.Opened}, {Outcome: audit.Denied}, {Before: &before},
+		{Purpose: purposes[0]}, {Purpose: purposes[1]}, {Purpose: purposes[2]}, {Purpose: purposes[3]}, {Purpose: purposes[4]}, {Purpose: "suppor"},
+		{Reference: "support"}, {Reference: `T\`}, {Reference: `T\\`}, {RequestID: first.RequestID}, {RequestID: "r-"},
 		{HideReviews: audit.Principal{Caller: "caller-1", Authentication: "token"}}, {HideReviews: audit.Principal{Caller: "caller-1", Authentication: "token"}, Caller: "caller-1"},
 	} {
 		for _, limit := range []int{1, 2, len(all), len(all) + 1} {

@@ -85,6 +85,13 @@ func conditions(q audit.Query) (string, []any) {
 			add(equal.column+" = ?", equal.value)
 		}
 	}
+	for _, member := range []struct{ field, value string }{
+		{"purpose", q.Purpose}, {"reference", q.Reference}, {"request_id", q.RequestID},
+	} {
+		if member.value != "" {
+			add("instr(line, ?) > 0", audit.Member(member.field, member.value))
+		}
+	}
 	if p := q.HideReviews; p != (audit.Principal{}) {
 		add("NOT (operation = ? AND caller = ? AND instr(line, ?) > 0)",
 			string(audit.Review), p.Caller, audit.Member("authentication", p.Authentication))

@@ -85,7 +85,7 @@ func (r remote) list(ctx context.Context, q question) ([]audit.Entry, error) {
 		Operation: piinguinv1.Operation(piinguinv1.Operation_value[string(q.Operation)]),
 		Outcome:   piinguinv1.Outcome(piinguinv1.Outcome_value[string(q.Outcome)]),
 
-		HideOwnReviews: q.hideOwn,
+		Purpose: q.Purpose, Reference: q.Reference, RequestId: q.RequestID, HideOwnReviews: q.hideOwn,
 	}
 	if !q.From.IsZero() {
 		req.From = timestamppb.New(q.From)

@@ -42,8 +42,8 @@ The table fits the terminal, or COLUMNS, or 80 columns: columns without a value 
 a filter's one value are left out, then those that are less important, and long values
 lose their middle. --wide, --csv and --json show everything.
 
---purpose, --reference, --request-id, --log and filters with several values look at each
-entry. A list with a limit stops after ` + fmt.Sprint(scanMost) + ` of them and says how to go on.`,
+--log and filters with several values look at each entry. A list with a limit stops after
+` + fmt.Sprint(scanMost) + ` of them and says how to go on.`,
 		Example: `  PIINGUIN_TOKEN=dev-auditor piinguin audit list --outcome DENIED --outcome ERROR
   piinguin audit list --store sqlite:piinguin.db --subject 7d8a4beae5bc9d31 --from 2026-01-01 --to 2026-01-31 --csv
   piinguin audit list --columns time,caller,purpose,reference`,

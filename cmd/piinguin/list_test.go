@@ -111,6 +111,24 @@ func TestListMine(t *testing.T) {
 	})
 }
 
+// What a server can be asked for is asked, and its entry says so: the command would have to look through
+// every entry.
+func TestListAsksTheServer(t *testing.T) {
+	onSQLite(t, func(t *testing.T, in *install) {
+		p := in.start(t)
+		list := func(args ...string) string {
+			return in.mustRun(t, 0, "piinguin", p.flags("auditor", append([]string{"audit", "list"}, args...)...)...)
+		}
+		list("--subject", "s", "--caller", "c", "--basis", "contract", "--operation", "read", "--outcome", "denied", "--from", "2026-01-01",
+			"--to", "2026-01-31", "--purpose", "send the invoice", "--reference", "R-1", "--request-id", "r")
+		want := `"modified_value":"s","operation":"REVIEW","outcome":"GRANTED","policy":"auditor-reviews","reference":"list from=2026-01-01T00:00:00Z ` +
+			`to=2026-02-01T00:00:00Z caller=c basis=CONTRACT operation=READ outcome=DENIED purpose=\"send the invoice\" reference=R-1 request_id=r"`
+		if out := list("--mine", "--json"); !strings.Contains(out, want) {
+			t.Errorf("the ledger has\n%s\nwant\n%s", out, want)
+		}
+	})
+}
+
 var place = regexp.MustCompile(`there are older ones. Go on with --before (\S+),`)
 
 // A list that was cut says so, and goes on where it was cut.

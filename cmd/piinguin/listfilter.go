@@ -84,9 +84,9 @@ func (o *filterFlags) filter() (filter, error) {
 		{"basis", o.bases, func(e audit.Entry) string { return e.Basis }, &q.Basis},
 		{"operation", o.operations, func(e audit.Entry) string { return string(e.Operation) }, (*string)(&q.Operation)},
 		{"outcome", o.outcomes, func(e audit.Entry) string { return string(e.Outcome) }, (*string)(&q.Outcome)},
-		{"purpose", o.purposes, func(e audit.Entry) string { return e.Purpose }, nil},
-		{"reference", o.references, func(e audit.Entry) string { return e.Reference }, nil},
-		{"request_id", o.requestIDs, func(e audit.Entry) string { return e.RequestID }, nil},
+		{"purpose", o.purposes, func(e audit.Entry) string { return e.Purpose }, &q.Purpose},
+		{"reference", o.references, func(e audit.Entry) string { return e.Reference }, &q.Reference},
+		{"request_id", o.requestIDs, func(e audit.Entry) string { return e.RequestID }, &q.RequestID},
 		{"log", o.logs, func(e audit.Entry) string { return e.Log }, nil},
 	} {
 		if slices.Contains(a.values, "") {

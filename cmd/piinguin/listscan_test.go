@@ -9,7 +9,7 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// many is a ledger of n entries, of which the oldest has a purpose.
+// many is a ledger of n entries, of which the oldest is of another log.
 type many struct {
 	ledger
 	n int64
@@ -24,7 +24,7 @@ func (m many) list(_ context.Context, q question) ([]audit.Entry, error) {
 	for i := from - 1; i >= 0 && len(all) < q.Limit; i-- {
 		e := audit.Entry{Log: "log", Index: i, Time: time.Unix(i, 0)}
 		if i == 0 {
-			e.Purpose = "first"
+			e.Log = "other"
 		}
 		all = append(all, e)
 	}
@@ -33,7 +33,7 @@ func (m many) list(_ context.Context, q question) ([]audit.Entry, error) {
 
 // A filter that looks at each entry reads a bounded number, says so, and goes on to a whole answer.
 func TestListReadsABoundedNumber(t *testing.T) {
-	o := listFlags{limit: 10, filter: filterFlags{purposes: []string{"first"}}}
+	o := listFlags{limit: 10, filter: filterFlags{logs: []string{"other"}}}
 	m := many{n: 2*scanMost + 7}
 	for round := range 3 {
 		f, err := o.query()

@@ -400,8 +400,15 @@ type ListEntriesRequest struct {
 	// Leaves out the REVIEW entries of the caller who asks: of the same name, proven by
 	// the same method. The server fills in both.
 	HideOwnReviews bool `protobuf:"varint,10,opt,name=hide_own_reviews,json=hideOwnReviews,proto3" json:"hide_own_reviews,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The purpose, exactly. No index has it: the entries of the time are looked through,
+	// as for basis, operation and outcome. So it is for the two below.
+	Purpose string `protobuf:"bytes,11,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// The reference, exactly.
+	Reference string `protobuf:"bytes,12,opt,name=reference,proto3" json:"reference,omitempty"`
+	// The id of the request.
+	RequestId     string `protobuf:"bytes,13,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListEntriesRequest) Reset() {
@@ -502,6 +509,27 @@ func (x *ListEntriesRequest) GetHideOwnReviews() bool {
 		return x.HideOwnReviews
 	}
 	return false
+}
+
+func (x *ListEntriesRequest) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *ListEntriesRequest) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *ListEntriesRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 // ListEntriesResponse holds entries, newest first.
@@ -1085,7 +1113,7 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"checkpoint\x18\x12 \x01(\tR\n" +
 	"checkpoint\x12c\n" +
 	"\x1aspecial_category_condition\x18\x13 \x01(\x0e2%.piinguin.v1.SpecialCategoryConditionR\x18specialCategoryCondition\x12\x16\n" +
-	"\x06policy\x18\x14 \x01(\tR\x06policy\"\xab\x03\n" +
+	"\x06policy\x18\x14 \x01(\tR\x06policy\"\x82\x04\n" +
 	"\x12ListEntriesRequest\x12.\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
 	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x18\n" +
@@ -1098,7 +1126,11 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"\n" +
 	"page_token\x18\t \x01(\tR\tpageToken\x12(\n" +
 	"\x10hide_own_reviews\x18\n" +
-	" \x01(\bR\x0ehideOwnReviews\"k\n" +
+	" \x01(\bR\x0ehideOwnReviews\x12\x18\n" +
+	"\apurpose\x18\v \x01(\tR\apurpose\x12\x1c\n" +
+	"\treference\x18\f \x01(\tR\treference\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\r \x01(\tR\trequestId\"k\n" +
 	"\x13ListEntriesResponse\x12,\n" +
 	"\aentries\x18\x01 \x03(\v2\x12.piinguin.v1.EntryR\aentries\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"9\n" +

@@ -14,10 +14,11 @@ const (
 	MaxStoredModifiedValue = 2048
 	MaxOriginalValue       = 32 << 10 // 0 is legal
 	// MaxText bounds purpose, reference, on_behalf_of and each field of a Source.
-	MaxText    = 512
-	MaxCaller  = 256 // a caller's name
-	MaxLogName = 63
-	MaxBody    = 4 << 20 // a request's body
+	MaxText      = 512
+	MaxCaller    = 256 // a caller's name
+	MaxRequestID = 64  // the server makes the id
+	MaxLogName   = 63
+	MaxBody      = 4 << 20 // a request's body
 	// CallBytes is how many bytes of items a client puts into one call. It stays well below
 	// MaxBody, because the encoding adds to the items.
 	CallBytes = 3 << 20
