@@ -124,10 +124,12 @@ func (in *install) mustRun(t *testing.T, want int, name string, args ...string) 
 type process struct {
 	cmd     *exec.Cmd
 	address string
+	stdout  bytes.Buffer // whole once the process has ended
 	reading sync.WaitGroup
 }
 
-var listens = regexp.MustCompile(`^piinguin listens on (https?://\S+)`)
+// started is the line of the log with which a server begins to listen.
+var started = regexp.MustCompile(`"address":"([^"]+)","tls":(true|false).*"message":"started"`)
 
 // start runs a server with --dev until the test stops or kills it.
 func (in *install) start(t *testing.T) *process {
@@ -144,8 +146,8 @@ func (in *install) serve(t *testing.T, args ...string) *process {
 	p := &process{}
 	args = append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)
 	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(binaries, "piinguin"), args...)
-	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = in.dir, in.env, in
-	stdout, err := p.cmd.StdoutPipe()
+	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout = in.dir, in.env, io.MultiWriter(&p.stdout, in)
+	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,14 +155,17 @@ func (in *install) serve(t *testing.T, args ...string) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	out := bufio.NewReader(stdout)
-	first, err := out.ReadString('\n')
-	if found := listens.FindStringSubmatch(first); found != nil {
-		p.address = found[1]
-	} else {
-		t.Fatalf("the server said %q: %v\n%s", first, err, in.log())
+	log := bufio.NewReader(stderr)
+	for p.address == "" {
+		line, err := log.ReadString('\n')
+		_, _ = io.WriteString(in, line)
+		if found := started.FindStringSubmatch(line); found != nil {
+			p.address = map[string]string{"true": "https://", "false": "http://"}[found[2]] + found[1]
+		} else if err != nil {
+			t.Fatalf("the server did not start: %v\n%s", err, in.log())
+		}
 	}
-	p.reading.Go(func() { _, _ = io.Copy(in, out) })
+	p.reading.Go(func() { _, _ = io.Copy(in, log) })
 	return p
 }
 

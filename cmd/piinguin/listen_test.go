@@ -75,13 +75,20 @@ func TestServerBesideClientSettings(t *testing.T) {
 			args := []string{"serve", "--tokens", "tokens.txt", "--listen", "127.0.0.1:0", also}
 			in.wantUsageError(t, "piinguin", args, variable+" is set", "set --server-cert and --server-key")
 		}
-		in.serve(t, "--dev").stop(t)
+		dev := in.serve(t, "--dev")
+		dev.stop(t)
+		if out := dev.stdout.String(); !strings.HasPrefix(out, "piinguin listens on "+dev.address+" ") {
+			t.Errorf("a server with --dev that listens on %s prints %q", dev.address, out)
+		}
 		in.env = append(in.env, "PIINGUIN_SERVER_CERT=server.pem", "PIINGUIN_SERVER_KEY=server.key")
 		p := in.serve(t, "--tokens", "tokens.txt")
 		if !strings.HasPrefix(p.address, "https://") {
 			t.Errorf("with %s and a certificate of its own the server listens on %s", variable, p.address)
 		}
 		p.stop(t)
+		if out := p.stdout.String(); out != "" {
+			t.Errorf("a server without --dev prints %q", out)
+		}
 	}
 
 	in.env = append(slices.Clip(before), "PIINGUIN_HOST=canary", "PIINGUIN_PORT=9")

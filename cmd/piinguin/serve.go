@@ -171,7 +171,9 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 		scheme, listener = "https", tls.NewListener(listener, conf)
 	}
 	o.logStart(log, scheme, listener.Addr().String())
-	o.greet(stdout, scheme+"://"+listener.Addr().String())
+	if o.access.dev {
+		o.greet(stdout, scheme+"://"+listener.Addr().String())
+	}
 	return listen(ctx, listener, s.Handler(), log)
 }
 
@@ -209,21 +211,17 @@ func listen(ctx context.Context, listener net.Listener, handler http.Handler, lo
 	return nil
 }
 
-// logStart logs which build serves what to whom.
+// logStart logs which build serves what to whom. Whoever starts a server and waits for it reads this line.
 func (o *serveFlags) logStart(log zerolog.Logger, scheme, address string) {
 	kind, _, _ := strings.Cut(o.store.engine, ":")
 	log.Info().Str("version", cli.ReadBuild().Version).Str("store", kind).Str("address", address).
 		Bool("tls", scheme == "https").Strs("authentication", o.access.kinds()).Msg("started")
 }
 
-// greet prints the server's address, and with --dev how to call it. Scripts and tests wait for the
-// first line.
+// greet prints where a server with --dev listens, and how to call it.
 func (o *serveFlags) greet(w io.Writer, address string) {
-	_, _ = fmt.Fprintf(w, "piinguin listens on %s and keeps its data in %s\n", address, o.store.engine)
-	if !o.access.dev {
-		return
-	}
-	_, _ = fmt.Fprintf(w, `
+	_, _ = fmt.Fprintf(w, `piinguin listens on %[1]s and keeps its data in %[2]s
+
 Try it in another terminal. Store a value:
   curl -s -H 'Authorization: Bearer dev-writer' -H 'Content-Type: application/json' \
     -d '{"pii_record":{"modified_value":"123","original_value":"456"}}' \
