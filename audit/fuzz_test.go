@@ -3,12 +3,26 @@ package audit_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
+	"time"
 
 	"filippo.io/torchwood"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/piinguin/piinguin/audit"
 )
+
+// newSame is newFilled, of one log that is the same in each process: a target's workers would otherwise
+// search in another ledger than the one that the seeds are of.
+func newSame(f *testing.F) *audit.Mem {
+	f.Helper()
+	m, now := audit.NewMem(), time.Date(2026, time.January, 31, 12, 0, 0, 0, time.UTC)
+	fill(f, openAt(f, m, &now), 4)
+	return m
+}
 
 // FuzzParseTilePath: a path that is taken is the path of its tile, and whatever tile it names, a
 // small tree has it or says that it has not.
@@ -19,7 +33,7 @@ func FuzzParseTilePath(f *testing.F) {
 	} {
 		f.Add(path)
 	}
-	m, size := newFilled(f, 1), int64(8) // of which there are a few more
+	m, size := newSame(f), int64(8) // of which there are a few more
 	f.Fuzz(func(t *testing.T, path string) {
 		tile, err := audit.ParseTilePath(path)
 		if err != nil {
@@ -45,7 +59,7 @@ func FuzzParseTilePath(f *testing.F) {
 // FuzzKeptCheckpoint: of a ledger that is whole, a kept note is either one that the ledger's key
 // signed, or an error, or a finding.
 func FuzzKeptCheckpoint(f *testing.F) {
-	m := newFilled(f, 1)
+	m := newSame(f)
 	kept := checkpointsOf(m, "piinguin-1")
 	for _, k := range kept {
 		f.Add(k.Note)
@@ -66,5 +80,77 @@ func FuzzKeptCheckpoint(f *testing.F) {
 			}
 		}
 		t.Errorf("%q passes for a checkpoint of the ledger", text)
+	})
+}
+
+// FuzzCheckProof: what a proof proves is a line of the ledger, whatever stands in the two files.
+func FuzzCheckProof(f *testing.F) {
+	m := newSame(f)
+	lines := map[string]bool{}
+	for _, p := range m.RawPages("piinguin-1") {
+		for i, line := range p.Lines {
+			lines[string(line)] = true
+			proof, err := audit.ProveEntry(f.Context(), m, "piinguin-1", p.First+int64(i))
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(proof, line)
+			f.Add([]byte(nil), bytes.Replace(line, []byte("GRANTED"), []byte("DENIED"), 1))
+			f.Add(append(bytes.Clone(proof), "— witness.example AAAAAAAA\n"...), line)
+			f.Add(proof[:len(proof)/2], append(bytes.Clone(line), '\n'))
+		}
+	}
+	f.Add([]byte("c2sp.org/tlog-proof@v1\nindex 0\n\n"), []byte("{}"))
+	key := newKey(f, 1).Verifier()
+	f.Fuzz(func(t *testing.T, proof, line []byte) {
+		err := audit.CheckProof(key, proof, line)
+		if err == nil && !lines[string(line)] {
+			t.Errorf("%q proves %q", proof, line)
+		}
+		if err != nil && !errors.Is(err, audit.ErrProof) && !errors.Is(err, audit.ErrEntry) {
+			t.Errorf("CheckProof: %v", err)
+		}
+	})
+}
+
+// FuzzVerifyPage: a ledger with another page than its own in one place has a finding.
+func FuzzVerifyPage(f *testing.F) {
+	m := newSame(f)
+	pages := m.RawPages("piinguin-1")
+	at := len(pages) / 2
+	own := pages[at]
+	join := func(hashes []tlog.Hash) (b []byte) {
+		for _, h := range hashes {
+			b = append(b, h[:]...)
+		}
+		return b
+	}
+	f.Add(own.Number, own.First, bytes.Join(own.Lines, []byte("\n")), join(own.Edge), own.Root[:], own.Checkpoint)
+	f.Add(own.Number, own.First, bytes.Join(own.Lines, []byte("\n")), join(own.Edge), own.Root[:], append(bytes.Clone(own.Checkpoint), "— witness.example AAAAAAAA\n"...))
+	next := pages[at+1]
+	f.Add(own.Number, own.First, bytes.Join(next.Lines, []byte("\n")), join(next.Edge), next.Root[:], next.Checkpoint)
+	f.Add(int64(-1), int64(1)<<62, []byte("{}\n"), []byte{}, []byte{}, []byte("piinguin-1\n1\nAAAA\n\n"))
+	key := newKey(f, 1).Verifier()
+	f.Fuzz(func(t *testing.T, number, first int64, lines, edge, root, checkpoint []byte) {
+		changed := own
+		changed.Number, changed.First, changed.Lines, changed.Edge, changed.Checkpoint = number, first, bytes.Split(lines, []byte("\n")), nil, checkpoint
+		for chunk := range slices.Chunk(edge, tlog.HashSize) {
+			var h tlog.Hash
+			copy(h[:], chunk)
+			changed.Edge = append(changed.Edge, h)
+		}
+		changed.Root = tlog.Hash{}
+		copy(changed.Root[:], root)
+		now := slices.Clone(pages)
+		now[at] = changed
+		m.SetRawPages("piinguin-1", now)
+		r, err := audit.Verify(t.Context(), m, audit.VerifyOptions{Key: &key})
+		if err != nil {
+			t.Fatalf("the ledger cannot be checked: %v", err)
+		}
+		same := cmp.Equal(own, changed, cmpopts.IgnoreUnexported(audit.Page{}), cmpopts.EquateEmpty())
+		if same != (len(r.Findings) == 0) {
+			t.Errorf("the page is its own: %v, findings: %v", same, r.Findings)
+		}
 	})
 }

@@ -41,7 +41,7 @@ func newLedger(t testing.TB, s audit.Store, logs int) *audit.Ledger {
 
 // openAt opens a ledger whose clock is a variable; the test closes it. Only a closed ledger may have
 // its clock changed: the writer's goroutine reads it.
-func openAt(t *testing.T, s audit.Backend, now *time.Time) *audit.Ledger {
+func openAt(t testing.TB, s audit.Backend, now *time.Time) *audit.Ledger {
 	t.Helper()
 	l, err := audit.Open(t.Context(), audit.Config{Store: s, Key: newKey(t, 1), Now: func() time.Time { return *now }})
 	if err != nil {
@@ -54,12 +54,17 @@ func openAt(t *testing.T, s audit.Backend, now *time.Time) *audit.Ledger {
 func newFilled(t testing.TB, logs int) *audit.Mem {
 	t.Helper()
 	m := audit.NewMem()
-	l := newLedger(t, m, logs)
-	for i := range 4 * logs {
+	fill(t, newLedger(t, m, logs), 4*logs)
+	return m
+}
+
+// fill appends pages of two entries each, and closes the ledger.
+func fill(t testing.TB, l *audit.Ledger, pages int) {
+	t.Helper()
+	for i := range pages {
 		mustAppend(t, l, newEntry(2*i), newEntry(2*i+1))
 	}
 	mustClose(t, l)
-	return m
 }
 
 func mustClose(t testing.TB, l *audit.Ledger) {

@@ -119,6 +119,7 @@ func FuzzProtobuf(f *testing.F) {
 	f.Add(bytes.Repeat([]byte("\x1a\x00"), 501))
 	f.Add([]byte("\x1a\x04\x1a\x02\x08\x01"))
 	f.Add([]byte("\x1b\x1c\x22\x01r\xfa\x01\x00"))
+	f.Add([]byte("\x80\x80\x80\x80\x30\x00")) // field number 1,610,612,736
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, m := range []proto.Message{&piinguinv1.CreatePiiRecordsRequest{}, &piinguinv1.ReadPiiRecordsRequest{}, &piinguinv1.ListEntriesRequest{}} {
 			decoded := m.ProtoReflect().New().Interface()

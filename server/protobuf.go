@@ -16,7 +16,7 @@ func checkProtobuf(message []byte, d protoreflect.MessageDescriptor) *failure {
 	items := 0
 	for len(message) > 0 {
 		number, kind, n := protowire.ConsumeTag(message)
-		if n < 0 {
+		if n < 0 || number > protowire.MaxValidNumber { // ConsumeTag takes numbers that the decoder does not
 			return failNotProtobuf
 		}
 		m := protowire.ConsumeFieldValue(number, kind, message[n:])

@@ -313,7 +313,7 @@ func mustWrite(t *testing.T, name string, text []byte) {
 	}
 }
 
-func mustGzip(t *testing.T, text []byte) []byte {
+func mustGzip(t testing.TB, text []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)

@@ -28,7 +28,7 @@ func answering(t *testing.T, contentType string, body []byte) *client.Client {
 	return newTestClient(t, client.Config{Host: srv.URL, Attempts: 1})
 }
 
-func encode(t *testing.T, m proto.Message) []byte {
+func encode(t testing.TB, m proto.Message) []byte {
 	t.Helper()
 	text, err := proto.Marshal(m)
 	if err != nil {
