@@ -53,8 +53,9 @@ type API interface {
 	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
 }
 
-// sideBySide is how many questions of reviewers one Store works on at the same time. One question may
-// read a whole log, and would take the table's read capacity from the commits of the server.
+// sideBySide is how many questions of reviewers one Store works on at the same time: lists, entries, and
+// what proofs and tiles are made of. One question may read a whole log, and would take the table's read
+// capacity from the commits of the server.
 const sideBySide = 4
 
 // Store is an audit.Store in a DynamoDB table.

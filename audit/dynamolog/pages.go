@@ -139,12 +139,12 @@ func (s *Store) pages(ctx context.Context, log string, from int64, up bool) iter
 	}
 }
 
-// rows yields the rows of a partition from a number on, upwards or downwards.
+// rows yields the rows of a partition from a number on, upwards or downwards. It asks for few rows
+// first, and for more each time: a row may have 100 KB, and most callers want the first ones.
 func (s *Store) rows(ctx context.Context, partition, from string, up bool) iter.Seq2[item, error] {
-	condition, limit := "#p = :p AND #n >= :n", aws.Int32(100)
+	condition, limit := "#p = :p AND #n >= :n", aws.Int32(4)
 	if !up {
-		// Whoever reads downwards wants few rows, most often only the last one.
-		condition, limit = "#p = :p AND #n <= :n", aws.Int32(1)
+		condition, limit = "#p = :p AND #n <= :n", aws.Int32(1) // most often only the last one
 	}
 	return func(yield func(item, error) bool) {
 		var start item

@@ -32,8 +32,14 @@ func (s *Store) Leaves(ctx context.Context, log string, first, count int64) ([]t
 	return leaves, err
 }
 
-// span calls f for count entries from an index on.
+// span calls f for count entries from an index on. It is a reviewer's question, as Tile is: a bundle is
+// some pages with all their lines.
 func (s *Store) span(ctx context.Context, log string, first, count int64, f func(line []byte, leaf tlog.Hash) error) error {
+	done, err := s.review(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	last, err := s.Last(ctx, log)
 	if err != nil {
 		return err
@@ -72,6 +78,11 @@ func (s *Store) span(ctx context.Context, log string, first, count int64, f func
 
 // Tile implements audit.Tiles.
 func (s *Store) Tile(ctx context.Context, log string, level int, number int64) ([]tlog.Hash, error) {
+	done, err := s.review(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	it, err := s.get(ctx, "read tile", key(tilePartition(log, level), strconv.FormatInt(number, 10)))
 	if err != nil {
 		return nil, err
