@@ -39,8 +39,8 @@ proven as now. --mine lists them as well; so do --caller, --operation, --referen
 --request-id, which may ask for one. With --store nobody asks, and all are listed.
 
 The table fits the terminal, or COLUMNS, or 80 columns: columns without a value or with
-a filter's one value are left out, then those that are less important, and long values
-lose their middle. --wide, --csv and --json show everything.
+a filter's one value are left out, long values and names of logs lose their middle, then
+columns are left out, the subject last. --wide, --csv and --json show everything.
 
 --log and filters with several values look at each entry. A list with a limit stops after
 ` + fmt.Sprint(scanMost) + ` of them and says how to go on.`,

@@ -33,25 +33,24 @@ func (v *listView) addTo(flags *pflag.FlagSet) {
 // listColumn is a column that list can show.
 type listColumn struct {
 	name  string
-	min   int // as in printable.Column
-	rank  int // as in printable.Column; 0: only if it is asked for
+	shape printable.Column // without its name and cells; Rank 0: only if it is asked for
 	value func(audit.Entry) string
 }
 
 var listColumns = []listColumn{
-	{"time", 0, 1, func(e audit.Entry) string { return e.Time.UTC().Format("2006-01-02T15:04:05Z") }},
-	{"operation", 0, 2, func(e audit.Entry) string { return string(e.Operation) }},
-	{"outcome", 0, 3, func(e audit.Entry) string { return string(e.Outcome) }},
-	{"reason", 8, 10, func(e audit.Entry) string { return e.Reason }},
-	{"caller", 9, 5, func(e audit.Entry) string { return e.Caller }},
-	{"on_behalf_of", 8, 0, func(e audit.Entry) string { return e.OnBehalfOf }},
-	{"basis", 8, 9, func(e audit.Entry) string { return e.Basis }},
-	{"subject", 9, 6, func(e audit.Entry) string { return e.ModifiedValue }},
-	{"purpose", 9, 7, func(e audit.Entry) string { return e.Purpose }},
-	{"reference", 9, 8, func(e audit.Entry) string { return e.Reference }},
-	{"request_id", 9, 0, func(e audit.Entry) string { return e.RequestID }},
-	{"policy", 8, 0, func(e audit.Entry) string { return e.Policy }},
-	{"entry", 0, 4, func(e audit.Entry) string { return fmt.Sprintf("%s/%d", e.Log, e.Index) }},
+	{"time", printable.Column{Rank: 1}, func(e audit.Entry) string { return e.Time.UTC().Format("2006-01-02T15:04:05Z") }},
+	{"operation", printable.Column{Rank: 2}, func(e audit.Entry) string { return string(e.Operation) }},
+	{"outcome", printable.Column{Rank: 3}, func(e audit.Entry) string { return string(e.Outcome) }},
+	{"reason", printable.Column{Rank: 10, Min: 8}, func(e audit.Entry) string { return e.Reason }},
+	{"caller", printable.Column{Rank: 5, Min: 9}, func(e audit.Entry) string { return e.Caller }},
+	{"on_behalf_of", printable.Column{Min: 8}, func(e audit.Entry) string { return e.OnBehalfOf }},
+	{"basis", printable.Column{Rank: 9, Min: 8}, func(e audit.Entry) string { return e.Basis }},
+	{"subject", printable.Column{Rank: 6, Min: 9, Stays: true}, func(e audit.Entry) string { return e.ModifiedValue }},
+	{"purpose", printable.Column{Rank: 7, Min: 9}, func(e audit.Entry) string { return e.Purpose }},
+	{"reference", printable.Column{Rank: 8, Min: 9}, func(e audit.Entry) string { return e.Reference }},
+	{"request_id", printable.Column{Min: 9}, func(e audit.Entry) string { return e.RequestID }},
+	{"policy", printable.Column{Min: 8}, func(e audit.Entry) string { return e.Policy }},
+	{"entry", printable.Column{Rank: 4, Min: 6, Tail: "/"}, func(e audit.Entry) string { return fmt.Sprintf("%s/%d", e.Log, e.Index) }},
 }
 
 func columnNames() []string {
@@ -82,7 +81,8 @@ func (v *listView) print(w io.Writer, entries []audit.Entry, f filter, env func(
 	}
 	var shown []printable.Column
 	for _, c := range v.chosen(entries, f) {
-		column := printable.Column{Name: strings.ToUpper(c.name), Min: c.min, Rank: c.rank}
+		column := c.shape
+		column.Name = strings.ToUpper(c.name)
 		for _, e := range entries {
 			column.Cells = append(column.Cells, c.value(e))
 		}
@@ -99,7 +99,7 @@ func (v *listView) chosen(entries []audit.Entry, f filter) []listColumn {
 	var all []listColumn
 	for _, name := range v.columns {
 		c := listColumns[slices.Index(columnNames(), name)]
-		c.rank = 0 // WriteColumns leaves out none of the lowest rank
+		c.shape.Rank, c.shape.Stays = 0, false // WriteColumns leaves out none where all are alike
 		all = append(all, c)
 	}
 	if len(all) > 0 {
@@ -107,7 +107,7 @@ func (v *listView) chosen(entries []audit.Entry, f filter) []listColumn {
 	}
 	for _, c := range listColumns {
 		tells := slices.ContainsFunc(entries, func(e audit.Entry) bool { return c.value(e) != "" })
-		if c.rank > 0 && (tells || len(entries) == 0) && !f.constant(c.name) {
+		if c.shape.Rank > 0 && (tells || len(entries) == 0) && !f.constant(c.name) {
 			all = append(all, c)
 		}
 	}

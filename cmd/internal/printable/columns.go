@@ -16,8 +16,13 @@ type Column struct {
 	Cells []string
 	// Min is how far the column may be shortened: the middle of a longer cell is left out. 0: not at all.
 	Min int
-	// Rank says which columns are left out where there is no room: those of the highest rank first.
-	Rank int
+	// Tail begins the end of a cell that is not shortened, such as the "/" of "log/17". Min is then the
+	// width of what stands before it. Empty: none.
+	Tail string
+	// Rank says which columns are left out where there is no room: those of the highest rank first, and
+	// one that Stays after all others.
+	Rank  int
+	Stays bool
 }
 
 const (
@@ -25,6 +30,7 @@ const (
 	leftOut   = "…"
 	noCell    = "-"
 	tooNarrow = 4 // a column is not shortened further
+	little    = 6 // a column that lacks no more becomes whole before others grow
 )
 
 // natural is the width that a column takes unshortened.
@@ -41,11 +47,30 @@ func (c Column) least() int {
 	if c.Min == 0 {
 		return c.natural()
 	}
-	return min(c.natural(), max(c.Min, tooNarrow, uniseg.StringWidth(c.Name)))
+	tail := 0
+	for _, cell := range c.Cells {
+		_, end := c.split(cell)
+		tail = max(tail, uniseg.StringWidth(end))
+	}
+	return min(c.natural(), max(max(c.Min, tooNarrow)+tail, uniseg.StringWidth(c.Name)))
+}
+
+// split returns what of a cell may be shortened, and its tail.
+func (c Column) split(cell string) (head, tail string) {
+	if i := strings.LastIndex(cell, c.Tail); c.Tail != "" && i >= 0 {
+		return cell[:i], cell[i:]
+	}
+	return cell, ""
+}
+
+// shortened is a cell of at most width.
+func (c Column) shortened(cell string, width int) string {
+	head, tail := c.split(cell)
+	return shorten(head, width-uniseg.StringWidth(tail)) + tail
 }
 
 // WriteColumns writes the columns as a table of at most width, in their order; width 0 is no limit. An empty
-// cell is a -. Columns of the lowest rank are written even if they do not fit.
+// cell is a -. The columns that would be left out last are written even if they do not fit.
 func WriteColumns(w io.Writer, columns []Column, width int) error {
 	columns = slices.Clone(columns)
 	for i := range columns {
@@ -63,7 +88,7 @@ func WriteColumns(w io.Writer, columns []Column, width int) error {
 		for i, c := range columns {
 			cell := c.Name
 			if row >= 0 {
-				cell = shorten(c.Cells[row], widths[i])
+				cell = c.shortened(c.Cells[row], widths[i])
 			}
 			line.WriteString(cell)
 			line.WriteString(strings.Repeat(" ", max(0, widths[i]-uniseg.StringWidth(cell))+gap))
@@ -74,26 +99,31 @@ func WriteColumns(w io.Writer, columns []Column, width int) error {
 	return err
 }
 
-// fit leaves out columns until the others have room, and shares what room is left by their ranks.
+// fit leaves out columns until the others have room. What room is left they share evenly, but those
+// that lack little become whole first.
 func fit(columns []Column, width int) ([]Column, []int) {
 	for width > 0 && taken(columns) > width {
-		last := slices.MaxFunc(columns, byRank).Rank
-		if last == slices.MinFunc(columns, byRank).Rank {
+		first := slices.MaxFunc(columns, byRank)
+		if byRank(first, slices.MinFunc(columns, byRank)) == 0 {
 			break
 		}
-		columns = slices.DeleteFunc(columns, func(c Column) bool { return c.Rank == last })
+		columns = slices.DeleteFunc(columns, func(c Column) bool { return byRank(c, first) == 0 })
 	}
 	room := width - taken(columns)
 	widths := make([]int, len(columns))
 	order := make([]int, len(columns))
+	missing := func(i int) int { return columns[i].natural() - columns[i].least() }
 	for i, c := range columns {
 		widths[i], order[i] = c.least(), i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return byRank(columns[a], columns[b]) })
-	for _, i := range order {
-		more := columns[i].natural() - widths[i]
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(missing(a), missing(b)) })
+	for k, i := range order {
+		more := missing(i)
+		if width > 0 && more > little {
+			more = min(more, room/(len(order)-k))
+		}
 		if width > 0 {
-			more = min(more, max(room, 0))
+			more = max(0, min(more, room))
 		}
 		widths[i] += more
 		room -= more
@@ -101,7 +131,13 @@ func fit(columns []Column, width int) ([]Column, []int) {
 	return columns, widths
 }
 
-func byRank(a, b Column) int { return cmp.Compare(a.Rank, b.Rank) }
+// byRank orders columns, and those that are left out first come last.
+func byRank(a, b Column) int {
+	if a.Stays != b.Stays {
+		return map[bool]int{true: -1, false: 1}[a.Stays]
+	}
+	return cmp.Compare(a.Rank, b.Rank)
+}
 
 // taken is the least width of all columns.
 func taken(columns []Column) int {

@@ -43,9 +43,9 @@ func TestWriteColumns(t *testing.T) {
 		0: "TIME        SUBJECT           PURPOSE\n" +
 			"2026-11-26  7d8a4beae5bc9d31  -\n" +
 			"2026-11-27  東京東京\\u{1b}    send the invoice\n",
-		34: "TIME        SUBJECT       PURPOSE\n" +
-			"2026-11-26  7d8a4b…c9d31  -\n" +
-			"2026-11-27  東京東…u{1b}  send…ice\n",
+		34: "TIME        SUBJECT     PURPOSE\n" +
+			"2026-11-26  7d8a4…9d31  -\n" +
+			"2026-11-27  東京…u{1b}  send …oice\n",
 		30: "TIME        SUBJECT   PURPOSE\n" +
 			"2026-11-26  7d8a…d31  -\n" +
 			"2026-11-27  東京…1b}  send…ice\n",
