@@ -18,8 +18,16 @@ import (
 // Limits bounds what one caller may do; 0 is no limit. Bursts: two seconds' worth of requests,
 // and the records of one minute or of one batch, whichever is more.
 type Limits struct {
-	RequestsPerSecond float64
-	RecordsPerMinute  int // records that are read
+	RequestsPerSecond float64 // at most MaxRequestsPerSecond
+	RecordsPerMinute  int     // records that are read
+}
+
+// MaxRequestsPerSecond is far above what a server can answer. More would be a mistake, such as +Inf.
+const MaxRequestsPerSecond = 1_000_000
+
+// valid is false for NaN too, which would be no limit.
+func (l Limits) valid() bool {
+	return l.RequestsPerSecond >= 0 && l.RequestsPerSecond <= MaxRequestsPerSecond && l.RecordsPerMinute >= 0
 }
 
 // maxCallers bounds how many callers a limiter remembers.

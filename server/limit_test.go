@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -52,17 +53,33 @@ func TestOneNameByTwoMethods(t *testing.T) {
 // newTestHandler serves an empty vault. Requests need not come from the loopback address.
 func newTestHandler(t *testing.T, conf server.Config) http.Handler {
 	t.Helper()
+	s, err := newEmptyServer(t, conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Handler()
+}
+
+func newEmptyServer(t *testing.T, conf server.Config) (*server.Server, error) {
+	t.Helper()
 	ledger, err := audit.Open(t.Context(), audit.Config{Store: audit.NewMem(), Key: newTestKey(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = ledger.Close(context.WithoutCancel(t.Context())) })
 	conf.Ledger, conf.Store, conf.Policy = ledger, store.NewMem(), policy.NewBuiltin()
-	s, err := server.New(conf)
-	if err != nil {
-		t.Fatal(err)
+	return server.New(conf)
+}
+
+// TestNewRefusesLimits: no comparison with NaN holds, so it would be no limit.
+func TestNewRefusesLimits(t *testing.T) {
+	for _, l := range []server.Limits{
+		{RequestsPerSecond: -1}, {RequestsPerSecond: math.NaN()}, {RequestsPerSecond: math.Inf(1)}, {RequestsPerSecond: server.MaxRequestsPerSecond + 1}, {RecordsPerMinute: -1},
+	} {
+		if _, err := newEmptyServer(t, server.Config{Callers: anybody{}, Limits: l}); err == nil || !strings.Contains(err.Error(), "Config.Limits") {
+			t.Errorf("%+v: %v", l, err)
+		}
 	}
-	return s.Handler()
 }
 
 // TestCallersAreBounded: many callers do not push out one that keeps calling, and one that has

@@ -19,6 +19,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -89,8 +90,8 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	case c.Callers == nil:
 		return nil, errors.New("server: Config.Callers is required")
-	case c.Limits.RequestsPerSecond < 0 || c.Limits.RecordsPerMinute < 0:
-		return nil, errors.New("server: Config.Limits must not be negative")
+	case !c.Limits.valid():
+		return nil, fmt.Errorf("server: Config.Limits must not be negative, and RequestsPerSecond at most %d", MaxRequestsPerSecond)
 	}
 	s.readiness.look = s.vault.Ready
 	if s.metrics, err = newMetrics(c.Metrics); err != nil {

@@ -176,7 +176,7 @@ func TestUsageFailures(t *testing.T) {
 		"stdin twice":      {nil, []string{"replay", "-", "-"}, "once"},
 		"port variable":    {map[string]string{"PIINGUIN_PORT": "c4n4ry"}, []string{"replay", jsonFile}, "PIINGUIN_PORT"},
 		"timeout variable": {map[string]string{"PIINGUIN_TIMEOUT_SEC": "0"}, []string{"replay", jsonFile}, "--timeout-sec"},
-		"port":             {nil, []string{"replay", "--host", "h", "--port", "65536", jsonFile}, "Port"},
+		"port":             {nil, []string{"replay", "--host", "h", "--port", "65536", jsonFile}, "--port"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := relaytest.New(t)

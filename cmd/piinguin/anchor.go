@@ -47,16 +47,20 @@ type anchors struct {
 	close     func() error
 }
 
-// open opens the place, so that a server which could keep nothing does not start.
-func (o *anchorFlags) open(ctx context.Context) (*anchors, error) {
+func (o *anchorFlags) check() error {
 	switch {
 	case o.witnesses != "" && o.place == "":
-		return nil, errors.New("--witnesses needs --anchor, which says where cosigned checkpoints are kept")
+		return errors.New("--witnesses needs --anchor, which says where cosigned checkpoints are kept")
 	case o.every <= 0:
-		return nil, errors.New("--anchor-every must be more than 0")
+		return errors.New("--anchor-every must be more than 0")
 	case o.retention <= 0:
-		return nil, errors.New("--anchor-retention must be more than 0")
+		return errors.New("--anchor-retention must be more than 0")
 	}
+	return nil
+}
+
+// open opens the place, so that a server which could keep nothing does not start.
+func (o *anchorFlags) open(ctx context.Context) (*anchors, error) {
 	a := &anchors{every: o.every, failures: newAnchorFailures(), close: func() error { return nil }}
 	if o.place == "" {
 		return a, nil

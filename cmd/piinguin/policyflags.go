@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,6 +26,17 @@ func (f *policyFlags) addTo(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.reference, "require-reference", false, "refuse a read whose reference shows nothing")
 	flags.Float64Var(&f.limits.RequestsPerSecond, "limit-requests", 0, "most requests a second that one caller may make, a `number`; 0 is no limit")
 	flags.IntVar(&f.limits.RecordsPerMinute, "limit-records", 0, "most records a minute that one caller may read, a `number`; 0 is no limit")
+}
+
+// check refuses limits that are none. NaN is refused too: no comparison with it holds.
+func (f *policyFlags) check() error {
+	switch n := f.limits.RequestsPerSecond; {
+	case !(n >= 0 && n <= server.MaxRequestsPerSecond):
+		return fmt.Errorf("--limit-requests must be a number from 0 to %d", server.MaxRequestsPerSecond)
+	case f.limits.RecordsPerMinute < 0:
+		return errors.New("--limit-records must not be negative")
+	}
+	return nil
 }
 
 // open reads the policy, or returns the built-in one.

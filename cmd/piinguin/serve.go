@@ -102,12 +102,28 @@ func (o *serveFlags) applyDev(given func(string) bool) {
 	}
 }
 
+// check refuses flags that contradict each other or have no meaning, before anything is opened or made.
+func (o *serveFlags) check() error {
+	if _, _, err := o.store.sqlite(); err != nil {
+		return err
+	}
+	if o.appendTimeout <= 0 {
+		return errors.New("--append-timeout must be more than 0")
+	}
+	for _, check := range []func() error{o.access.check, o.policy.check, o.anchor.check} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // serve opens each part before the one that needs it, and closes them in the opposite order: requests
 // end first, then the ledger writes what waits, then its last checkpoints are anchored, and the
 // engine is closed last. Nothing listens until everything is open, so a wrong setting never becomes
 // a server that refuses each request.
 func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err error) {
-	if err := o.access.check(); err != nil {
+	if err := o.check(); err != nil {
 		return err
 	}
 	log := zerolog.New(printable.JSONWriter{W: printable.Raw(stderr)}).With().Timestamp().Logger()

@@ -50,6 +50,30 @@ func TestStoreOfTheEnvironmentIsNotReviewed(t *testing.T) {
 	})
 }
 
+// A number that means nothing is refused by the name of its flag, and never replaced by a default, before anything is made.
+func TestNumbersThatMeanNothing(t *testing.T) {
+	in := newTestInstall(t)
+	for _, c := range []struct{ command, flag, values string }{
+		{"serve --dev", "--append-timeout", "0s -1s"},
+		{"serve --dev", "--anchor-every", "0s -1s"},
+		{"serve --dev", "--anchor-retention", "0s -1s"},
+		{"serve --dev", "--limit-requests", "-1 NaN +Inf 1e300"},
+		{"serve --dev", "--limit-records", "-1"},
+		{"read 123 --basis CONSENT", "--port", "0 -1 65536"},
+		{"read 123 --basis CONSENT", "--timeout-sec", "0 -1 86401 9223372037"},
+		{"audit list --token t", "--limit", "-1"},
+		{"audit export", "--from", "-1"},
+		{"audit prune --before 2020-01-01", "--retention-months", "-1"},
+	} {
+		for _, value := range strings.Fields(c.values) {
+			in.wantUsageError(t, "piinguin", append(strings.Fields(c.command), c.flag+"="+value), "piinguin: "+c.flag+" must ")
+		}
+	}
+	if made, err := os.ReadDir(in.dir); err != nil || len(made) > 0 {
+		t.Errorf("a refused command made %v %v", made, err)
+	}
+}
+
 func TestTokenList(t *testing.T) {
 	in := newTestInstall(t)
 	hash := sha256.Sum256([]byte("t"))

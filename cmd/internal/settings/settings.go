@@ -103,10 +103,16 @@ func (c *Client) AddTo(flags *pflag.FlagSet) {
 		"; creates and\ndeletes that failed are tried up to "+strconv.Itoa(client.DefaultAttempts)+" times")
 }
 
+// maxTimeoutSec is a day. Far more would not fit a time.Duration.
+const maxTimeoutSec = 24 * 60 * 60
+
 // Open returns the client of that server.
 func (c *Client) Open(ctx context.Context) (*client.Client, error) {
-	if c.TimeoutSec < 1 {
-		return nil, errors.New("--timeout-sec is less than 1")
+	switch {
+	case c.TimeoutSec < 1 || c.TimeoutSec > maxTimeoutSec:
+		return nil, fmt.Errorf("--timeout-sec must be from 1 to %d", maxTimeoutSec)
+	case c.Port < 1 || c.Port > 65535: // a Config takes 0 for the default
+		return nil, errors.New("--port must be from 1 to 65535")
 	}
 	cfg := client.Config{
 		Host: c.Host, Port: c.Port, Token: client.Token(c.Token), Timeout: time.Duration(c.TimeoutSec) * time.Second,
