@@ -112,5 +112,6 @@ func (f *failure) item() *piinguinv1.Error {
 func writeError(w http.ResponseWriter, r *http.Request, f *failure) {
 	e := f.wire()
 	recordError(r.Context(), e)
+	closesUnread(w, r)
 	_ = twirp.WriteError(w, e) // the caller may be gone
 }

@@ -23,6 +23,8 @@ func (s *Server) refuseGRPC(next http.Handler) http.Handler {
 		a := accessOf(r.Context())
 		a.code = "unimplemented"
 		s.log.Warn().Str("request_id", a.requestID).Msg("a gRPC client called; the API is Twirp, under /twirp/")
+		closesUnread(w, r)
+		a.body.ended = true // a stream may have no end, and gRPC clients take an answer before it
 		w.Header().Set("Content-Type", "application/grpc")
 		w.Header().Set("Grpc-Status", grpcUnimplemented)
 		w.Header().Set("Grpc-Message", grpcText)

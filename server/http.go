@@ -18,7 +18,7 @@ import (
 	"github.com/piinguin/piinguin/server/policy"
 )
 
-// access is what is known about a request, and all that its log line may hold.
+// access is what is known about a request, and but for the body all that its log line may hold.
 type access struct {
 	requestID string
 	method    string // of the API; empty if the route names none
@@ -31,6 +31,8 @@ type access struct {
 	items     int // of a batch
 	// engineCode is why an engine failed, in the form of AccessDeniedException.
 	engineCode string
+
+	body *incoming // not logged
 }
 
 type accessKey struct{}
@@ -49,10 +51,11 @@ func accessOf(ctx context.Context) *access {
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.now()
-		a := &access{requestID: newRequestID(), network: addressOf(r)}
+		a := &access{requestID: newRequestID(), network: addressOf(r), body: &incoming{r.Body, r.ContentLength == 0}}
 		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), accessKey{}, a), requestTimeout)
 		defer cancel()
 		r = r.WithContext(ctx)
+		r.Body = a.body
 		w.Header().Set(piinguinv1.RequestIDHeader, a.requestID)
 		defer func() {
 			if p := recover(); p != nil {
@@ -64,6 +67,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			if a.code != "" || strings.HasPrefix(r.URL.Path, piinguinv1.TwirpPath) || strings.HasPrefix(r.URL.Path, piinguinv1.LogPath) {
 				s.finish(a, s.now().Sub(start))
 			}
+			a.body.linger(w)
 		}()
 		next.ServeHTTP(w, r)
 	})
@@ -124,11 +128,6 @@ func newRequestID() string {
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, err := s.callers.Authenticate(r)
-		if err != nil && r.ContentLength != 0 {
-			// Otherwise net/http reads on for the rest of the body before it answers, and a caller
-			// that nobody knows could make it wait.
-			w.Header().Set("Connection", "close")
-		}
 		if tooMany := (*identity.TooManyError)(nil); errors.As(err, &tooMany) {
 			w.Header().Set("Retry-After", seconds(tooMany.RetryAfter))
 			writeError(w, r, failGuesses(tooMany.RetryAfter))

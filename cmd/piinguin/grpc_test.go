@@ -3,6 +3,7 @@ package main_test
 import (
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -72,5 +73,42 @@ func TestHTTP2WithoutTLS(t *testing.T) {
 	_ = res.Body.Close()
 	if res.StatusCode != http.StatusOK || res.ProtoMajor != 2 {
 		t.Errorf("%s %d", res.Proto, res.StatusCode)
+	}
+}
+
+// TestRefusedOverHTTP2: a refused stream leaves its connection to the others, whatever body it has.
+func TestRefusedOverHTTP2(t *testing.T) {
+	in := newTestInstall(t)
+	p := in.start(t)
+	client := newHTTP2Client()
+	for i, c := range []struct {
+		token  string
+		length int
+		status int
+	}{
+		{"wrong", 2, http.StatusUnauthorized},
+		{"wrong", 50_000, http.StatusUnauthorized},
+		{"wrong", 4<<20 + 1, http.StatusUnauthorized},
+		{"dev-writer", 4<<20 + 1, http.StatusBadRequest},
+		{"dev-writer", 2, http.StatusBadRequest},
+	} {
+		reused := i == 0
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { reused = reused || got.Reused }})
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.address+"/twirp/piinguin.v1.Piinguin/CreatePiiRecord",
+			strings.NewReader("{}"+strings.Repeat(" ", c.length-2)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Authorization", "Bearer "+c.token)
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatalf("%+v: %v", c, err)
+		}
+		answer, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if err != nil || res.StatusCode != c.status || !strings.Contains(string(answer), `"reason"`) || !reused {
+			t.Errorf("%+v: %d %s %v, over the same connection: %t", c, res.StatusCode, answer, err, reused)
+		}
 	}
 }
