@@ -62,6 +62,9 @@ func TestClients(t *testing.T) {
 				proxy.check(t, name)
 				p.stop(t)
 				checkClientTraces(t, in)
+				if name != "curl" { // which shows the answer as it came
+					checkForeignAnswers(t, in, tools, sections[0], section(t, sections, name))
+				}
 			})
 		})
 	}
@@ -123,10 +126,7 @@ func runSection(t *testing.T, in *install, tools, beginning, section, address st
 			t.Fatal(err)
 		}
 	}
-	commands := strings.ReplaceAll(blocks(beginning, "sh"), "http://localhost:8080", address) + blocks(section, "sh")
-	cmd := exec.CommandContext(t.Context(), "bash", "-c", "set -e\n"+commands)
-	cmd.Dir = in.dir
-	cmd.Env = append(in.env, "LC_ALL=C.UTF-8", "PATH="+filepath.Join(tools, "venv", "bin")+":"+os.Getenv("PATH"))
+	cmd := clientCommands(t, in, tools, addressed(beginning, address)+blocks(section, "sh"))
 	var stdout bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, in
 	if err := cmd.Run(); err != nil {
@@ -134,6 +134,47 @@ func runSection(t *testing.T, in *install, tools, beginning, section, address st
 	}
 	return stdout.String()
 }
+
+// addressed is the page's beginning for a server.
+func addressed(beginning, address string) string {
+	return strings.ReplaceAll(blocks(beginning, "sh"), "http://localhost:8080", address)
+}
+
+func clientCommands(t *testing.T, in *install, tools, commands string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", "set -e\n"+commands)
+	cmd.Dir = in.dir
+	cmd.Env = append(in.env, "LC_ALL=C.UTF-8", "PATH="+filepath.Join(tools, "venv", "bin")+":"+os.Getenv("PATH"))
+	return cmd
+}
+
+// checkForeignAnswers runs a program against what answers 200 and is no Piinguin server: it says that there was no
+// answer, and nothing of the request.
+func checkForeignAnswers(t *testing.T, in *install, tools, beginning, section string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(blocks(section, "sh")), "\n")
+	for _, answer := range []struct{ kind, body string }{
+		{"application/json", ""}, {"application/protobuf", ""}, {"application/json", "{}"}, {"application/json", `{"receipt":null}`},
+		{"text/html", "<html>Sign in</html>"},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if path.Base(r.URL.Path) != "CreatePiiRecord" {
+				t.Errorf("%q passes for a create: %s follows", answer.body, r.URL.Path)
+			}
+			rw.Header().Set("Content-Type", answer.kind)
+			_, _ = io.WriteString(rw, answer.body)
+		}))
+		out, err := clientCommands(t, in, tools, addressed(beginning, s.URL)+lines[len(lines)-1]).CombinedOutput()
+		s.Close()
+		if err == nil || !noAnswer.Match(out) || bytes.Contains(out, []byte(clientsOriginal)) || bytes.Contains(out, []byte("dev-writer")) {
+			t.Errorf("%s %q: %v\n%s", answer.kind, answer.body, err, out)
+		}
+	}
+}
+
+// noAnswer is the code that the programs give to an answer of somebody else; internal is protobuf-ts's, for what is
+// no protobuf.
+var noAnswer = regexp.MustCompile(`no_answer|no_receipt|internal`)
 
 // checkCurl looks for the answers in their order; how JSON is spaced is not stable.
 func checkCurl(t *testing.T, out string) {
