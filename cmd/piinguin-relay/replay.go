@@ -89,7 +89,7 @@ func (p *program) command() *cobra.Command {
 		DisableFlagsInUseLine: true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return errors.New("replay: name a file, or - for standard input; see piinguin-relay replay --help")
+				return errors.New("FILE is missing: name a file, or - for standard input; see piinguin-relay replay --help")
 			}
 			return nil
 		},

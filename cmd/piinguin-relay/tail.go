@@ -54,7 +54,7 @@ func (p *program) tailCommand() *cobra.Command {
 		Short:   "Relay a Kinesis stream, for places without Lambda",
 		Long:    tailHelp,
 		Example: `  piinguin-relay tail --stream pii-events --checkpoint pii-events.state --host https://vault.internal`,
-		Args:    cobra.NoArgs,
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := settings.FromEnvironment(cmd.Flags(), p.env, p.note); err != nil {
 				return err

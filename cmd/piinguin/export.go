@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 	"github.com/piinguin/piinguin/cmd/internal/printable"
 	"github.com/piinguin/piinguin/internal/durable"
 )
@@ -47,7 +48,7 @@ lines followed by the new ones are what the new checkpoint signs. With --out - t
 lines of one log go to standard output and its checkpoint to standard error.`,
 		Example: `  piinguin audit export --store sqlite:piinguin.db --out export
   piinguin audit export --store sqlite:piinguin.db --out - 2>piinguin-1.checkpoint | gzip >piinguin-1.jsonl.gz`,
-		Args: cobra.NoArgs,
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.from < 0 {
 				return errors.New("--from must not be negative")

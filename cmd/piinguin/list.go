@@ -7,8 +7,10 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
@@ -47,9 +49,9 @@ columns are left out, the subject last. --wide, --csv and --json show everything
 		Example: `  PIINGUIN_TOKEN=dev-auditor piinguin audit list --outcome DENIED --outcome ERROR
   piinguin audit list --store sqlite:piinguin.db --subject 7d8a4beae5bc9d31 --from 2026-01-01 --to 2026-01-31 --csv
   piinguin audit list --columns time,caller,purpose,reference`,
-		Args: cobra.NoArgs,
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.view.check(); err != nil {
+			if err := o.check(cmd.Flags()); err != nil {
 				return err
 			}
 			f, err := o.query()
@@ -79,10 +81,17 @@ columns are left out, the subject last. --wide, --csv and --json show everything
 	flags.IntVar(&o.limit, "limit", 100, "most entries to list; 0 lists all")
 	flags.BoolVar(&o.asJSON, "json", false, "print each entry's own line, as show does")
 	flags.BoolVar(&o.asCSV, "csv", false, "print CSV; a ' protects what a spreadsheet would run as a formula")
-	cmd.MarkFlagsMutuallyExclusive("mine", "store")
-	cmd.MarkFlagsMutuallyExclusive("json", "csv", "columns")
-	cmd.MarkFlagsMutuallyExclusive("json", "csv", "wide")
 	return cmd
+}
+
+// check refuses columns that are none, and flags that contradict each other.
+func (o *listFlags) check(flags *pflag.FlagSet) error {
+	for _, names := range [][]string{{"mine", "store"}, {"json", "csv", "columns"}, {"json", "csv", "wide"}} {
+		if err := cli.Apart(flags, names...); err != nil {
+			return err
+		}
+	}
+	return o.view.check()
 }
 
 func (o *listFlags) query() (filter, error) {

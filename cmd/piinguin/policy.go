@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 	"github.com/piinguin/piinguin/server/policy"
 )
 
@@ -36,7 +37,7 @@ func policyShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show",
 		Short: "Print the policy in Cedar's language",
-		Args:  cobra.NoArgs,
+		Args:  cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out := policy.Schema()
 			if !schema {
@@ -92,7 +93,7 @@ Exit codes: 0 allowed, 1 denied, 2 the policy is broken.`,
 		Example: `  piinguin policy check --caller marketing --role reader --action ReadPiiRecord --basis CONSENT
   piinguin policy check --policy policy.cedar --caller ann --role reader --role group:on-call \
     --action ReadPiiRecord --basis CONTRACT --field user_ipaddress --time 2026-01-31T03:00:00Z`,
-		Args: cobra.NoArgs,
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, err := o.check()
 			if err != nil {

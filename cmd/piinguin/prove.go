@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 	"github.com/piinguin/piinguin/cmd/internal/printable"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
@@ -31,7 +32,7 @@ and the verifier key (from "key"), anybody can check it without the ledger, with
 		Example: `  piinguin audit prove piinguin-1/17 > proof
   piinguin audit show piinguin-1/17 --json > line
   piinguin audit check proof --key "$VERIFIER" --entry "$(cat line)"`,
-		Args: cobra.ExactArgs(1),
+		Args: cli.Args("LOG/INDEX"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			log, index, err := parseEntryName(args[0])
 			if err != nil {
@@ -87,7 +88,7 @@ func checkCommand() *cobra.Command {
 		Long: `Check a proof of "piinguin audit prove" with nothing but the verifier key and the
 entry's line. Exit codes: 0 it holds, 1 it does not, 2 it could not be checked.`,
 		Example: `  piinguin audit check proof --key "$VERIFIER" --entry "$(cat line)"`,
-		Args:    cobra.ExactArgs(1),
+		Args:    cli.Args("FILE|-"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if keyText == "" || line == "" {
 				return errors.New("--key and --entry are required")

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 )
 
 // pruneFlags are the flags of prune.
@@ -45,7 +46,7 @@ first.
 
 DATE must leave --retention-months of entries. --force-retention prunes younger ones.`,
 		Example: `  piinguin audit prune --store sqlite:piinguin.db --before 2026-01-01 --reference "retention policy 7"`,
-		Args:    cobra.NoArgs,
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			logs, err := o.prune(cmd.Context(), time.Now())
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 	"github.com/piinguin/piinguin/cmd/internal/settings"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
@@ -31,7 +32,7 @@ reads it from standard input. Prefer that: an argument shows in the process list
 in the shell's history. One line end at the end (LF or CR LF) and a byte order mark at
 the start are not part of the value; other spaces and line ends are.`,
 		Example: `  printf %s alex@acme.com | piinguin create 7d8a4beae5bc9d31`,
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    cli.Args("MODIFIED_VALUE", "[ORIGINAL_VALUE]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			record := &piinguinv1.PiiRecord{ModifiedValue: args[0]}
 			if !proto.Equal(&source, &piinguinv1.Source{}) {
@@ -106,7 +107,7 @@ func readCommand() *cobra.Command {
 		Long: `Read a value, and the receipt of the audit entry that records it. Characters that could
 act on a terminal or are not visible are shown as \u{1b}; --json has the exact value.`,
 		Example: `  piinguin read 7d8a4beae5bc9d31 --basis CONTRACT --purpose "send the invoice" --reference INV-2026-1`,
-		Args:    cobra.ExactArgs(1),
+		Args:    cli.Args("MODIFIED_VALUE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req.ModifiedValue = args[0]
 			value, err := enum("basis", basis, piinguinv1.LawfulBasisForProcessing_value)
@@ -158,7 +159,7 @@ func deleteCommand() *cobra.Command {
 		Use:     "delete MODIFIED_VALUE",
 		Short:   "Erase a value; a tombstone keeps it erased",
 		Example: `  piinguin delete 7d8a4beae5bc9d31 --purpose "the customer asked for it" --reference REQUEST-2026-17`,
-		Args:    cobra.ExactArgs(1),
+		Args:    cli.Args("MODIFIED_VALUE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := server.Open(cmd.Context())
 			if err != nil {

@@ -70,7 +70,7 @@ of --callers gives it roles, such as: mtls spiffe://acme.com/relay writer
 The server reads the files of tokens, callers, certificates and authorities again
 within a second after they change. If a changed file is broken, the server keeps
 what it read before and logs an error.`,
-		Args: cobra.NoArgs,
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.applyDev(cmd.Flags().Changed)
 			o.access.listen.findClientSettings(cmd.Flags().Changed, env)

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 )
 
 func showCommand() *cobra.Command {
@@ -19,7 +20,7 @@ func showCommand() *cobra.Command {
 canonical JSON; characters that are not visible, such as U+2028, are written as \uXXXX
 in it, which "audit check" takes for the same line. "audit export" has the exact bytes.`,
 		Example: `  piinguin audit show piinguin-1/17`,
-		Args:    cobra.ExactArgs(1),
+		Args:    cli.Args("LOG/INDEX"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			log, index, err := parseEntryName(args[0])
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/audit/dynamolog"
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 	"github.com/piinguin/piinguin/internal/awsx/dynamotable"
 	"github.com/piinguin/piinguin/server/dynamostore"
 )
@@ -22,7 +23,7 @@ point-in-time recovery and deletion protection. A table that exists is kept, and
 recovery and protection if it lacks them, so it is safe to run this again. A table of
 the original Piinguin works as it is. The AWS SDK's usual settings apply: AWS_REGION,
 AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB and so on.`,
-		Args: cobra.NoArgs,
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := dynamoClient(cmd.Context())
 			if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 	"github.com/piinguin/piinguin/server/identity"
 )
 
@@ -27,7 +28,7 @@ Roles are writer, reader, eraser and auditor; nobody may be both reader and audi
 A name may have several tokens, so that one can be replaced without a pause.`,
 		Example: `  piinguin token create --name relay --role writer --tokens tokens.txt
   piinguin token create --name alice@acme.com --role reader --role eraser --expires 90d --tokens tokens.txt`,
-		Args: cobra.NoArgs,
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.create(time.Now(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},

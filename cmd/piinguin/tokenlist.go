@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 	"github.com/piinguin/piinguin/server/identity"
 	"github.com/piinguin/piinguin/server/policy"
 )
@@ -21,7 +22,7 @@ func tokenListCommand() *cobra.Command {
 		Long: `List the tokens of a token file, a line each: the caller's name, its roles and when the
 token ends. Neither a token nor its hash is printed.`,
 		Example: `  piinguin token list --tokens tokens.txt`,
-		Args:    cobra.NoArgs,
+		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			tokens, err := identity.ListTokens(file)
 			if err != nil {

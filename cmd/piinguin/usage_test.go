@@ -75,5 +75,46 @@ func TestUnknownFlags(t *testing.T) {
 	in := newTestInstall(t)
 	in.wantUsageError(t, "piinguin", []string{"audit", "verify", "--stroe", "x"}, "unknown flag: --stroe (did you mean --store?)")
 	in.wantUsageError(t, "piinguin-relay", []string{"replay", "--dry-rum", "x"}, "unknown flag: --dry-rum (did you mean --dry-run?)")
+	in.wantUsageError(t, "piinguin", []string{"read", "-basis", "CONSENT", "k"}, "unknown flag: -basis (did you mean --basis?); see piinguin read --help")
+	in.wantUsageError(t, "piinguin", []string{"read", "-x", "k"}, "unknown flag: -x; see")
 	in.wantUsageError(t, "piinguin", []string{"--verzion"}, "unknown flag: --verzion (did you mean --version?)")
+}
+
+// Wrong arguments and values are told in words that name them. Their text is quoted nowhere: it may be a
+// personal value or a token.
+func TestWrongArgumentsAndValues(t *testing.T) {
+	in := newTestInstall(t)
+	for _, c := range []struct{ program, line, says string }{
+		{"piinguin", "read", "MODIFIED_VALUE is missing; see piinguin read --help"},
+		{"piinguin", "read canary canary", "piinguin read takes no argument after MODIFIED_VALUE; see"},
+		{"piinguin", "create", "MODIFIED_VALUE is missing"},
+		{"piinguin", "create canary canary canary", "takes no argument after [ORIGINAL_VALUE]"},
+		{"piinguin", "delete", "MODIFIED_VALUE is missing"},
+		{"piinguin", "audit show", "LOG/INDEX is missing"},
+		{"piinguin", "audit prove", "LOG/INDEX is missing"},
+		{"piinguin", "audit check", "FILE|- is missing"},
+		{"piinguin", "serve canary", "piinguin serve takes no argument; see piinguin serve --help"},
+		{"piinguin", "token create canary", "takes no argument"},
+		{"piinguin", "version canary", "takes no argument"},
+		{"piinguin-relay", "replay", "FILE is missing"},
+		{"piinguin-relay", "tail canary", "takes no argument"},
+		{"piinguin", "read k --basis", "--basis needs a value; see"},
+		{"piinguin", "read k --port canary", "--port must be a whole number; see"},
+		{"piinguin", "audit export --from canary", "--from must be a whole number"},
+		{"piinguin", "serve --append-timeout canary", "--append-timeout must be a duration, such as 2s or 24h"},
+		{"piinguin", "serve --limit-requests canary", "--limit-requests must be a number"},
+		{"piinguin", "serve --dev=canary", "--dev must be true or false"},
+		{"piinguin", "token create --role ca\"nary", "--role must be a list with commas"},
+		{"piinguin", "read -token=canary k", "unknown flag: -token (did you mean --token?)"},
+		{"piinguin", "read --=canary k", "a flag has no name"},
+		{"piinguin", "audit list --json --csv", "--json and --csv do not go together"},
+		{"piinguin", "audit list --mine --store sqlite:x", "--mine and --store do not go together"},
+		{"piinguin-relay", "replay --timeout-sec canary f", "--timeout-sec must be a whole number"},
+	} {
+		args := strings.Fields(c.line)
+		in.wantUsageError(t, c.program, args, c.says)
+		if _, _, stderr := in.run(t, c.program, args...); strings.Contains(stderr, "canary") || strings.Contains(stderr, "strconv") {
+			t.Errorf("%q says %q", c.line, stderr)
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 )
 
 // givenKey reads --key: the key itself, or @FILE, whose first line is it. Without --key it is nil.
@@ -40,7 +41,7 @@ func keyCommand() *cobra.Command {
 for each log. All logs are signed with the same key, but under their own names. Any of
 the lines works as "piinguin audit verify --key". Keep them where the ledger's operator
 cannot change them.`,
-		Args: cobra.NoArgs,
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			store, done, err := w.review(cmd.Context())
 			if err != nil {

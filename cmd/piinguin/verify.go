@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 	"github.com/piinguin/piinguin/cmd/internal/printable"
 )
 
@@ -56,7 +57,7 @@ then skips rows outside the pages, such as those of the index.
 Exit codes: 0 whole, 1 a finding, 2 it could not be verified.`,
 		Example: `  piinguin audit verify --store sqlite:piinguin.db --key @verifier.txt --checkpoint anchors
   piinguin audit verify --store dynamodb --from yesterday.checkpoint --json`,
-		Args: cobra.NoArgs,
+		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			report, err := o.verify(cmd)
 			if err != nil {

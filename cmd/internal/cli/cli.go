@@ -1,5 +1,6 @@
 // Package cli holds what the command lines of piinguin and piinguin-relay have in common: which
-// build it is, and what happens to a word that no command knows.
+// build it is, what happens to a word that no command knows, and what is said of wrong
+// arguments and flags.
 //
 // Execute runs a command line:
 //
@@ -12,13 +13,11 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // distance is how many letters a suggestion may differ from what was typed.
@@ -33,7 +32,7 @@ func Execute(ctx context.Context, root *cobra.Command, args []string) error {
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd(args...)
-	root.SetFlagErrorFunc(unknownFlag)
+	root.SetFlagErrorFunc(wrongFlag)
 	if err := unknownCommand(root, args); err != nil {
 		return err
 	}
@@ -76,20 +75,6 @@ func unknownCommand(root *cobra.Command, args []string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown command %q%s; see %s --help", rest[0], suggestion(cmd, rest[0], ""), cmd.CommandPath())
-}
-
-// unknownFlag adds to the error of a flag that does not exist the nearest one that does.
-func unknownFlag(cmd *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) {
-		return err
-	}
-	// cobra finds near names among commands only, so each flag stands in as one.
-	flags := &cobra.Command{}
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}, Hidden: f.Hidden})
-	})
-	return fmt.Errorf("%w%s; see %s --help", err, suggestion(flags, unknown.GetSpecifiedName(), "--"), cmd.CommandPath())
 }
 
 // suggestion names what was perhaps meant, or is empty.

@@ -73,7 +73,7 @@ func addVersion(root *cobra.Command) {
 		Use:   "version",
 		Short: "Print which build this is",
 		Long:  "Print the version, the commit, the Go version and the platform of this build.",
-		Args:  cobra.NoArgs,
+		Args:  Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return printBuild(cmd.OutOrStdout(), root.Name(), asJSON)
 		},
