@@ -27,10 +27,11 @@ const (
 //   - JSON around one of these: EventBridge's detail, or a payload that is the TSV in
 //     base64.
 //
-// It returns the pairs of a PII transformation event. An event is Skipped only if a name
-// or a schema says that it is of another kind. For everything else Decode returns a
-// Reason: a record that it does not recognise may hold pairs, and a skipped one is never
-// seen again. Every pair it returns is within the limits of the contract.
+// It returns the pairs of a PII transformation event. An event is Skipped only on proof:
+// it is a whole enriched event whose name or schema is of another kind, with nothing beside
+// it that could hold an event. For everything else Decode returns a Reason: a record that
+// it does not recognise may hold pairs, and a skipped one is never seen again. Every pair
+// it returns is within the limits of the contract.
 //
 // A line end behind the event, a byte order mark in front of it and blanks in front of
 // JSON are ignored.
@@ -66,9 +67,9 @@ func trim(line []byte) []byte {
 	return line
 }
 
-// isOther reports whether a name of an event is that of another kind than is looked
+// namesOther reports whether a name of an event is that of another kind than is looked
 // for. "unstruct" stands for any kind that has a schema.
-func isOther(name []byte) bool {
+func namesOther(name []byte) bool {
 	if len(name) == 0 || len(name) > maxName || bytes.EqualFold(name, []byte(piiName)) || bytes.EqualFold(name, []byte("unstruct")) {
 		return false
 	}

@@ -3,6 +3,7 @@ package relay_test
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/piinguin/piinguin/relay"
+	"github.com/piinguin/piinguin/relay/relaytest"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
@@ -204,19 +206,27 @@ func TestDecodeReasons(t *testing.T) {
 	}
 }
 
+// upperNames writes the names of an object in upper case, as Snowflake unloads them.
+func upperNames(object string) string {
+	return regexp.MustCompile(`"[a-z_0-9]+":`).ReplaceAllStringFunc(object, strings.ToUpper)
+}
+
 func TestDecodeSkipsOtherEvents(t *testing.T) {
 	other := `{"data":{"schema":"iglu:com.acme/click/jsonschema/1-0-0","data":{"url":"/pii_transformation"}}}`
+	view := strings.TrimSuffix(relaytest.PageView, "}")
+	click := strings.NewReplacer(`"event":"page_view"`, `"event":"unstruct"`, `"event_name":"page_view",`, "").Replace(view)
 	for name, l := range map[string]string{
 		"page view":          tsv("", "page_view", ""),
 		"unstruct":           tsv("", "click", other),
 		"unstruct not JSON":  tsv("", "click", "{"),
-		"JSON":               `{"event_name":"page_view"}`,
-		"JSON, event alone":  `{"event":"page_ping","event_name":null}`,
-		"JSON in upper case": `{"EVENT_NAME":"page_view"}`,
-		"JSON, schema alone": `{"event":"unstruct","unstruct_event_com_acme_click_1":{"url":""}}`,
-		"JSON, PII null":     `{"event_name":"click","unstruct_event_com_snowplowanalytics_snowplow_pii_transformation_1":null}`,
-		"JSON, whole":        `{"event":"unstruct","unstruct_event":` + other + `}`,
-		"EventBridge":        `{"detail-type":"x","detail":{"event_name":"page_view"}}`,
+		"JSON":               relaytest.PageView,
+		"JSON, event alone":  strings.Replace(relaytest.PageView, `"event_name":"page_view"`, `"event_name":null`, 1),
+		"JSON in upper case": upperNames(relaytest.PageView),
+		"JSON, schema alone": click + `,"unstruct_event_com_acme_click_1":{"url":"` + strings.Repeat("/", 99) + `"}}`,
+		"JSON, PII null":     view + `,"unstruct_event_com_snowplowanalytics_snowplow_pii_transformation_1":null}`,
+		"JSON, whole":        click + `,"unstruct_event":` + other + `}`,
+		"JSON, more columns": view + `,"load_tstamp":"2024-03-01T10:00:00.000Z","_shard":{"id":7}}`,
+		"EventBridge":        `{"detail-type":"x","detail":` + relaytest.PageView + `}`,
 		"payload":            payload(tsv("", "page_view", "")),
 		"event without name": strings.Replace(tsv("", "page_view", ""), "page_view\t\t\t\t", "\t\t\t\t", 1),
 	} {
@@ -260,7 +270,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	known := []relay.Reason{
 		"", relay.ReasonEmpty, relay.ReasonManyLines, relay.ReasonEncoding, relay.ReasonFields, relay.ReasonJSON,
-		relay.ReasonUnnamed, relay.ReasonPayload, relay.ReasonShape, relay.ReasonSchema, relay.ReasonTime, relay.ReasonContexts, relay.ReasonNoPairs,
+		relay.ReasonUnknown, relay.ReasonPayload, relay.ReasonShape, relay.ReasonSchema, relay.ReasonTime, relay.ReasonContexts, relay.ReasonNoPairs,
 		relay.ReasonModifiedMissing, relay.ReasonModifiedType, relay.ReasonModifiedLimits, relay.ReasonOriginalMissing,
 		relay.ReasonOriginalType, relay.ReasonOriginalLimits, relay.ReasonSourceLimits, relay.ReasonSurrogate,
 	}

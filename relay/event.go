@@ -37,7 +37,7 @@ const (
 	ReasonManyLines Reason = "the record holds more than one line"
 	ReasonEncoding  Reason = "the line is not valid UTF-8"
 	ReasonFields    Reason = "the line does not have 131 tab-separated fields"
-	ReasonUnnamed   Reason = "neither a name nor a schema says what kind of event the record holds"
+	ReasonUnknown   Reason = "the record is not recognised, neither as a PII transformation event nor as one of another kind"
 	ReasonPayload   Reason = "the payload is not base64"
 	ReasonJSON      Reason = "the line holds invalid JSON"
 	ReasonShape     Reason = "the JSON does not have the shape of a PII transformation event"

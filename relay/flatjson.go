@@ -23,6 +23,7 @@ const maxEnvelopes = 2
 // not needed to tell the kind of event.
 type flatEvent struct {
 	event, eventName   value
+	eventID            value
 	tstamp             jsontext.Value
 	unstruct, contexts jsontext.Value // whole
 	pii, parents       jsontext.Value // flattened
@@ -30,29 +31,46 @@ type flatEvent struct {
 	otherKind          bool           // it has the data of another schema
 	detail             jsontext.Value // EventBridge: the event
 	payload            value          // the enriched TSV in base64
+	wide               bool           // a member besides detail and payload may hold an event
+	foreign            bool           // so may a member that enriched events do not have
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom.
 func (f *flatEvent) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return object(d, func(name []byte) error {
-		switch string(name) {
-		case "event":
-			return f.event.once(d)
-		case "event_name":
-			return f.eventName.once(d)
-		case "collector_tstamp":
-			return keep(d, &f.tstamp)
-		case "unstruct_event":
-			return keep(d, &f.unstruct)
-		case "contexts":
-			return keep(d, &f.contexts)
-		case "detail":
-			return keep(d, &f.detail)
-		case "payload":
-			return f.payload.once(d)
+		kind, start := d.PeekKind(), d.InputOffset()
+		envelope := string(name) == "detail" || string(name) == "payload" && kind == '"'
+		field := isLongField(string(name), kind)
+		if err := f.member(d, name); err != nil {
+			return err
 		}
-		return f.schema(d, name)
+		if !envelope && d.InputOffset()-start > maxHarmless {
+			f.wide, f.foreign = true, f.foreign || !field
+		}
+		return nil
 	})
+}
+
+func (f *flatEvent) member(d *jsontext.Decoder, name []byte) error {
+	switch string(name) {
+	case "event":
+		return f.event.once(d)
+	case "event_name":
+		return f.eventName.once(d)
+	case "event_id":
+		return f.eventID.once(d)
+	case "collector_tstamp":
+		return keep(d, &f.tstamp)
+	case "unstruct_event":
+		return keep(d, &f.unstruct)
+	case "contexts":
+		return keep(d, &f.contexts)
+	case "detail":
+		return keep(d, &f.detail)
+	case "payload":
+		return f.payload.once(d)
+	}
+	return f.schema(d, name)
 }
 
 // schema reads the value of a key that stands for a schema, if it is one.
@@ -78,31 +96,61 @@ func isVersion1(version []byte) bool {
 }
 
 // decodeJSON reads an object that is an event, or holds one at most so many levels deep.
+// It skips only what isOther proves to be of another kind, and an envelope around that.
 func decodeJSON(text []byte, envelopes int) (Event, Reason) {
 	var f flatEvent
 	if reason := parse(text, &f); reason != "" {
 		return Event{}, reason
 	}
+	if e, reason := f.own(); !e.Skipped() || reason != "" {
+		return e, reason
+	}
+	if e, reason := f.wrapped(envelopes); !e.Skipped() || reason != "" {
+		return e, reason
+	}
 	named := f.event.text == piiName || f.eventName.text == piiName
-	other := f.otherKind || isOther([]byte(f.event.text)) || isOther([]byte(f.eventName.text))
+	envelope := f.detail != nil || f.payload.kind == '"'
+	proven := f.isOther() && !f.foreign || envelope && !f.wide
+	switch {
+	case named: // of another vendor
+		return Event{}, ReasonSchema
+	case !proven, mentionsPairs(text):
+		return Event{}, ReasonUnknown
+	default:
+		return Event{}, ""
+	}
+}
+
+// own reads the pairs of the object itself, if it has any.
+func (f *flatEvent) own() (Event, Reason) {
 	switch {
 	case f.pii != nil:
 		return f.decode()
 	case f.otherModel:
 		return Event{}, ReasonSchema
 	case f.unstruct != nil:
-		return f.whole().decode()
-	case named: // of another vendor
-		return Event{}, ReasonSchema
-	case other:
-		return Event{}, ""
-	case f.detail != nil && envelopes > 0:
-		return decodeJSON(f.detail, envelopes-1)
-	case f.payload.kind == '"' && envelopes > 0:
-		return f.unpack()
+		e, reason := f.whole().decode()
+		f.otherKind = f.otherKind || reason == ""
+		return e, reason
 	default:
-		return Event{}, ReasonUnnamed
+		return Event{}, ""
 	}
+}
+
+// wrapped reads what the object is an envelope of. Each part has to be an event of its own.
+func (f *flatEvent) wrapped(envelopes int) (Event, Reason) {
+	if (f.detail != nil || f.payload.kind == '"') && envelopes == 0 {
+		return Event{}, ReasonUnknown
+	}
+	if f.detail != nil {
+		if e, reason := decodeJSON(f.detail, envelopes-1); !e.Skipped() || reason != "" {
+			return e, reason
+		}
+	}
+	if f.payload.kind == '"' {
+		return f.unpack()
+	}
+	return Event{}, ""
 }
 
 // decode reads the flattened form.

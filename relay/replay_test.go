@@ -81,7 +81,7 @@ func TestReplayLines(t *testing.T) {
 	one := func(n int) string { return pairsLine(at(1), fmt.Sprintf("m%d", n), "") }
 	// A JSON line can be made as long as one likes without being a large event.
 	padded := func(size int) string {
-		start, end := `{"event":"page_view","x":"`, `"}`
+		start, end := strings.TrimSuffix(relaytest.PageView, "}")+`,"page_title":"`, `"}`
 		return start + strings.Repeat("x", size-len(start)-len(end)) + end
 	}
 	for name, tc := range map[string]struct {

@@ -15,13 +15,13 @@ type fields struct{ tstamp, event, contexts, unstruct, eventName []byte }
 // are of other kinds.
 func (f fields) decode() (Event, Reason) {
 	named := string(f.event) == piiName || string(f.eventName) == piiName
-	other := isOther(f.event) || isOther(f.eventName)
+	other := namesOther(f.event) || namesOther(f.eventName)
 	switch mentioned := bytes.Contains(f.unstruct, []byte(piiName)); {
 	case named || mentioned:
 	case other:
 		return Event{}, ""
 	case len(f.unstruct) == 0:
-		return Event{}, ReasonUnnamed
+		return Event{}, ReasonUnknown
 	}
 	var unstruct unstructEvent
 	if reason := parse(f.unstruct, &unstruct); reason != "" {
@@ -34,7 +34,7 @@ func (f fields) decode() (Event, Reason) {
 	case other || strings.HasPrefix(unstruct.schema, "iglu:"):
 		return Event{}, ""
 	default:
-		return Event{}, ReasonUnnamed
+		return Event{}, ReasonUnknown
 	}
 	parent, reason := parentOfContexts(f.contexts)
 	if reason != "" {

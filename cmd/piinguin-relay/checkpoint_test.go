@@ -28,7 +28,7 @@ func writeEvents(t *testing.T, files, each int) (folder string, want map[string]
 		for n := range each {
 			id := fmt.Sprintf("m-%d-%d", f, n)
 			if n%5 == 4 {
-				text.WriteString(`{"event":"page_view","event_name":"page_view"}` + "\n")
+				text.WriteString(relaytest.PageView + "\n")
 				continue
 			}
 			want[id] = "c4n4ry-" + id

@@ -71,7 +71,7 @@ func FuzzInvoke(f *testing.F) {
 		f.Fatal(err)
 	}
 	at := time.Unix(1_700_000_000, 0)
-	f.Add(shard.Event(f, 0, at, []byte(`{"event_name":"page_view"}`), []byte("c4n4ry\tc4n4ry"), relaytest.Aggregate("c4n4ry", "{}")))
+	f.Add(shard.Event(f, 0, at, []byte(relaytest.PageView), []byte("c4n4ry\tc4n4ry"), relaytest.Aggregate("c4n4ry", "{}")))
 	f.Add(bytes.Replace(shard.Event(f, 0, at, []byte("{}")), []byte("aws:kinesis"), []byte("aws:sqs"), 1))
 	f.Add(bytes.ReplaceAll(shard.Event(f, 0, at, []byte("{}")), []byte(shard.SequenceNumber(0)), []byte("c4n4ry")))
 	f.Add(bytes.Replace(shard.Event(f, 0, at, []byte("{}")), []byte("1700000000"), []byte("-1e300"), 1))

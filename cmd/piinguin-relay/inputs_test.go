@@ -24,7 +24,7 @@ func badFolder(t *testing.T) (folder string, wantStderr []string) {
 	elsewhere := filepath.Join(t.TempDir(), "linked.tsv")
 	mustWrite(t, elsewhere, mustRead(t, tsvFile))
 	mustWrite(t, path(".hidden"), []byte("x"))
-	mustWrite(t, path("b-junk.gz"), append(mustGzip(t, []byte(`{"event":"page_view"}`)), "junk c4n4ry"...))
+	mustWrite(t, path("b-junk.gz"), append(mustGzip(t, []byte(relaytest.PageView)), "junk c4n4ry"...))
 	mustWrite(t, path("c-cut.gz"), mustGzip(t, mustRead(t, tsvFile))[:200])
 	mustWrite(t, path("z-last.jsonl"), mustRead(t, jsonFile))
 	for _, err := range []error{

@@ -45,7 +45,7 @@ func relayBad(t *testing.T, to relay.Quarantine, n int) (from, log string) {
 	for i := range n {
 		data := []byte(canary)
 		if i == n-1 {
-			data = relaytest.Aggregate(`{"event_name":"page_view"}`, canary)
+			data = relaytest.Aggregate(relaytest.PageView, canary)
 		}
 		e.Records = append(e.Records, events.KinesisEventRecord{
 			EventID: "shardId-000000000001:" + number(i), EventSourceArn: "arn:aws:kinesis:eu-central-1:1:stream/pii",
