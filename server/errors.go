@@ -23,6 +23,7 @@ type failure struct {
 // The failures whose text and reason never change. A reason is stable: programs compare it.
 var (
 	failUnauthenticated = &failure{code: twirp.Unauthenticated, reason: "unauthenticated", text: "a valid credential is required"}
+	failIdentity        = &failure{code: twirp.Unavailable, reason: "identity_unavailable", text: "the credential could not be checked: who vouches for it gave no answer; try again"}
 	failRole            = &failure{code: twirp.PermissionDenied, reason: "role_required", text: "the caller's roles do not allow this"}
 	failNotFound        = &failure{code: twirp.NotFound, reason: "not_found", text: "there is no such record"}
 	failNoEntry         = &failure{code: twirp.NotFound, reason: "not_found", text: "there is no such log or entry"}

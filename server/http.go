@@ -133,6 +133,10 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 			writeError(w, r, failGuesses(tooMany.RetryAfter))
 			return
 		}
+		if errors.Is(err, identity.ErrUnavailable) {
+			writeError(w, r, failIdentity)
+			return
+		}
 		if err != nil {
 			w.Header().Set("WWW-Authenticate", "Bearer") // RFC 6750 section 3
 			writeError(w, r, failUnauthenticated)

@@ -30,7 +30,8 @@ func (e *TooManyError) Unwrap() error { return ErrUnknown }
 
 // Guesses counts wrong credentials by address: 10 in a row, and one each 6 seconds after. IPv6
 // addresses count by their /64, which is what one guest of a network has. Wrong is a request that
-// has an Authorization header and proves nobody, even if its sender hangs up.
+// has an Authorization header and proves nobody, even if its sender hangs up. ErrUnavailable is not
+// counted.
 //
 // Loopback addresses are not counted: behind one is a proxy with everybody's requests. A server
 // behind a proxy on another machine has a nil Guesses, which counts nothing. It is safe for
@@ -70,7 +71,7 @@ func (l *guessLimit) Authenticate(r *http.Request) (policy.Caller, error) {
 		return caller, nil
 	}
 	from, counts := sender(r)
-	if tooMany := (*TooManyError)(nil); !counts || errors.As(err, &tooMany) {
+	if tooMany := (*TooManyError)(nil); !counts || errors.As(err, &tooMany) || errors.Is(err, ErrUnavailable) {
 		return policy.Caller{}, err
 	}
 	if wait := l.guesses.wrong.fail(from, l.guesses.now()); wait > 0 {

@@ -23,7 +23,7 @@ const (
 	stsCalls   = 32       // at once
 	keptTokens = 4096     // of known callers, and as many again of others
 	// keptRefusals is how long STS is not asked again about a token that it did not
-	// confirm, so that one token sent over and over is one question.
+	// confirm, or could not be asked about, so that one token sent over and over is one question.
 	keptRefusals = 5 * time.Second
 	// keptKeys is how long after its last proof a caller's access key is remembered: the
 	// credentials of a role's session last at most 12 hours.
@@ -72,6 +72,7 @@ type IAM struct {
 	asking         chan struct{}
 	flights        singleflight.Group
 	known, refused *answers // by token
+	unasked        *answers // by token: those about which STS gave no answer
 	keys           *answers // by access key: those of callers
 }
 
@@ -101,7 +102,7 @@ func NewIAM(cfg IAMConfig) (*IAM, error) {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &IAM{
 		cfg: cfg, allowed: allowed, client: client, health: &health{report: cfg.Report}, asking: make(chan struct{}, stsCalls),
-		known: newAnswers(), refused: newAnswers(), keys: newAnswers(),
+		known: newAnswers(), refused: newAnswers(), unasked: newAnswers(), keys: newAnswers(),
 	}, nil
 }
 
@@ -136,41 +137,46 @@ func (i *IAM) name(r *http.Request, token [sha256.Size]byte, asked presigned) (s
 			return name, nil
 		}
 	}
+	if _, found := i.unasked.get(token, now); found {
+		return "", ErrUnavailable
+	}
 	if _, proven := i.keys.get(sha256.Sum256([]byte(asked.accessKey)), now); !proven {
 		if err := i.cfg.Guesses.mayAsk(r); err != nil {
 			return "", err
 		}
 	}
 	flight := i.flights.DoChan(string(token[:]), func() (any, error) {
-		return i.ask(r.WithContext(context.WithoutCancel(r.Context())), token, asked), nil
+		return i.ask(r.WithContext(context.WithoutCancel(r.Context())), token, asked)
 	})
 	select {
 	case <-r.Context().Done():
 		return "", ErrUnknown
 	case answer := <-flight:
 		name, _ := answer.Val.(string) // "" of none
-		return name, nil
+		return name, answer.Err
 	}
 }
 
 // ask asks STS and keeps the answer. Every AWS account can sign tokens that STS
-// confirms, so only names with roles take the place that callers need.
-func (i *IAM) ask(r *http.Request, token [sha256.Size]byte, asked presigned) string {
+// confirms, so only names with roles take the place that callers need. "" is nobody.
+func (i *IAM) ask(r *http.Request, token [sha256.Size]byte, asked presigned) (string, error) {
 	name, err := i.askSTS(r.Context(), asked.url)
 	now := i.cfg.Now()
+	if errors.Is(err, ErrUnavailable) { // which is not the caller's fault
+		i.unasked.put(token, "", now.Add(keptRefusals), now)
+		return "", ErrUnavailable
+	}
 	if err == nil {
 		if _, known := i.cfg.Roles(name); known {
 			i.known.put(token, name, asked.until, now)
 			i.keys.put(sha256.Sum256([]byte(asked.accessKey)), name, now.Add(keptKeys), now)
-			return name
+			return name, nil
 		}
 		// STS has nothing more to say of this token. Its name may be given roles meanwhile.
 		i.refused.put(token, name, asked.until, now)
 	} else {
 		i.refused.put(token, "", now.Add(keptRefusals), now)
 	}
-	if !errors.Is(err, errNoSTS) { // that STS cannot be reached is not the caller's fault
-		i.cfg.Guesses.askedInVain(r)
-	}
-	return name
+	i.cfg.Guesses.askedInVain(r)
+	return name, nil
 }

@@ -27,17 +27,21 @@ import (
 // a credential, and not whether there was one.
 var ErrUnknown = errors.New("identity: unknown credential")
 
+// ErrUnavailable says that it is not known whom a request proves, because the server that vouches for
+// its credential gave no answer. It says nothing of the credential, which is no wrong one.
+var ErrUnavailable = errors.New("identity: who vouches for the credential gave no answer")
+
 // Authenticator proves the caller of a request by one kind of credential.
 type Authenticator interface {
 	// Authenticate returns the caller, or ErrUnknown if the request proves nobody by this
 	// kind of credential, or a *TooManyError if it proves nobody and its address has sent too
-	// many wrong credentials. It may ask another server, until the request's context ends. It
+	// many wrong credentials, or ErrUnavailable if it could not find out. It may ask another server, until the request's context ends. It
 	// is safe for concurrent use.
 	Authenticate(r *http.Request) (policy.Caller, error)
 }
 
 // First returns an Authenticator that asks each in turn. The first one that knows the caller
-// decides. If none does, a *TooManyError of any is the answer.
+// decides. If none does, what one says other than ErrUnknown is the answer.
 func First(authenticators ...Authenticator) Authenticator { return first(authenticators) }
 
 type first []Authenticator
@@ -50,8 +54,8 @@ func (f first) Authenticate(r *http.Request) (policy.Caller, error) {
 		if err == nil {
 			return c, nil
 		}
-		if tooMany := (*TooManyError)(nil); errors.As(err, &tooMany) {
-			failure = tooMany
+		if tooMany := (*TooManyError)(nil); errors.As(err, &tooMany) || errors.Is(err, ErrUnavailable) {
+			failure = err
 		}
 	}
 	return policy.Caller{}, failure

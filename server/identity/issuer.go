@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 
+	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/piinguin/piinguin/internal/noanswer"
@@ -99,7 +101,10 @@ func (u *usableKeys) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := u.next.RoundTrip(r)
 	if problem := unanswered(resp, err); problem != nil {
 		u.health.tell(fmt.Errorf("the keys cannot be read: %w", problem))
-		return resp, err
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		return nil, problem
 	}
 	if resp.StatusCode != http.StatusOK {
 		return resp, nil // a redirect
@@ -117,6 +122,22 @@ func (u *usableKeys) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(set)), int64(len(set))
 	resp.Header.Del("Content-Length")
 	return resp, nil
+}
+
+// askedKeys notes whether a signature could not be verified because the issuer did not answer. The
+// error of oidc.IDTokenVerifier does not say so.
+type askedKeys struct {
+	oidc.KeySet
+	unanswered bool
+}
+
+// VerifySignature implements oidc.KeySet.
+func (k *askedKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
+	payload, err := k.KeySet.VerifySignature(ctx, jwt)
+	call := (*url.Error)(nil) // of the HTTP client alone
+	// Whoever names keys that do not exist makes the issuer be asked too often. That is a guess.
+	k.unanswered = errors.As(err, &call) && !errors.Is(err, errSeldom)
+	return payload, err
 }
 
 // usable returns a set of the keys that can be used, and what is wrong with the others. The set is

@@ -80,15 +80,15 @@ type OIDC struct {
 	health      *health      // of the discovery document
 	discovering singleflight.Group
 
-	mu       sync.Mutex
-	verifier *oidc.IDTokenVerifier // nil until the issuer was found
-	next     time.Time             // when to look for the issuer again
-	waits    backoff.BackOff
+	mu        sync.Mutex
+	published oidc.KeySet // nil until the issuer was found
+	next      time.Time   // when to look for the issuer again
+	waits     backoff.BackOff
 }
 
 // NewOIDC returns an OIDC, which looks for the issuer's keys at once and, while
-// the issuer cannot be reached, again later when tokens come. Until then all tokens
-// are unknown.
+// the issuer cannot be reached, again later when tokens come. Until then the answer to its tokens
+// is ErrUnavailable.
 //
 // Errors: of a Config that could never work.
 func NewOIDC(ctx context.Context, cfg OIDCConfig) (*OIDC, error) {
@@ -125,13 +125,24 @@ func (o *OIDC) Authenticate(r *http.Request) (policy.Caller, error) {
 	if !isJWT(token) {
 		return policy.Caller{}, ErrUnknown
 	}
-	verifier := o.found(r.Context())
-	if verifier == nil {
+	published := o.found(r.Context())
+	switch {
+	case published == nil && r.Context().Err() == nil && o.isClaimed(token):
+		return policy.Caller{}, ErrUnavailable
+	case published == nil:
 		return policy.Caller{}, ErrUnknown
 	}
+	keys := &askedKeys{KeySet: published}
+	verifier := oidc.NewVerifier(o.cfg.Issuer, keys, &oidc.Config{
+		SkipClientIDCheck:    true, // meant checks it
+		SupportedSigningAlgs: signatures, Now: o.cfg.Now,
+	})
 	// Errors of go-oidc and of its libraries quote tokens and answers: none goes on.
 	verified, err := verifier.Verify(r.Context(), token)
-	if err != nil {
+	switch {
+	case err != nil && keys.unanswered && o.isClaimed(token):
+		return policy.Caller{}, ErrUnavailable
+	case err != nil:
 		return policy.Caller{}, ErrUnknown
 	}
 	var claims map[string]json.RawMessage
@@ -156,13 +167,22 @@ func isJWT(token string) bool {
 	return true
 }
 
-// found returns what verifies tokens, or nil while the issuer cannot be found.
-func (o *OIDC) found(ctx context.Context) *oidc.IDTokenVerifier {
+// isClaimed reports whether a JWT says that it comes from the issuer, which proves nothing.
+func (o *OIDC) isClaimed(token string) bool {
+	payload, _ := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1]) // isJWT has decoded it
+	var claims struct {
+		Issuer string `json:"iss"`
+	}
+	return json.Unmarshal(payload, &claims) == nil && claims.Issuer == o.cfg.Issuer
+}
+
+// found returns the issuer's keys, or nil while the issuer cannot be found.
+func (o *OIDC) found(ctx context.Context) oidc.KeySet {
 	o.mu.Lock()
-	verifier, early := o.verifier, o.cfg.Now().Before(o.next)
+	published, early := o.published, o.cfg.Now().Before(o.next)
 	o.mu.Unlock()
-	if verifier != nil || early {
-		return verifier
+	if published != nil || early {
+		return published
 	}
 	// All who wait share one attempt, which goes on if one of them goes away.
 	found := o.discovering.DoChan("", func() (any, error) {
@@ -175,7 +195,7 @@ func (o *OIDC) found(ctx context.Context) *oidc.IDTokenVerifier {
 	case <-found:
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		return o.verifier
+		return o.published
 	}
 }
 
@@ -193,11 +213,7 @@ func (o *OIDC) discover(ctx context.Context) {
 		o.next = o.cfg.Now().Add(o.waits.NextBackOff())
 		return
 	}
-	keys := oidc.NewRemoteKeySet(oidc.ClientContext(ctx, o.keys), where)
-	o.verifier = oidc.NewVerifier(o.cfg.Issuer, keys, &oidc.Config{
-		SkipClientIDCheck:    true, // meant checks it
-		SupportedSigningAlgs: signatures, Now: o.cfg.Now,
-	})
+	o.published = oidc.NewRemoteKeySet(oidc.ClientContext(ctx, o.keys), where)
 }
 
 // seldom lets no more requests through than limit allows.

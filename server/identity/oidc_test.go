@@ -42,6 +42,15 @@ func wantUnknown(t *testing.T, a identity.Authenticator, token string) {
 	}
 }
 
+// wantUnavailable holds that a token is not taken for a wrong one, and that nothing is said of it.
+func wantUnavailable(t *testing.T, a identity.Authenticator, token string) {
+	t.Helper()
+	have, err := a.Authenticate(withToken(token))
+	if diff := cmp.Diff(policy.Caller{}, have); err != identity.ErrUnavailable || diff != "" { //nolint:errorlint // the very error
+		t.Errorf("%v, want ErrUnavailable itself %s", err, diff)
+	}
+}
+
 func TestOIDCKnowsGoodTokens(t *testing.T) {
 	rsa, ecdsa, c := newRSA(t, "r1"), newECDSA(t, "e1"), newTestClock()
 	i := newTestIssuer(t, rsa, ecdsa)
@@ -278,14 +287,15 @@ func TestOIDCIssuerDownAtStart(t *testing.T) {
 	told := &reports{}
 	o := newTestOIDC(t, i, c, func(cfg *identity.OIDCConfig) { cfg.Report = told.add })
 	token := rsa.sign(t, i.claims(c, nil))
-	wantUnknown(t, o, token) // too early to ask again
+	wantUnavailable(t, o, token) // too early to ask again
+	wantUnknown(t, o, rsa.sign(t, i.claims(c, map[string]any{"iss": "https://other.example"})))
 	if asked, _ := i.asked(); asked != 1 {
 		t.Errorf("asked %d times before its time", asked)
 	}
 	c.add(time.Second)
-	wantUnknown(t, o, token)
+	wantUnavailable(t, o, token)
 	c.add(time.Second)
-	wantUnknown(t, o, token) // the second wait is twice as long
+	wantUnavailable(t, o, token) // the second wait is twice as long
 	if asked, _ := i.asked(); asked != 2 {
 		t.Errorf("asked %d times after two waits, want 2", asked)
 	}
@@ -302,6 +312,31 @@ func TestOIDCIssuerDownAtStart(t *testing.T) {
 	told.want(t, "the discovery document cannot be read: status 502", "")
 }
 
+// TestOIDCKeysNotReachable: a key that is new may be right, so its tokens are no guesses. Tokens of
+// keys that are known go on being taken, and an answer without the key is one.
+func TestOIDCKeysNotReachable(t *testing.T) {
+	known, next, c := newRSA(t, "r1"), newRSA(t, "r2"), newTestClock()
+	i := newTestIssuer(t, known)
+	o := newTestOIDC(t, i, c, nil)
+	limit := identity.NewGuesses(c.Now).Limit(o)
+	right := known.sign(t, i.claims(c, nil))
+	wantCaller(t, limit, right, alice)
+	i.set(func() { i.down = true })
+	fresh := next.sign(t, i.claims(c, nil))
+	for range 20 {
+		wantTry(t, limit, "192.0.2.1:1", fresh, identity.ErrUnavailable.Error())
+		c.add(2 * time.Second) // as often as keys are read
+	}
+	wantCaller(t, limit, right, alice)
+	wantUnknown(t, limit, next.sign(t, i.claims(c, map[string]any{"iss": "https://other.example"})))
+	i.set(func() { i.down = false })
+	c.add(2 * time.Second)
+	wantTry(t, limit, "192.0.2.1:1", fresh, "unknown")
+	i.publish(known, next)
+	c.add(2 * time.Second)
+	wantCaller(t, limit, fresh, alice)
+}
+
 func TestOIDCHTTPSOnly(t *testing.T) {
 	rsa, c := newRSA(t, "r1"), newTestClock()
 	i := newTestIssuer(t, rsa)
@@ -313,7 +348,7 @@ func TestOIDCHTTPSOnly(t *testing.T) {
 	for _, keys := range []string{plain.URL + "/keys", redirect.URL} {
 		i.set(func() { i.jwksURI = keys })
 		o := newTestOIDC(t, i, c, func(cfg *identity.OIDCConfig) { cfg.HTTPClient = client })
-		wantUnknown(t, o, rsa.sign(t, i.claims(c, nil)))
+		wantUnavailable(t, o, rsa.sign(t, i.claims(c, nil)))
 	}
 	if _, fetched := i.asked(); fetched != 0 {
 		t.Error("keys were read over plain HTTP")
@@ -327,7 +362,7 @@ func TestOIDCHugeAnswer(t *testing.T) {
 	i.set(func() { i.jwksURI += "#" + strings.Repeat("x", 1<<20) })
 	o := newTestOIDC(t, i, c, nil)
 	i.set(func() { i.jwksURI = i.URL + "/keys" })
-	wantUnknown(t, o, rsa.sign(t, i.claims(c, nil)))
+	wantUnavailable(t, o, rsa.sign(t, i.claims(c, nil)))
 	c.add(time.Minute)
 	wantCaller(t, o, rsa.sign(t, i.claims(c, nil)), alice)
 }
@@ -419,7 +454,7 @@ func TestOIDCTellsWhatIsWrong(t *testing.T) {
 		told := &reports{}
 		o := newTestOIDC(t, &issuer{Server: srv}, c, func(cfg *identity.OIDCConfig) { cfg.Report = told.add })
 		for range 3 {
-			wantUnknown(t, o, rsa.sign(t, (&issuer{Server: srv}).claims(c, nil)))
+			wantUnavailable(t, o, rsa.sign(t, (&issuer{Server: srv}).claims(c, nil)))
 			c.add(time.Minute)
 		}
 		told.want(t, test.want)

@@ -43,14 +43,11 @@ var (
 	userARN = regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):iam::([0-9]{12}):user/[!-~]{1,576}$`)
 )
 
-// The errors of asking STS. Texts of STS are not among them: they quote requests.
-var (
-	errSTS   = errors.New("identity: STS did not confirm")
-	errNoSTS = errors.New("identity: STS could not be asked")
-)
+// errSTS has no text of STS, which quotes requests.
+var errSTS = errors.New("identity: STS did not confirm")
 
 // askSTS sends the URL with the server's own audience, and returns the name of who
-// signed it for that.
+// signed it for that. ErrUnavailable: STS could not be asked.
 func (i *IAM) askSTS(ctx context.Context, url string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, stsTimeout)
 	defer cancel()
@@ -58,7 +55,7 @@ func (i *IAM) askSTS(ctx context.Context, url string) (string, error) {
 	case i.asking <- struct{}{}:
 		defer func() { <-i.asking }()
 	case <-ctx.Done():
-		return "", errNoSTS
+		return "", ErrUnavailable
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -73,13 +70,13 @@ func (i *IAM) askSTS(ctx context.Context, url string) (string, error) {
 		i.health.tell(unanswered(resp, err))
 	}
 	if err != nil {
-		return "", errNoSTS
+		return "", ErrUnavailable
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	switch {
 	case err != nil || resp.StatusCode >= http.StatusInternalServerError:
-		return "", errNoSTS
+		return "", ErrUnavailable
 	case resp.StatusCode != http.StatusOK:
 		return "", errSTS
 	}
