@@ -18,8 +18,11 @@ import (
 // one that was interrupted goes on there.
 type checkpoint struct {
 	path    string
-	Version int                  `json:"piinguin_relay_checkpoint"` // checkpointVersion
-	Files   map[string]fileState `json:"files"`                     // by absolute path or URL
+	Version int `json:"piinguin_relay_checkpoint"` // checkpointVersion
+	// Files are the lines of each input, by absolute path or URL, that need nothing more. They are
+	// known by their content: another input under the same name has nothing that is done. What S3
+	// says of an object is not asked: its ETag may change with its encryption or way of upload.
+	Files map[string]relay.Prefix `json:"files"`
 	// Quarantined counts the lines that were quarantined before the positions.
 	Quarantined int `json:"quarantined"`
 }
@@ -28,17 +31,10 @@ type checkpoint struct {
 // overwritten.
 const checkpointVersion = 2
 
-// fileState says that the first lines of an input need nothing more. It belongs to their
-// content: another input under the same name has nothing that is done.
-type fileState struct {
-	relay.Prefix
-	ETag string `json:"etag,omitempty"` // of an object of S3
-}
-
 // openCheckpoint reads a checkpoint; a file that is not there is the beginning. An empty
 // path is none.
 func openCheckpoint(path string) (*checkpoint, error) {
-	c := &checkpoint{path: path, Version: checkpointVersion, Files: map[string]fileState{}}
+	c := &checkpoint{path: path, Version: checkpointVersion, Files: map[string]relay.Prefix{}}
 	if path == "" {
 		return c, nil
 	}
@@ -75,14 +71,7 @@ func (c *checkpoint) after(s *source) (relay.Prefix, error) {
 		return relay.Prefix{}, fmt.Errorf("--checkpoint is for files, and %s is none", s.name)
 	}
 	name, err := s.key()
-	if err != nil {
-		return relay.Prefix{}, err
-	}
-	f, known := c.Files[name]
-	if known && f.ETag != s.etag {
-		return relay.Prefix{}, changed(s)
-	}
-	return f.Prefix, nil
+	return c.Files[name], err
 }
 
 // changed says what to do about an input that is not the one of the checkpoint.
@@ -101,7 +90,7 @@ func (c *checkpoint) done(s *source, lines relay.Prefix, quarantined int) error 
 	if err != nil {
 		return err
 	}
-	c.Files[name] = fileState{lines, s.etag}
+	c.Files[name] = lines
 	c.Quarantined = quarantined
 	text, err := json.Marshal(c)
 	if err != nil {

@@ -40,7 +40,7 @@ func objectsOf(ctx context.Context, name string) ([]*source, error) {
 				continue // what stands for a folder
 			}
 			sources = append(sources, &source{
-				name: s3Scheme + bucket + "/" + key, size: aws.ToInt64(o.Size), etag: aws.ToString(o.ETag), get: getter(client, bucket, o),
+				name: s3Scheme + bucket + "/" + key, size: aws.ToInt64(o.Size), get: getter(client, bucket, o),
 			})
 		}
 	}

@@ -22,7 +22,6 @@ type source struct {
 	file io.Closer                                    // what to close
 	get  func(context.Context) (io.ReadCloser, error) // opens a regular file or an object of S3
 	size int64                                        // in bytes; -1 if not known
-	etag string                                       // of an object of S3, which changes with its content
 	gz   *gzipMembers                                 // nil: not compressed
 }
 

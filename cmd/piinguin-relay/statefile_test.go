@@ -16,7 +16,7 @@ import (
 
 var (
 	someHash    = strings.Repeat("0a", 32)
-	replayState = `{"piinguin_relay_checkpoint":2,"files":{"/a":{"lines":3,"sha256":"` + someHash + `","etag":"e"}},"quarantined":1}` + "\n"
+	replayState = `{"piinguin_relay_checkpoint":2,"files":{"/a":{"lines":3,"sha256":"` + someHash + `"}},"quarantined":1}` + "\n"
 	tailState   = `{"piinguin_relay_tail":2,"stream":{"arn":"a","created":"2026-01-31T12:00:00Z"},"shards":{"shardId-0":{"sequence_number":"17","done":true}}}` + "\n"
 )
 
