@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -67,9 +68,12 @@ func fill(t testing.TB, l *audit.Ledger, pages int) {
 	mustClose(t, l)
 }
 
+// mustClose fails where a ledger does not come to its end: a writer that tries for ever would hang the test.
 func mustClose(t testing.TB, l *audit.Ledger) {
 	t.Helper()
-	if err := l.Close(t.Context()); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := l.Close(ctx); err != nil {
 		t.Fatalf("Close: %v", err)
 	}
 }

@@ -49,7 +49,9 @@ func newLedger(t *testing.T, s audit.Store, logs int) *audit.Ledger {
 
 func closeLedger(t *testing.T, l *audit.Ledger) {
 	t.Helper()
-	if err := l.Close(context.WithoutCancel(t.Context())); err != nil { // cleanups run when the test's context is done
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience) // cleanups run when the test's context is done
+	defer cancel()
+	if err := l.Close(ctx); err != nil {
 		t.Errorf("Close: %v", err)
 	}
 }
