@@ -35,7 +35,7 @@ var countedCodes = []string{
 	"TransactionConflictException", "UnrecognizedClientException", "ValidationException",
 	"CertificateNotTrusted", "ConnectionRefused", "NameNotFound", "NoAnswer", "NoAnswerInTime", "NotAWS",
 	"SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_CORRUPT", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_LOCKED", "SQLITE_NOMEM", "SQLITE_NOTADB",
-	"SQLITE_PERM", "SQLITE_READONLY", "Deadline", "Canceled",
+	"SQLITE_PERM", "SQLITE_READONLY", "FileMoved", "FileClosed", "FileReadOnly", "DriverFailed", "Deadline", "Canceled",
 }
 
 // noteFailure counts an error of an engine, and notes its code for the request's log line.

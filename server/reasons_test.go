@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,7 +55,8 @@ func TestLinesSayWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _ = stranger.ReadPiiRecord(t.Context(), readRequest("a"))
-	for _, code := range []string{"AccessDeniedException", "SQLITE_FULL", "SomethingNew", "not a code", ""} {
+	codes := []string{"AccessDeniedException", "SQLITE_FULL", "FileMoved", "FileClosed", "FileReadOnly", "DriverFailed"} // a label each
+	for _, code := range slices.Concat(codes, []string{"SomethingNew", "not a code", ""}) {
 		v.records.fail(errorOf(code), nil)
 		_, _ = v.as(t, "reader").ReadPiiRecord(t.Context(), readRequest("a"))
 		_, _ = v.as(t, "writer").CreatePiiRecord(t.Context(), createRequest("a"))
@@ -64,12 +66,15 @@ func TestLinesSayWhy(t *testing.T) {
 	v.wantLine(t, `"reason":"modified_value_required"`)
 	v.wantLine(t, `"reason":"unauthenticated"`, `"address":"127.0.0.1"`)
 	for _, method := range []string{"ReadPiiRecord", "CreatePiiRecord", "DeletePiiRecord"} {
-		for _, code := range []string{"AccessDeniedException", "SQLITE_FULL", "SomethingNew", "other"} {
+		for _, code := range slices.Concat(codes, []string{"SomethingNew", "other"}) {
 			v.wantLine(t, `"method":"`+method+`"`, `"reason":"store_unavailable"`, `"engine_code":"`+code+`"`)
 		}
 	}
-	v.wantMetrics(t, `piinguin_failed_requests_total{reason="role_required"} 1`, `piinguin_failed_requests_total{reason="store_unavailable"} 15`,
-		`piinguin_engine_failures_total{code="SQLITE_FULL"} 3`, `piinguin_engine_failures_total{code="other"} 9`)
+	v.wantMetrics(t, `piinguin_failed_requests_total{reason="role_required"} 1`, `piinguin_failed_requests_total{reason="store_unavailable"} 27`,
+		`piinguin_engine_failures_total{code="other"} 9`)
+	for _, code := range codes {
+		v.wantMetrics(t, `piinguin_engine_failures_total{code="`+code+`"} 3`)
+	}
 	if _, body := v.get(t, "/metrics"); !strings.Contains(body, "\ngo_goroutines ") || strings.Contains(body, "SomethingNew") {
 		t.Error("/metrics lacks Go's own, or has a code that it does not know")
 	}

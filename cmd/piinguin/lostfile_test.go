@@ -42,8 +42,9 @@ func TestLostFile(t *testing.T) {
 					t.Errorf("the loss is known, and a read waits %v", took)
 				}
 				eventually(t, "not ready", func() bool { return p.status(t, "/readyz") == http.StatusServiceUnavailable })
-				if got := in.log(); strings.Count(got, "is not where it was opened") != 1 || !strings.Contains(got, c.says) || strings.Contains(got, canary) {
-					t.Errorf("the log does not say once that it is %s:\n%s", c.says, got)
+				if got := in.log(); strings.Count(got, "is not where it was opened") != 1 || !strings.Contains(got, c.says) ||
+					!strings.Contains(got, `"reason":"audit_unavailable","engine_code":"FileMoved"`) || strings.Contains(got, canary) {
+					t.Errorf("the log does not say once that it is %s, and why reads failed:\n%s", c.says, got)
 				}
 			})
 		})

@@ -10,19 +10,27 @@ import (
 )
 
 var (
-	// ErrInUse says that another server has the file open.
+	// ErrInUse says that another server has the file open. It ends a start: no request meets it.
 	ErrInUse = errors.New("sqlitefile: another server is using this file")
 	// ErrMoved says that the path no longer leads to the files that were opened. The File
 	// fails every call from then on.
-	ErrMoved = errors.New("sqlitefile: the file was moved, removed or replaced while it was open")
+	ErrMoved error = &coded{"FileMoved", "sqlitefile: the file was moved, removed or replaced while it was open"}
 	// ErrClosed says that the File is closed.
-	ErrClosed = errors.New("sqlitefile: closed")
+	ErrClosed error = &coded{"FileClosed", "sqlitefile: closed"}
 	// ErrReadOnly says that the File was opened by OpenReadOnly.
-	ErrReadOnly = errors.New("sqlitefile: the file was opened to read only")
+	ErrReadOnly error = &coded{"FileReadOnly", "sqlitefile: the file was opened to read only"}
 )
 
 // errDriver stands for an error of database/sql, whose text may quote a stored value.
-var errDriver = errors.New("sqlitefile: the database driver failed")
+var errDriver error = &coded{"DriverFailed", "sqlitefile: the database driver failed"}
+
+// coded is an error that is not SQLite's own. Operators find it in the log by its code.
+type coded struct{ code, text string }
+
+func (e *coded) Error() string { return e.text }
+
+// EngineCode returns a word that stays the same from one release to the next.
+func (e *coded) EngineCode() string { return e.code }
 
 // Error is an error of SQLite. It holds the result code and none of SQLite's own text, which
 // may quote a stored value.
