@@ -1,6 +1,8 @@
 package sqlitelog_test
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -32,4 +34,20 @@ func TestConformance(t *testing.T) {
 	audittest.Run(t, audittest.Driver{Open: func(t *testing.T) audit.Store {
 		return newStore(t, filepath.Join(t.TempDir(), "a?b#c%41 .db"))
 	}})
+}
+
+// TestMovedFileIsLost: the ledger hears that it need not wait for the file to come back.
+func TestMovedFileIsLost(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "piinguin.db")
+	s := newStore(t, path)
+	if err := os.Rename(path, path+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	written := s.Register(t.Context(), "piinguin-1") // each write looks at the file; a read knows of it from then on
+	_, read := s.Last(t.Context(), "piinguin-1")
+	for call, err := range map[string]error{"Register": written, "Last": read} {
+		if !errors.Is(err, audit.ErrLost) || !errors.Is(err, sqlitefile.ErrMoved) {
+			t.Errorf("%s after the file was moved: %v, want ErrLost and ErrMoved", call, err)
+		}
+	}
 }
