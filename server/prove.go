@@ -19,7 +19,7 @@ func (m methods) ProveEntry(ctx context.Context, req *piinguinv1.ProveEntryReque
 	}
 	var proof []byte
 	inquiry := vault.Inquiry{Reference: fmt.Sprintf("prove entry %s/%d", req.GetLog(), req.GetIndex()), Hashes: true}
-	err := m.vault.Review(ctx, m.call(ctx, policy.ProveEntry), inquiry, func() (err error) {
+	_, err := m.vault.Review(ctx, m.call(ctx, policy.ProveEntry), inquiry, func() (err error) {
 		proof, err = m.ledger.ProveEntry(ctx, req.GetLog(), req.GetIndex())
 		return err
 	})
@@ -40,7 +40,7 @@ func (m methods) ProveConsistency(ctx context.Context, req *piinguinv1.ProveCons
 	}
 	var p audit.ConsistencyProof
 	inquiry := vault.Inquiry{Reference: fmt.Sprintf("prove consistency %s from %d", req.GetLog(), req.GetOldSize()), Hashes: true}
-	err := m.vault.Review(ctx, m.call(ctx, policy.ProveConsistency), inquiry, func() (err error) {
+	_, err := m.vault.Review(ctx, m.call(ctx, policy.ProveConsistency), inquiry, func() (err error) {
 		p, err = m.ledger.ProveConsistency(ctx, req.GetLog(), req.GetOldSize())
 		return err
 	})

@@ -23,14 +23,14 @@ func (m methods) ListEntries(ctx context.Context, req *piinguinv1.ListEntriesReq
 	}
 	var found []audit.Entry
 	inquiry := vault.Inquiry{ModifiedValue: req.GetSubject(), Reference: describe(req)}
-	err := m.vault.Review(ctx, call, inquiry, func() (err error) {
+	receipt, err := m.vault.Review(ctx, call, inquiry, func() (err error) {
 		found, err = m.ledger.Index().List(ctx, q)
 		return err
 	})
 	if err != nil {
 		return nil, failureOf(err).wire()
 	}
-	out := &piinguinv1.ListEntriesResponse{}
+	out := &piinguinv1.ListEntriesResponse{Receipt: wireReceipt(receipt)}
 	for _, e := range found[:min(len(found), q.Limit-1)] {
 		w, err := wireEntry(e)
 		if err != nil {
@@ -52,7 +52,7 @@ func (m methods) GetEntry(ctx context.Context, req *piinguinv1.GetEntryRequest) 
 	}
 	var found audit.Entry
 	inquiry := vault.Inquiry{Reference: fmt.Sprintf("entry %s/%d", req.GetLog(), req.GetIndex())}
-	err := m.vault.Review(ctx, m.call(ctx, policy.GetEntry), inquiry, func() (err error) {
+	_, err := m.vault.Review(ctx, m.call(ctx, policy.GetEntry), inquiry, func() (err error) {
 		found, err = m.ledger.Index().Entry(ctx, req.GetLog(), req.GetIndex())
 		return err
 	})
@@ -75,7 +75,7 @@ func (m methods) GetCheckpoint(ctx context.Context, req *piinguinv1.GetCheckpoin
 	}
 	out := &piinguinv1.GetCheckpointResponse{}
 	inquiry := vault.Inquiry{Reference: strings.TrimSpace("checkpoint " + req.GetLog()), Hashes: true}
-	err := m.vault.Review(ctx, m.call(ctx, policy.GetCheckpoint), inquiry, func() (err error) {
+	_, err := m.vault.Review(ctx, m.call(ctx, policy.GetCheckpoint), inquiry, func() (err error) {
 		out.Checkpoints, err = m.checkpoints(ctx, req.GetLog())
 		return err
 	})

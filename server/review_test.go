@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -211,6 +212,31 @@ func (v *memServer) review(t *testing.T, i int, role string) string {
 }
 
 // TestReviewsOnRecord: the entry of a reading of the ledger says what was asked, how it ended and
+// TestListNamesItsOwnEntry: a list, also an empty one, has the receipt of the entry that records it.
+func TestListNamesItsOwnEntry(t *testing.T) {
+	s := newMemServer(t, nil)
+	auditor := s.as(t, "auditor")
+	for _, subject := range []string{"", "nothing is known of it"} {
+		list, err := auditor.ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{Subject: subject})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if subject != "" && len(list.GetEntries()) != 0 {
+			t.Errorf("%d entries", len(list.GetEntries()))
+		}
+		r := list.GetReceipt()
+		own, err := auditor.GetEntry(t.Context(), &piinguinv1.GetEntryRequest{Log: r.GetLog(), Index: r.GetIndex()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := own.GetEntry()
+		leaf := audit.LeafHash([]byte(e.GetLine()))
+		if e.GetOperation() != piinguinv1.Operation_REVIEW || e.GetModifiedValue() != subject || !bytes.Equal(leaf[:], r.GetLeafHash()) {
+			t.Errorf("the receipt is of %s", e.GetLine())
+		}
+	}
+}
+
 // by which policy. A ledger that is not whole is told as such, and as nothing that passes.
 func TestReviewsOnRecord(t *testing.T) {
 	for i, r := range reviews {

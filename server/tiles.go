@@ -64,7 +64,7 @@ func (s *Server) readLog(ctx context.Context, log, path string) (data []byte, co
 			return err
 		}
 	}
-	if err := s.vault.Review(ctx, s.call(ctx, policy.ReadTiles), inquiry, fetch); err != nil {
+	if _, err := s.vault.Review(ctx, s.call(ctx, policy.ReadTiles), inquiry, fetch); err != nil {
 		return nil, "", failureOf(err)
 	}
 	return data, contentType, nil

@@ -74,7 +74,7 @@ const (
 	otherEntry = "it has no entry, or another one than was asked for"
 )
 
-// incomplete says what an answer lacks, or nothing. An answer to ListEntries may be empty. The request
+// incomplete says what an answer lacks, or nothing. An answer to ListEntries may have no entries. The request
 // has the answer's method: Twirp calls with no other.
 func incomplete(request, answer any) string {
 	switch out := answer.(type) {
@@ -112,6 +112,7 @@ func incompleteReview(request, answer any) string {
 				return otherEntry
 			}
 		}
+		return incompleteResult(out)
 	case *piinguinv1.GetEntryResponse:
 		in, _ := request.(*piinguinv1.GetEntryRequest)
 		if e := out.GetEntry(); e.GetLine() == "" || e.GetLog() != in.GetLog() || e.GetIndex() != in.GetIndex() {

@@ -63,6 +63,10 @@ func (legal) DeletePiiRecords(_ context.Context, in *piinguinv1.DeletePiiRecords
 	return out, nil
 }
 
+func (legal) ListEntries(context.Context, *piinguinv1.ListEntriesRequest) (*piinguinv1.ListEntriesResponse, error) {
+	return &piinguinv1.ListEntriesResponse{Receipt: receipt("log", 0)}, nil
+}
+
 func (legal) GetEntry(_ context.Context, in *piinguinv1.GetEntryRequest) (*piinguinv1.GetEntryResponse, error) {
 	return &piinguinv1.GetEntryResponse{Entry: &piinguinv1.Entry{Line: "{}", Log: in.GetLog(), Index: in.GetIndex()}}, nil
 }

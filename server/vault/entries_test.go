@@ -63,7 +63,7 @@ func TestEntriesNameThePolicy(t *testing.T) {
 		_, _ = v.Read(t.Context(), call(policy.ReadPiiRecords, roles[0]), stated, []string{"x", "y"})
 		_, _, _ = v.Create(t.Context(), call(policy.CreatePiiRecords, roles[1]), stated, records)
 		_, _ = v.Erase(t.Context(), call(policy.DeletePiiRecords, roles[2]), stated, []string{"a", "b"})
-		_ = v.Review(t.Context(), call(policy.ListEntries, roles[3]), vault.Inquiry{ModifiedValue: "a"}, func() error { return nil })
+		_, _ = v.Review(t.Context(), call(policy.ListEntries, roles[3]), vault.Inquiry{ModifiedValue: "a"}, func() error { return nil })
 	}
 	if diff := cmp.Diff([]string{
 		"READ NOT_FOUND  x by reader-reads, 0 records", "READ NOT_FOUND  y by reader-reads, 0 records",
@@ -178,7 +178,7 @@ func TestHungUp(t *testing.T) {
 	_, _ = v.Read(gone, call(policy.ReadPiiRecord, policy.Writer), stated, []string{"a"})
 	_, _, _ = v.Create(gone, call(policy.CreatePiiRecord, policy.Writer), stated, []store.Record{{ModifiedValue: "b"}})
 	_, _ = v.Erase(gone, call(policy.DeletePiiRecord, policy.Eraser), stated, []string{"a"})
-	err := v.Review(gone, call(policy.ListEntries, policy.Auditor), vault.Inquiry{Reference: "list"}, gone.Err)
+	_, err := v.Review(gone, call(policy.ListEntries, policy.Auditor), vault.Inquiry{Reference: "list"}, gone.Err)
 	wantError(t, "review", err, vault.ErrCanceled)
 	if diff := cmp.Diff([]string{
 		"READ DENIED role_required a", "CREATE GRANTED", "CREATE ERROR canceled", "DELETE GRANTED  a", "DELETE ERROR canceled a",
@@ -194,7 +194,7 @@ func TestInquiryOnRecord(t *testing.T) {
 	v := newTestVault(t, nil)
 	for _, role := range []policy.Role{policy.Auditor, policy.Eraser} {
 		for _, err := range []error{nil, audit.ErrNotFound, errEngine} {
-			_ = v.Review(t.Context(), call(policy.ListEntries, role), vault.Inquiry{ModifiedValue: "a", Reference: "the question"}, func() error { return err })
+			_, _ = v.Review(t.Context(), call(policy.ListEntries, role), vault.Inquiry{ModifiedValue: "a", Reference: "the question"}, func() error { return err })
 		}
 	}
 	entries := v.entries(t)

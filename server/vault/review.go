@@ -16,16 +16,17 @@ type Inquiry struct {
 }
 
 // Review reads the ledger: it authorises, calls fetch, and appends the entry of the reading.
-// The caller must not use what fetch found unless Review returns nil.
+// The caller must not use what fetch found unless the error is nil. The receipt is that of the
+// entry; there is none if q says Hashes.
 //
 // The error is a *Denied or a Failure. What fetch returns and no Failure is known for counts
 // as ErrAuditUnavailable: an engine's fault has no sentinel when the ledger is read.
-func (v *Vault) Review(ctx context.Context, c Call, q Inquiry, fetch func() error) error {
+func (v *Vault) Review(ctx context.Context, c Call, q Inquiry, fetch func() error) (audit.Receipt, error) {
 	e := c.entry(audit.Review)
 	e.ModifiedValue, e.Reference = q.ModifiedValue, q.Reference
 	entries := []audit.Entry{e}
 	if err := v.authorise(ctx, c, entries); err != nil {
-		return err
+		return audit.Receipt{}, err
 	}
 	var failure error
 	if err := fetch(); err != nil {
@@ -39,8 +40,12 @@ func (v *Vault) Review(ctx context.Context, c Call, q Inquiry, fetch func() erro
 			entries[0].Outcome, entries[0].Reason = audit.NotFound, ""
 		}
 	}
-	if !q.Hashes && v.append(ctx, entries...)[0].Err != nil {
-		return ErrAuditUnavailable
+	if q.Hashes {
+		return audit.Receipt{}, failure
 	}
-	return failure
+	appended := v.append(ctx, entries...)[0]
+	if appended.Err != nil {
+		return audit.Receipt{}, ErrAuditUnavailable
+	}
+	return appended.Durable.Receipt(), failure
 }

@@ -100,7 +100,7 @@ func TestNothingWithoutEntry(t *testing.T) {
 	if err != nil || !errors.Is(erasures[0].Err, vault.ErrAuditUnavailable) {
 		t.Errorf("an erasure: %v, %v", err, erasures)
 	}
-	err = v.Review(t.Context(), call(policy.ListEntries, policy.Auditor), vault.Inquiry{Reference: "list"}, func() error { return nil })
+	_, err = v.Review(t.Context(), call(policy.ListEntries, policy.Auditor), vault.Inquiry{Reference: "list"}, func() error { return nil })
 	wantError(t, "a review", err, vault.ErrAuditUnavailable)
 	got := v.records.Get(t.Context(), []string{"a", "b"})
 	if got[0].Err != nil || !errors.Is(got[1].Err, store.ErrNotFound) {
@@ -187,9 +187,9 @@ forbid (principal, action in Action::"Read", resource) unless { context.basis ==
 	fetched := false
 	fetch := func() error { fetched = true; return nil }
 	// A policy's own reason may have any name: it is no role that is missing.
-	err = v.Review(t.Context(), call(policy.GetEntry, policy.Auditor), vault.Inquiry{Reference: "entry"}, fetch)
+	_, err = v.Review(t.Context(), call(policy.GetEntry, policy.Auditor), vault.Inquiry{Reference: "entry"}, fetch)
 	wantDenied(t, "review", err, vault.Denied{Reason: "role_required"})
-	err = v.Review(t.Context(), call(policy.GetCheckpoint, policy.Writer), vault.Inquiry{Reference: "checkpoint", Hashes: true}, fetch)
+	_, err = v.Review(t.Context(), call(policy.GetCheckpoint, policy.Writer), vault.Inquiry{Reference: "checkpoint", Hashes: true}, fetch)
 	wantDenied(t, "checkpoint", err, vault.Denied{Reason: "role_required", ByRole: true})
 	if fetched {
 		t.Error("the ledger was read for a caller who may not")
@@ -254,7 +254,7 @@ func TestReview(t *testing.T) {
 		{errEngine, true, vault.ErrAuditUnavailable, nil},
 	} {
 		before := v.outcomes(t)
-		err := v.Review(t.Context(), call(policy.ListEntries, policy.Auditor),
+		_, err := v.Review(t.Context(), call(policy.ListEntries, policy.Auditor),
 			vault.Inquiry{ModifiedValue: "a", Reference: "list", Hashes: test.hashes}, func() error { return test.fetched })
 		if !errors.Is(err, test.want) {
 			t.Errorf("fetch returns %T, hashes %v: %v, want %v", test.fetched, test.hashes, err, test.want)

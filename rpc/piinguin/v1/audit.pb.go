@@ -539,6 +539,9 @@ type ListEntriesResponse struct {
 	Entries []*Entry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
 	// Ask again with it for older entries; empty when there are none.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// The audit entry of this reading. It is always there: an answer without it is not a server's, and does
+	// not say that there are no entries.
+	Receipt       *AuditReceipt `protobuf:"bytes,3,opt,name=receipt,proto3" json:"receipt,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -585,6 +588,13 @@ func (x *ListEntriesResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListEntriesResponse) GetReceipt() *AuditReceipt {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
 }
 
 // GetEntryRequest names an entry.
@@ -1130,10 +1140,11 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"\apurpose\x18\v \x01(\tR\apurpose\x12\x1c\n" +
 	"\treference\x18\f \x01(\tR\treference\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\r \x01(\tR\trequestId\"k\n" +
+	"request_id\x18\r \x01(\tR\trequestId\"\xa0\x01\n" +
 	"\x13ListEntriesResponse\x12,\n" +
 	"\aentries\x18\x01 \x03(\v2\x12.piinguin.v1.EntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"9\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x123\n" +
+	"\areceipt\x18\x03 \x01(\v2\x19.piinguin.v1.AuditReceiptR\areceipt\"9\n" +
 	"\x0fGetEntryRequest\x12\x10\n" +
 	"\x03log\x18\x01 \x01(\tR\x03log\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x03R\x05index\"<\n" +
@@ -1225,6 +1236,7 @@ var file_rpc_piinguin_v1_audit_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil),    // 14: google.protobuf.Timestamp
 	(LawfulBasisForProcessing)(0),    // 15: piinguin.v1.LawfulBasisForProcessing
 	(SpecialCategoryCondition)(0),    // 16: piinguin.v1.SpecialCategoryCondition
+	(*AuditReceipt)(nil),             // 17: piinguin.v1.AuditReceipt
 }
 var file_rpc_piinguin_v1_audit_proto_depIdxs = []int32{
 	14, // 0: piinguin.v1.Entry.time:type_name -> google.protobuf.Timestamp
@@ -1238,23 +1250,24 @@ var file_rpc_piinguin_v1_audit_proto_depIdxs = []int32{
 	0,  // 8: piinguin.v1.ListEntriesRequest.operation:type_name -> piinguin.v1.Operation
 	1,  // 9: piinguin.v1.ListEntriesRequest.outcome:type_name -> piinguin.v1.Outcome
 	2,  // 10: piinguin.v1.ListEntriesResponse.entries:type_name -> piinguin.v1.Entry
-	2,  // 11: piinguin.v1.GetEntryResponse.entry:type_name -> piinguin.v1.Entry
-	9,  // 12: piinguin.v1.GetCheckpointResponse.checkpoints:type_name -> piinguin.v1.Checkpoint
-	3,  // 13: piinguin.v1.Audit.ListEntries:input_type -> piinguin.v1.ListEntriesRequest
-	5,  // 14: piinguin.v1.Audit.GetEntry:input_type -> piinguin.v1.GetEntryRequest
-	7,  // 15: piinguin.v1.Audit.GetCheckpoint:input_type -> piinguin.v1.GetCheckpointRequest
-	10, // 16: piinguin.v1.Audit.ProveEntry:input_type -> piinguin.v1.ProveEntryRequest
-	12, // 17: piinguin.v1.Audit.ProveConsistency:input_type -> piinguin.v1.ProveConsistencyRequest
-	4,  // 18: piinguin.v1.Audit.ListEntries:output_type -> piinguin.v1.ListEntriesResponse
-	6,  // 19: piinguin.v1.Audit.GetEntry:output_type -> piinguin.v1.GetEntryResponse
-	8,  // 20: piinguin.v1.Audit.GetCheckpoint:output_type -> piinguin.v1.GetCheckpointResponse
-	11, // 21: piinguin.v1.Audit.ProveEntry:output_type -> piinguin.v1.ProveEntryResponse
-	13, // 22: piinguin.v1.Audit.ProveConsistency:output_type -> piinguin.v1.ProveConsistencyResponse
-	18, // [18:23] is the sub-list for method output_type
-	13, // [13:18] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	17, // 11: piinguin.v1.ListEntriesResponse.receipt:type_name -> piinguin.v1.AuditReceipt
+	2,  // 12: piinguin.v1.GetEntryResponse.entry:type_name -> piinguin.v1.Entry
+	9,  // 13: piinguin.v1.GetCheckpointResponse.checkpoints:type_name -> piinguin.v1.Checkpoint
+	3,  // 14: piinguin.v1.Audit.ListEntries:input_type -> piinguin.v1.ListEntriesRequest
+	5,  // 15: piinguin.v1.Audit.GetEntry:input_type -> piinguin.v1.GetEntryRequest
+	7,  // 16: piinguin.v1.Audit.GetCheckpoint:input_type -> piinguin.v1.GetCheckpointRequest
+	10, // 17: piinguin.v1.Audit.ProveEntry:input_type -> piinguin.v1.ProveEntryRequest
+	12, // 18: piinguin.v1.Audit.ProveConsistency:input_type -> piinguin.v1.ProveConsistencyRequest
+	4,  // 19: piinguin.v1.Audit.ListEntries:output_type -> piinguin.v1.ListEntriesResponse
+	6,  // 20: piinguin.v1.Audit.GetEntry:output_type -> piinguin.v1.GetEntryResponse
+	8,  // 21: piinguin.v1.Audit.GetCheckpoint:output_type -> piinguin.v1.GetCheckpointResponse
+	11, // 22: piinguin.v1.Audit.ProveEntry:output_type -> piinguin.v1.ProveEntryResponse
+	13, // 23: piinguin.v1.Audit.ProveConsistency:output_type -> piinguin.v1.ProveConsistencyResponse
+	19, // [19:24] is the sub-list for method output_type
+	14, // [14:19] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_rpc_piinguin_v1_audit_proto_init() }
