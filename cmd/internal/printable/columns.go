@@ -148,9 +148,11 @@ func taken(columns []Column) int {
 	return sum
 }
 
-// shorten leaves out the middle of text, so that its ends still tell it from others.
+// shorten leaves out the middle of text, so that its ends still tell it from others. It takes time in
+// proportion to the text: a cell may be long, and a table has many.
 func shorten(text string, width int) string {
-	if uniseg.StringWidth(text) <= width {
+	left := uniseg.StringWidth(text)
+	if left <= width {
 		return text
 	}
 	head := width / 2
@@ -160,10 +162,12 @@ func shorten(text string, width int) string {
 		if used+w > head {
 			break
 		}
-		start, used, rest, state = start+cluster, used+w, after, next
+		start, used, left, rest, state = start+cluster, used+w, left-w, after, next
 	}
-	for uniseg.StringWidth(rest) > width-1-used {
-		_, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
+	for left > width-1-used {
+		var w int
+		_, rest, w, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		left -= w
 	}
 	return start + leftOut + rest
 }

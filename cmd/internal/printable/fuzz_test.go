@@ -21,6 +21,7 @@ func FuzzShown(f *testing.F) {
 	f.Add("=1+1")
 	f.Add("a;=1")
 	f.Add("\u00a0\t-1\u202e")
+	f.Add(strings.Repeat("\u200b", 1<<14)) // took minutes while the time went with the square of the length
 	f.Fuzz(func(t *testing.T, s string) {
 		shown := Text(s)
 		acts := func(r rune) bool { return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) }
