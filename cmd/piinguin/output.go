@@ -80,6 +80,11 @@ func enum(flag, name string, values map[string]int32) (int32, error) {
 	if v := values[strings.ToUpper(name)]; v != 0 {
 		return v, nil
 	}
+	return 0, fmt.Errorf("--%s must be one of %s", flag, namesOf(values))
+}
+
+// namesOf lists the names of an enum of the contract in the order of their numbers, without the unspecified one.
+func namesOf(values map[string]int32) string {
 	var names []string
 	for n, v := range values {
 		if v != 0 {
@@ -87,7 +92,7 @@ func enum(flag, name string, values map[string]int32) (int32, error) {
 		}
 	}
 	sort.Slice(names, func(i, j int) bool { return values[names[i]] < values[names[j]] })
-	return 0, fmt.Errorf("--%s must be one of %s", flag, strings.Join(names, ", "))
+	return strings.Join(names, ", ")
 }
 
 // rpcFailure says what a server answered, by code and text.

@@ -57,7 +57,7 @@ DATE must leave --retention-months of entries. --force-retention prunes younger 
 	}
 	flags := cmd.Flags()
 	o.store.addLedger(flags, defaultStore, storeUsage)
-	addAuditKey(flags, &o.auditKey)
+	addAuditKey(flags, &o.auditKey, "")
 	flags.StringVar(&o.before, "before", "", "`date` such as 2026-01-31; only entries of earlier days are removed")
 	flags.IntVar(&o.months, "retention-months", 12, "`months` of entries that must stay")
 	flags.BoolVar(&o.force, "force-retention", false, "also prune entries younger than --retention-months")

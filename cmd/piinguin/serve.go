@@ -81,7 +81,7 @@ what it read before and logs an error.`,
 	o.access.addTo(flags)
 	flags.StringVar(&o.store.engine, "store", defaultStore, "where records and ledger are stored: sqlite:`PATH` or dynamodb")
 	o.store.addTables(flags)
-	addAuditKey(flags, &o.auditKey)
+	addAuditKey(flags, &o.auditKey, "; made on the first run, mode 0600")
 	flags.DurationVar(&o.appendTimeout, "append-timeout", audit.DefaultAppendTimeout,
 		"how long an entry may take to become durable; after that the read fails")
 	o.policy.addTo(flags)

@@ -14,9 +14,10 @@ import (
 	"github.com/piinguin/piinguin/internal/durable"
 )
 
-// addAuditKey adds the flag of the signing key for serve and prune, which write to the ledger.
-func addAuditKey(flags *pflag.FlagSet, path *string) {
-	flags.StringVar(path, "audit-key", "piinguin-audit.key", "`file` of the ledger's signing key; made on the first run, mode 0600")
+// addAuditKey adds the flag of the signing key for serve and prune, which write to the ledger. Only serve makes
+// the file, and says so in more.
+func addAuditKey(flags *pflag.FlagSet, path *string, more string) {
+	flags.StringVar(path, "audit-key", "piinguin-audit.key", "`file` of the ledger's signing key"+more)
 }
 
 // openKey reads the ledger's signing key, or makes it on the first run. The key and the ledger

@@ -3,6 +3,8 @@ package main_test
 import (
 	"strings"
 	"testing"
+
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
 // subcommands are the names of the commands below a command, as the shell's completion gets
@@ -115,6 +117,25 @@ func TestWrongArgumentsAndValues(t *testing.T) {
 		in.wantUsageError(t, c.program, args, c.says)
 		if _, _, stderr := in.run(t, c.program, args...); strings.Contains(stderr, "canary") || strings.Contains(stderr, "strconv") {
 			t.Errorf("%q says %q", c.line, stderr)
+		}
+	}
+}
+
+// The help of a filter lists what the contract knows, and prune's does not promise a key that only serve makes.
+func TestHelpIsTrue(t *testing.T) {
+	in := newTestInstall(t)
+	list := in.mustRun(t, 0, "piinguin", "audit", "list", "--help")
+	for _, names := range []map[string]int32{piinguinv1.Operation_value, piinguinv1.Outcome_value} {
+		for name, number := range names {
+			if strings.Contains(list, name) != (number != 0) {
+				t.Errorf("the help of list and %s, which is number %d:\n%s", name, number, list)
+			}
+		}
+	}
+	for command, makes := range map[string]bool{"serve": true, "audit prune": false} {
+		help := in.mustRun(t, 0, "piinguin", append(strings.Fields(command), "--help")...)
+		if strings.Contains(help, "made on the first run") != makes {
+			t.Errorf("the help of %s:\n%s", command, help)
 		}
 	}
 }
