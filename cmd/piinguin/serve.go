@@ -151,6 +151,7 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
+	o.warnOfOpenFiles(log)
 	key, err := openKey(ctx, o.auditKey, engine.Ledger)
 	if err != nil {
 		return err

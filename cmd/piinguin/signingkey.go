@@ -46,7 +46,7 @@ func openKey(ctx context.Context, path string, ledger keyed) (audit.Key, error) 
 	if err != nil {
 		return audit.Key{}, fmt.Errorf("--audit-key: %w", err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if openToOthers(info) {
 		return audit.Key{}, fmt.Errorf("--audit-key %s can be read by others than its owner; chmod 600 it", path)
 	}
 	key, err := audit.ParseKey(string(text))
