@@ -47,7 +47,7 @@ var layers = []archtest.Layer{
 	{"server/store/storetest", []string{"std", "testing/...", "./server/store", gocmp, porcup, rapid, errgrp}},
 
 	{"server/identity", []string{
-		"std", rpc, "./server/policy", "./internal/noanswer", "./internal/durable", "./internal/hotfile", backoff, "github.com/coreos/go-oidc/v3/oidc", "github.com/go-jose/go-jose/v4", lru, "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
+		"std", rpc, "./server/policy", "./internal/noanswer", "./internal/durable", "./internal/hotfile", backoff, "github.com/coreos/go-oidc/v3/oidc", "github.com/go-jose/go-jose/v4", "github.com/go-json-experiment/json/...", lru, "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
 	}},
 	{"server/policy", []string{"std", "./internal/hotfile", "github.com/cedar-policy/cedar-go/..."}},
 	{"server/vault", []string{"std", "./audit", "./server/policy", "./server/store"}},

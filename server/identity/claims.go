@@ -1,36 +1,85 @@
 package identity
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 	"github.com/piinguin/piinguin/server/policy"
 )
 
-// meant reports whether a token is for this server.
-func (o *OIDC) meant(audience []string, claims map[string]json.RawMessage) bool {
-	if _, given := claims["aud"]; given || !o.cfg.ClientIDAsAudience {
-		return slices.Contains(audience, o.cfg.Audience)
-	}
-	var client string
-	return json.Unmarshal(claims["client_id"], &client) == nil && client == o.cfg.Audience
+// maxEarly is how far nbf may be ahead of this server's clock.
+const maxEarly = 5 * time.Minute
+
+// claims are what a token says, by their exact names: this package of JSON takes "Aud" for another
+// claim than aud, and refuses a name that is there twice. encoding/json and go-oidc do neither.
+type claims map[string]jsontext.Value
+
+// parseClaims reads the payload of a token.
+func parseClaims(payload []byte) (claims, error) {
+	var c claims
+	err := json.Unmarshal(payload, &c)
+	return c, err
 }
 
-// claimAt returns a claim by its name, or of nested objects by their names with dots between. The
+// text returns a claim that is a string; "" is none.
+func (c claims) text(name string) string {
+	var text string
+	if json.Unmarshal(c[name], &text) != nil {
+		return ""
+	}
+	return text
+}
+
+// inTime reports whether a token is valid at now: exp must be there and in the future, nbf may be
+// missing. Both are numbers of seconds (RFC 7519 section 2).
+func (c claims) inTime(now time.Time) bool {
+	var exp, nbf float64
+	if json.Unmarshal(c["exp"], &exp) != nil || unix(now) >= exp {
+		return false
+	}
+	return c["nbf"] == nil || json.Unmarshal(c["nbf"], &nbf) == nil && nbf <= unix(now.Add(maxEarly))
+}
+
+func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+// audience returns aud, which is a list or one string (RFC 7519 section 4.1.3).
+func (c claims) audience() []string {
+	var list []string
+	if json.Unmarshal(c["aud"], &list) == nil {
+		return list
+	}
+	return []string{c.text("aud")}
+}
+
+// meant reports whether a token is for this server.
+func (o *OIDC) meant(c claims) bool {
+	if c["aud"] == nil && o.cfg.ClientIDAsAudience {
+		return c.text("client_id") == o.cfg.Audience
+	}
+	return slices.Contains(c.audience(), o.cfg.Audience)
+}
+
+// at returns a claim by its name, or of nested objects by their names with dots between. The
 // whole text counts first: a name may be a URL. It is nil if there is none.
-func claimAt(claims map[string]json.RawMessage, path string) json.RawMessage {
-	if found := claims[path]; found != nil {
+func (c claims) at(path string) jsontext.Value {
+	if found := c[path]; found != nil {
 		return found
 	}
-	for at, c := range path {
-		var nested map[string]json.RawMessage
-		if c != '.' || json.Unmarshal(claims[path[:at]], &nested) != nil {
+	for at, char := range path {
+		if char != '.' {
 			continue
 		}
-		if found := claimAt(nested, path[at+1:]); found != nil {
+		nested, err := parseClaims(c[path[:at]])
+		if err != nil {
+			continue
+		}
+		if found := nested.at(path[at+1:]); found != nil {
 			return found
 		}
 	}
@@ -38,30 +87,31 @@ func claimAt(claims map[string]json.RawMessage, path string) json.RawMessage {
 }
 
 // caller reads the caller from a verified token's claims.
-func (o *OIDC) caller(claims map[string]json.RawMessage) (policy.Caller, error) {
+func (o *OIDC) caller(c claims) (policy.Caller, error) {
 	var name string
-	if json.Unmarshal(claimAt(claims, o.cfg.CallerClaim), &name) != nil || !validName(name) {
+	if json.Unmarshal(c.at(o.cfg.CallerClaim), &name) != nil || !validName(name) {
 		return policy.Caller{}, ErrUnknown
 	}
-	roles, known := o.roles(name, claims)
+	roles, known := o.roles(name, c)
 	if !known {
 		return policy.Caller{}, ErrUnknown
 	}
 	return policy.Caller{Name: name, Authentication: "oidc", Roles: roles}, nil
 }
 
-// validName reports whether the ledger can record a name as it is.
+// validName reports whether the ledger can record a name as it is, and a reviewer sees whose it is.
 func validName(name string) bool {
-	return name != "" && len(name) <= piinguinv1.MaxCaller && utf8.ValidString(name) &&
+	return len(name) <= piinguinv1.MaxCaller && utf8.ValidString(name) &&
 		!strings.ContainsRune(name, utf8.RuneError) && // what was no text is not told apart
-		!piinguinv1.HasControl(name) && !piinguinv1.HasFormat(name)
+		!piinguinv1.HasControl(name) && !piinguinv1.HasFormat(name) &&
+		piinguinv1.IsVisible(name) && strings.TrimSpace(name) == name
 }
 
-func (o *OIDC) roles(name string, claims map[string]json.RawMessage) ([]policy.Role, bool) {
+func (o *OIDC) roles(name string, c claims) ([]policy.Role, bool) {
 	if o.cfg.RolesClaim == "" {
 		return o.cfg.Roles(name)
 	}
-	names, ok := words(claimAt(claims, o.cfg.RolesClaim))
+	names, ok := words(c.at(o.cfg.RolesClaim))
 	if !ok {
 		return nil, false
 	}
@@ -84,7 +134,7 @@ func (o *OIDC) roles(name string, claims map[string]json.RawMessage) ([]policy.R
 
 // words reads a list of strings, or a string with spaces between words as scope
 // is (RFC 8693 section 4.2).
-func words(claim json.RawMessage) ([]string, bool) {
+func words(claim jsontext.Value) ([]string, bool) {
 	var list []string
 	if json.Unmarshal(claim, &list) == nil {
 		return list, true

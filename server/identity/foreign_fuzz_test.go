@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,25 +52,26 @@ func FuzzUsable(f *testing.F) {
 	const ec = `{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"`
 	f.Add([]byte(`{"keys":[` + ec + `,"kid":"1","use":"sig"},` + ec + `,"use":"enc"},{"kty":"OKP","crv":"Ed448","x":"AA"}]}`))
 	f.Add([]byte(`{"keys":[` + ec + `,"d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"},{"kty":"oct","k":"AA"},null,1]}`))
+	f.Add([]byte(`{"keys":[` + ec + `,"alg":"ES256","key_ops":["verify"]},` + ec + `,"alg":"RSA-OAEP"},` + ec + `,"alg":"ES256","Alg":"ES384","alg":"ES384"}]}`))
 	f.Add([]byte(`{"keys":null}`))
 	f.Add([]byte(`{"keys":[]}{}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		set, problem := usable(text)
-		if set == nil {
+		good, problem := usable(text)
+		if good == nil {
 			if problem == nil {
 				t.Error("nothing is passed on, and nothing is wrong")
 			}
 			return
 		}
 		var keys jose.JSONWebKeySet
-		if err := json.Unmarshal(set, &keys); err != nil {
-			t.Fatalf("%s is passed on: %v", set, err)
+		if err := json.Unmarshal(setOf(good), &keys); err != nil || len(keys.Keys) != len(good) {
+			t.Fatalf("%+v is passed on: %v", good, err)
 		}
 		if problem == nil && len(keys.Keys) == 0 {
 			t.Error("no key is passed on, and nothing is wrong")
 		}
 		for _, key := range keys.Keys {
-			if !key.Valid() || !key.IsPublic() || key.Use == "enc" {
+			if alg := jose.SignatureAlgorithm(key.Algorithm); !key.Valid() || !key.IsPublic() || key.Use == "enc" || alg != "" && !slices.Contains(signatures, alg) {
 				t.Errorf("a key is passed on: %+v", key)
 			}
 		}

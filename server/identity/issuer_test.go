@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -142,6 +143,16 @@ func newRSA(t testing.TB, id string) signer {
 	return signer{id, jose.RS256, key}
 }
 
+// newShortRSA returns a key that is too short to be trusted.
+func newShortRSA(t testing.TB) signer {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // it must be refused
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer{"r1", jose.RS256, key}
+}
+
 func newECDSA(t testing.TB, id string) signer {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -151,6 +162,19 @@ func newECDSA(t testing.TB, id string) signer {
 	return signer{id, jose.ES256, key}
 }
 
+// published returns the public key as an issuer may publish it, without alg and use.
+func (s signer) published(t testing.TB) (members map[string]any) {
+	t.Helper()
+	text, err := json.Marshal(jose.JSONWebKey{Key: s.key.Public(), KeyID: s.id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &members); err != nil {
+		t.Fatal(err)
+	}
+	return members
+}
+
 func (s signer) sign(t testing.TB, claims map[string]any) string {
 	t.Helper()
 	return signWith(t, jose.SigningKey{Algorithm: s.alg, Key: jose.JSONWebKey{Key: s.key, KeyID: s.id}}, claims)
@@ -158,15 +182,26 @@ func (s signer) sign(t testing.TB, claims map[string]any) string {
 
 func signWith(t testing.TB, key jose.SigningKey, claims map[string]any) string {
 	t.Helper()
-	signer, err := jose.NewSigner(key, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := signer.Sign(payload)
+	return signText(t, key, string(payload))
+}
+
+// signText signs a payload, which may be no claims.
+func (s signer) signText(t testing.TB, payload string) string {
+	t.Helper()
+	return signText(t, jose.SigningKey{Algorithm: s.alg, Key: jose.JSONWebKey{Key: s.key, KeyID: s.id}}, payload)
+}
+
+func signText(t testing.TB, key jose.SigningKey, payload string) string {
+	t.Helper()
+	signer, err := jose.NewSigner(key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := signer.Sign([]byte(payload))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,6 +226,13 @@ func (i *issuer) claims(c *clock, changes map[string]any) map[string]any {
 		}
 	}
 	return claims
+}
+
+// twice is a payload that has a claim twice: first with another value, then as a good token has it.
+func (i *issuer) twice(c *clock, name string, other any) string {
+	good, _ := json.Marshal(i.claims(c, nil)) // of text and numbers
+	first, _ := json.Marshal(map[string]any{name: other})
+	return strings.TrimSuffix(string(first), "}") + "," + strings.TrimPrefix(string(good), "{")
 }
 
 // onlyReader is a file of callers that knows some names, as readers.

@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -12,9 +11,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/sync/singleflight"
-	"golang.org/x/time/rate"
 
 	"github.com/piinguin/piinguin/server/policy"
 )
@@ -31,13 +28,6 @@ const (
 	firstWait = time.Second
 	lastWait  = time.Minute
 )
-
-// signatures are the algorithms that a token may be signed by, whatever the issuer
-// lists: those of two keys. With a shared key, as for HS256, whoever verifies could sign.
-var signatures = []string{
-	oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512,
-	oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
-}
 
 // OIDCConfig says whose tokens an OIDC takes, and what it reads from them.
 type OIDCConfig struct {
@@ -76,14 +66,13 @@ type OIDCConfig struct {
 type OIDC struct {
 	cfg         OIDCConfig
 	client      *http.Client // for the discovery document
-	keys        *http.Client // for the keys
 	health      *health      // of the discovery document
 	discovering singleflight.Group
 
-	mu        sync.Mutex
-	published oidc.KeySet // nil until the issuer was found
-	next      time.Time   // when to look for the issuer again
-	waits     backoff.BackOff
+	mu       sync.Mutex
+	verifier *verifier // nil until the issuer was found
+	next     time.Time // when to look for the issuer again
+	waits    backoff.BackOff
 }
 
 // NewOIDC returns an OIDC, which looks for the issuer's keys at once and, while
@@ -110,11 +99,6 @@ func NewOIDC(ctx context.Context, cfg OIDCConfig) (*OIDC, error) {
 	o := &OIDC{
 		cfg: cfg, client: newOutbound(cfg.HTTPClient, issuerAnswer, issuerTimeout), health: &health{report: cfg.Report}, waits: newWaits(),
 	}
-	o.keys = newOutbound(cfg.HTTPClient, issuerAnswer, issuerTimeout)
-	o.keys.Transport = &seldom{
-		next:  &usableKeys{o.keys.Transport, &health{report: cfg.Report}},
-		limit: rate.NewLimiter(rate.Every(keyFetchEvery), keyFetches), now: cfg.Now,
-	}
 	_ = o.found(ctx)
 	return o, nil
 }
@@ -125,31 +109,26 @@ func (o *OIDC) Authenticate(r *http.Request) (policy.Caller, error) {
 	if !isJWT(token) {
 		return policy.Caller{}, ErrUnknown
 	}
-	published := o.found(r.Context())
+	v := o.found(r.Context())
 	switch {
-	case published == nil && r.Context().Err() == nil && o.isClaimed(token):
+	case v == nil && r.Context().Err() == nil && o.isClaimed(token):
 		return policy.Caller{}, ErrUnavailable
-	case published == nil:
+	case v == nil:
 		return policy.Caller{}, ErrUnknown
 	}
-	keys := &askedKeys{KeySet: published}
-	verifier := oidc.NewVerifier(o.cfg.Issuer, keys, &oidc.Config{
-		SkipClientIDCheck:    true, // meant checks it
-		SupportedSigningAlgs: signatures, Now: o.cfg.Now,
-	})
 	// Errors of go-oidc and of its libraries quote tokens and answers: none goes on.
-	verified, err := verifier.Verify(r.Context(), token)
+	payload, err := v.verify(r.Context(), token)
 	switch {
-	case err != nil && keys.unanswered && o.isClaimed(token):
+	case errors.Is(err, ErrUnavailable) && o.isClaimed(token):
 		return policy.Caller{}, ErrUnavailable
 	case err != nil:
 		return policy.Caller{}, ErrUnknown
 	}
-	var claims map[string]json.RawMessage
-	if err := verified.Claims(&claims); err != nil || !o.meant(verified.Audience, claims) {
+	c, err := parseClaims(payload)
+	if err != nil || c.text("iss") != o.cfg.Issuer || !c.inTime(o.cfg.Now()) || !o.meant(c) {
 		return policy.Caller{}, ErrUnknown
 	}
-	return o.caller(claims)
+	return o.caller(c)
 }
 
 // isJWT reports whether a token has the form of a JWT in compact serialisation
@@ -170,19 +149,17 @@ func isJWT(token string) bool {
 // isClaimed reports whether a JWT says that it comes from the issuer, which proves nothing.
 func (o *OIDC) isClaimed(token string) bool {
 	payload, _ := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1]) // isJWT has decoded it
-	var claims struct {
-		Issuer string `json:"iss"`
-	}
-	return json.Unmarshal(payload, &claims) == nil && claims.Issuer == o.cfg.Issuer
+	c, err := parseClaims(payload)
+	return err == nil && c.text("iss") == o.cfg.Issuer
 }
 
-// found returns the issuer's keys, or nil while the issuer cannot be found.
-func (o *OIDC) found(ctx context.Context) oidc.KeySet {
+// found returns what verifies by the issuer's keys, or nil while the issuer cannot be found.
+func (o *OIDC) found(ctx context.Context) *verifier {
 	o.mu.Lock()
-	published, early := o.published, o.cfg.Now().Before(o.next)
+	v, early := o.verifier, o.cfg.Now().Before(o.next)
 	o.mu.Unlock()
-	if published != nil || early {
-		return published
+	if v != nil || early {
+		return v
 	}
 	// All who wait share one attempt, which goes on if one of them goes away.
 	found := o.discovering.DoChan("", func() (any, error) {
@@ -195,7 +172,7 @@ func (o *OIDC) found(ctx context.Context) oidc.KeySet {
 	case <-found:
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		return o.published
+		return o.verifier
 	}
 }
 
@@ -213,22 +190,5 @@ func (o *OIDC) discover(ctx context.Context) {
 		o.next = o.cfg.Now().Add(o.waits.NextBackOff())
 		return
 	}
-	o.published = oidc.NewRemoteKeySet(oidc.ClientContext(ctx, o.keys), where)
-}
-
-// seldom lets no more requests through than limit allows.
-type seldom struct {
-	next  http.RoundTripper
-	limit *rate.Limiter
-	now   func() time.Time
-}
-
-var errSeldom = errors.New("identity: the issuer was asked too often")
-
-// RoundTrip implements http.RoundTripper.
-func (s *seldom) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !s.limit.AllowN(s.now(), 1) {
-		return nil, errSeldom
-	}
-	return s.next.RoundTrip(r)
+	o.verifier = newVerifier(ctx, where, o.cfg)
 }

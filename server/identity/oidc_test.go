@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -81,6 +83,15 @@ func TestOIDCRefusesTokens(t *testing.T) {
 		"sub is a list":    {"sub": []string{"alice@example.com"}},
 		"sub is an object": {"sub": map[string]any{"name": "alice@example.com"}},
 		"sub is empty":     {"sub": ""},
+		"expiry is quoted": {"exp": fmt.Sprint(c.Now().Add(time.Hour).Unix())},
+		"expiry is now":    {"exp": c.Now().Unix()},
+		"not yet is text":  {"nbf": "yesterday"},
+		"EXP":              {"exp": c.Now().Add(-time.Second).Unix(), "EXP": c.Now().Add(time.Hour).Unix()},
+		"EXP alone":        {"exp": nil, "EXP": c.Now().Add(time.Hour).Unix()},
+		"Aud":              {"aud": "other", "Aud": "piinguin"},
+		"ISS alone":        {"iss": nil, "ISS": i.URL},
+		"Sub alone":        {"sub": nil, "Sub": "alice@example.com"},
+		"NBF":              {"nbf": c.Now().Add(6 * time.Minute).Unix(), "NBF": c.Now().Unix()},
 		"unknown caller":   {"sub": "mallory@example.com"},
 	} {
 		t.Run(name, func(t *testing.T) { wantUnknown(t, o, rsa.sign(t, i.claims(c, changes))) })
@@ -94,6 +105,13 @@ func TestOIDCRefusesTokens(t *testing.T) {
 		"without signature": header + "." + payload,
 		"none":              encode(`{"alg":"none"}`) + "." + payload + ".",
 		"none, signed":      encode(`{"alg":"none","kid":"r1"}`) + "." + payload + "." + signature,
+		"exp twice":         rsa.signText(t, i.twice(c, "exp", c.Now().Add(-time.Second).Unix())),
+		"aud twice":         rsa.signText(t, i.twice(c, "aud", "other")),
+		"sub twice":         rsa.signText(t, i.twice(c, "sub", "mallory@example.com")),
+		"endless":           rsa.signText(t, i.twice(c, "sub", "x")+"{}"),
+		"no object":         rsa.signText(t, `["exp"]`),
+		"null":              rsa.signText(t, "null"),
+		"exp is huge":       rsa.signText(t, fmt.Sprintf(`{"iss":%q,"aud":"piinguin","sub":"alice@example.com","exp":1e400}`, i.URL)),
 		"other payload":     header + "." + encode(`{"sub":"bob"}`) + "." + signature,
 		"five parts":        good + ".." + signature,
 		"padded":            header + "." + payload + "." + signature + "==",
@@ -146,7 +164,7 @@ func TestOIDCCallerClaim(t *testing.T) {
 		wantCaller(t, o, rsa.sign(t, i.claims(c, map[string]any{"email": name})),
 			policy.Caller{Name: name, Authentication: "oidc", Roles: []policy.Role{policy.Reader}})
 	}
-	for _, name := range []string{"", long + "x", "a\nb", "a\x00", "a\u0085", "a\ufffd", "a\u202eb", "a\u200b", "a\u2028"} {
+	for _, name := range []string{"", " ", "\u3164", "\u00a0 ", " alice", "alice ", long + "x", "a\nb", "a\x00", "a\u0085", "a\ufffd", "a\u202eb", "a\u200b", "a\u2028"} {
 		wantUnknown(t, o, rsa.sign(t, i.claims(c, map[string]any{"email": name})))
 	}
 	wantUnknown(t, o, rsa.sign(t, i.claims(c, map[string]any{"Email": "alice@example.com"})))
@@ -401,6 +419,9 @@ func TestOIDCPassesOverKeys(t *testing.T) {
 		"no kind":               jwk(`{}`),
 		"alg is a number":       jwk(`{"kty":"RSA","alg":7,"n":"AA","e":"AQAB"}`),
 		"no key at all":         7,
+		"short":                 jose.JSONWebKey{Key: newShortRSA(t).key.Public(), KeyID: "x"},
+		"alg twice":             jwk(`{"kty":"EC","crv":"P-256","alg":"ES256","alg":"ES256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}`),
+		"another alg":           jose.JSONWebKey{Key: rsa.key.Public(), KeyID: "x", Algorithm: "RSA-OAEP"},
 		"a private key":         jose.JSONWebKey{Key: rsa.key, KeyID: "x"},
 		"a secret":              jose.JSONWebKey{Key: []byte("CANARY"), KeyID: "x"},
 	} {
@@ -422,6 +443,66 @@ func TestOIDCPassesOverKeys(t *testing.T) {
 	told.want(t, "no key is published that can verify a signature", "")
 }
 
+// TestOIDCKeysAreForWhatTheySay: a key verifies by the algorithm and for the operations that the issuer
+// publishes with it.
+func TestOIDCKeysAreForWhatTheySay(t *testing.T) {
+	rsa, c := newRSA(t, "r1"), newTestClock()
+	weak := newShortRSA(t)
+	long, short := rsa.published(t), weak.published(t)
+	for name, test := range map[string]struct {
+		key    map[string]any
+		change map[string]any
+		by     jose.SignatureAlgorithm
+		known  bool
+	}{
+		"no alg":          {long, nil, jose.RS256, true},
+		"no alg, PS":      {long, nil, jose.PS384, true},
+		"its alg":         {long, map[string]any{"alg": "PS256"}, jose.PS256, true},
+		"another alg":     {long, map[string]any{"alg": "RS256"}, jose.PS256, false},
+		"for encryption":  {long, map[string]any{"alg": "RSA-OAEP"}, jose.RS256, false},
+		"verify":          {long, map[string]any{"key_ops": []string{"verify"}}, jose.RS256, true},
+		"sign and verify": {long, map[string]any{"key_ops": []string{"sign", "verify"}}, jose.RS256, true},
+		"no operation":    {long, map[string]any{"key_ops": []string{}}, jose.RS256, false},
+		"encrypt":         {long, map[string]any{"key_ops": []string{"encrypt", "wrapKey"}}, jose.RS256, false},
+		"VERIFY":          {long, map[string]any{"key_ops": []string{"VERIFY"}}, jose.RS256, false},
+		"short":           {short, nil, jose.RS256, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newTestIssuer(t)
+			key := maps.Clone(test.key)
+			maps.Copy(key, test.change)
+			i.set(func() { i.others = []any{key} })
+			o := newTestOIDC(t, i, c, nil)
+			signed := rsa
+			if name == "short" {
+				signed = weak
+			}
+			token := signWith(t, jose.SigningKey{Algorithm: test.by, Key: jose.JSONWebKey{Key: signed.key, KeyID: "r1"}}, i.claims(c, nil))
+			if test.known {
+				wantCaller(t, o, token, alice)
+			} else {
+				wantUnknown(t, o, token)
+			}
+		})
+	}
+}
+
+// TestOIDCKeysOfOneName: of two keys with one name each verifies by its own algorithm only.
+func TestOIDCKeysOfOneName(t *testing.T) {
+	rsa, other, c := newRSA(t, "r1"), newRSA(t, "r1"), newTestClock()
+	i := newTestIssuer(t, rsa)
+	o := newTestOIDC(t, i, c, nil)
+	i.set(func() {
+		i.others = []any{jose.JSONWebKey{Key: other.key.Public(), KeyID: "r1", Algorithm: "PS256", Use: "sig"}}
+	})
+	other.alg = jose.PS256
+	wantCaller(t, o, rsa.sign(t, i.claims(c, nil)), alice)
+	wantCaller(t, o, other.sign(t, i.claims(c, nil)), alice)
+	rsa.alg, other.alg = other.alg, rsa.alg
+	wantUnknown(t, o, rsa.sign(t, i.claims(c, nil)))
+	wantUnknown(t, o, other.sign(t, i.claims(c, nil)))
+}
+
 // TestOIDCTellsWhatIsWrong: once a change, and nothing of the answer.
 func TestOIDCTellsWhatIsWrong(t *testing.T) {
 	rsa, c := newRSA(t, "r1"), newTestClock()
@@ -437,6 +518,8 @@ func TestOIDCTellsWhatIsWrong(t *testing.T) {
 		{http.NotFound, nil, "the discovery document cannot be read: status 404"},
 		{http.RedirectHandler("http://CANARY.example", http.StatusFound).ServeHTTP, nil, "the discovery document cannot be read: the URL is not https"},
 		{func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, nil, "the discovery document cannot be read: no answer"},
+		{document(`{"Issuer":"` + "CANARY" + `"}{}`), nil, "the discovery document cannot be read: the answer is none, or larger than 1 MiB"},
+		{nil, document(`{"Keys":[]}`), "the keys cannot be read: the answer is no JSON Web Key Set, or larger than 1 MiB"},
 		{nil, http.NotFound, "the keys cannot be read: status 404"},
 		{nil, document("CANARY"), "the keys cannot be read: the answer is no JSON Web Key Set, or larger than 1 MiB"},
 		{nil, document(`{"CANARY":[]}`), "the keys cannot be read: the answer is no JSON Web Key Set, or larger than 1 MiB"},

@@ -3,12 +3,13 @@ package identity
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
 	"net/http"
 	"regexp"
+
+	"github.com/go-json-experiment/json"
 
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
