@@ -3,7 +3,7 @@
 #   docker build -t piinguin --build-arg VERSION=$(git describe --tags --always --dirty) \
 #     --build-arg COMMIT=$(git rev-parse HEAD) .
 #   docker run -p 8080:8080 -v piinguin:/data -v "$PWD/callers:/callers:ro" \
-#     -e PIINGUIN_TOKENS=/callers/tokens.txt -e PIINGUIN_LISTEN=:8080 -e PIINGUIN_ALLOW_PLAINTEXT=true piinguin
+#     -e PIINGUIN_TOKENS=/callers/tokens.txt -e PIINGUIN_LISTEN=:8080 piinguin serve --allow-plaintext
 #
 # Without a certificate (PIINGUIN_SERVER_CERT, PIINGUIN_SERVER_KEY) the server refuses to
 # listen beyond loopback unless it is told, as above, that a proxy with TLS stands

@@ -188,7 +188,14 @@ func TestReplayDry(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || r.exit != exitFinding || s.Calls() != 0 {
 		t.Errorf("exit %d, %d calls, summary (-want +got):\n%s", r.exit, s.Calls(), diff)
 	}
-	if r := runTest(t.Context(), t, s, nil, nil, "replay", "--dry-run", tsvFile); strings.Contains(r.stdout, "superseded") {
+	if !strings.HasSuffix(r.stderr, "piinguin-relay: dry run: nothing was sent\n") {
+		t.Errorf("stderr %q", r.stderr)
+	}
+	r = runTest(t.Context(), t, s, nil, map[string]string{"PIINGUIN_DRY_RUN": "true"}, "replay", "--json", tsvFile)
+	if strings.Contains(r.stderr, "dry run") || !strings.Contains(r.stdout, `"stored":11`) {
+		t.Errorf("a variable makes a dry run: %s%s", r.stdout, r.stderr)
+	}
+	if r := runTest(t.Context(), t, relaytest.New(t), nil, nil, "replay", "--dry-run", tsvFile); strings.Contains(r.stdout, "superseded") {
 		t.Errorf("it speaks of what it did not do:\n%s", r.stdout)
 	}
 }

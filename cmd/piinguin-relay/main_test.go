@@ -128,7 +128,7 @@ func TestReplayStdinAndGzip(t *testing.T) {
 
 	s = relaytest.New(t)
 	in := bytes.NewReader(mustGzip(t, mustRead(t, tsvFile)))
-	r := runTest(t.Context(), t, s, in, map[string]string{"PIINGUIN_JSON": "true"}, "replay", "-", jsonFile)
+	r := runTest(t.Context(), t, s, in, nil, "replay", "--json", "-", jsonFile)
 	wantSummary(t, r, sampleSummary)
 	wantStored(t, s)
 	if !strings.HasPrefix(r.stderr, "stdin:6: ") {

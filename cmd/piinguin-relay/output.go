@@ -11,8 +11,12 @@ import (
 // note tells what was done with a setting.
 func (p *program) note(text string) { _, _ = fmt.Fprintf(p.stderr, "piinguin-relay: %s\n", text) }
 
-// printSummary prints the counts. A dry run has no outcomes, so it ends with the pairs.
+// printSummary prints the counts. A dry run has no outcomes, so it ends with the pairs, and says so:
+// nobody may take it for the run itself.
 func (p *program) printSummary(s relay.Summary) error {
+	if p.dryRun {
+		p.note("dry run: nothing was sent")
+	}
 	if p.json {
 		return json.NewEncoder(p.stdout).Encode(s)
 	}

@@ -18,8 +18,8 @@ const rootHelp = `piinguin-relay takes the pairs of pseudonym and original value
 transformation events and stores them in a Piinguin server.
 
 In AWS Lambda it handles a Kinesis stream, with its settings in the environment.
-Elsewhere "replay" reads files and "tail" reads a stream. Settings of both are flags or
-variables: --timeout-sec is PIINGUIN_TIMEOUT_SEC.`
+Elsewhere "replay" reads files and "tail" reads a stream. Where both find their server is
+a flag or a variable: --timeout-sec is PIINGUIN_TIMEOUT_SEC.`
 
 const replayHelp = `Store the pairs of PII transformation events from files.
 
@@ -41,8 +41,8 @@ ended. A file may have grown. If the lines that are done have changed, or the S3
 has, the run ends with exit code 2. A last line without a line end may still be written:
 it is stored, and the next run reads it again.
 
-Every flag can be set in the environment: PIINGUIN_HOST, PIINGUIN_PORT, PIINGUIN_TOKEN,
-PIINGUIN_TIMEOUT_SEC and so on.
+The server can be set in the environment: PIINGUIN_HOST, PIINGUIN_PORT, PIINGUIN_TOKEN,
+PIINGUIN_TIMEOUT_SEC and so on. --dry-run, --checkpoint and --json are flags only.
 PIINGUIN_AUTH=iam uses the AWS role instead of a token, PIINGUIN_TLS_CERT and
 PIINGUIN_TLS_KEY a certificate.
 

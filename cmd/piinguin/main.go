@@ -5,7 +5,7 @@
 //	piinguin audit verify --store sqlite:piinguin-dev/piinguin.db
 //
 // This package reads flags and connects parts. What is done with a value or an entry is decided in
-// packages server and audit. Every flag can be set in the environment.
+// packages server and audit.
 package main
 
 import (
@@ -75,9 +75,10 @@ Make a caller's token:               piinguin token create
 Store, read and erase a value:       piinguin create | read | delete
 Review and verify the ledger:        piinguin audit list | show | verify | export
 
-Every flag can be set in the environment: --audit-table-name is
-PIINGUIN_AUDIT_TABLE_NAME. Exit codes: 0 done, 1 a finding (audit verify, audit
-check, policy check), 2 wrong usage or a failure.`,
+Addresses, credentials, stores, files of a server and limits can be set in the
+environment: --audit-table-name is PIINGUIN_AUDIT_TABLE_NAME. What a call asks for,
+what it states and what overrides a check are flags only, such as --purpose. Exit codes:
+0 done, 1 a finding (audit verify, audit check, policy check), 2 wrong usage or a failure.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {

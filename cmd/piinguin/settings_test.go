@@ -50,6 +50,29 @@ func TestStoreOfTheEnvironmentIsNotReviewed(t *testing.T) {
 	})
 }
 
+// A variable says nothing for a call that did not say it: no filter, no statement, no override.
+func TestVariablesSayNothingForACall(t *testing.T) {
+	onSQLite(t, func(t *testing.T, in *install) {
+		p := in.start(t)
+		in.mustRun(t, 0, "piinguin", p.flags("writer", "create", "k", "v")...)
+		for flag, value := range map[string]string{
+			"REFERENCE": "X", "PURPOSE": "X", "CALLER": "X", "LOG": "X", "FROM": "2099-01-01", "TO": "1999-01-01", "SUBJECT": "X", "BASIS": "CONSENT",
+			"OPERATION": "READ", "OUTCOME": "ERROR", "REQUEST_ID": "X", "BEFORE": "X", "LIMIT": "0", "COLUMNS": "log", "JSON": "true", "CSV": "true",
+			"CHECKPOINT": "/nowhere", "KEY": "X", "OUT": "/nowhere", "FORCE_RETENTION": "true", "RETENTION_MONTHS": "0", "DEV": "true", "ALLOW_PLAINTEXT": "true",
+		} {
+			in.env = append(in.env, "PIINGUIN_"+flag+"="+value)
+		}
+		if out := in.mustRun(t, 0, "piinguin", p.flags("auditor", "audit", "list")...); !strings.Contains(out, "CREATE") || strings.HasPrefix(out, "{") {
+			t.Errorf("audit list prints %s", out)
+		}
+		in.mustRun(t, 0, "piinguin", "audit", "verify", "--store", in.store)
+		in.wantUsageError(t, "piinguin", p.flags("reader", "read", "k"), "processing_basis")
+		in.wantUsageError(t, "piinguin", []string{"audit", "prune", "--store", in.store, "--before", "2099-01-01"}, "within the retention of 12 months")
+		in.wantUsageError(t, "piinguin", []string{"serve", "--listen", "127.0.0.1:0"}, "--dev")
+		in.wantUsageError(t, "piinguin", []string{"serve", "--listen", "0.0.0.0:0", "--tokens", "t"}, "TLS is required")
+	})
+}
+
 // A number that means nothing is refused by the name of its flag, and never replaced by a default, before anything is made.
 func TestNumbersThatMeanNothing(t *testing.T) {
 	in := newTestInstall(t)

@@ -1,5 +1,7 @@
-// Package settings reads the settings of both commands. Every flag has a variable in the environment,
-// and the flags that say which server to call are the same in every command:
+// Package settings reads the settings of both commands. Flags that are settings of a place, such as an
+// address or a store, have a variable in the environment; what a call asks for, what it states and
+// what overrides a check are flags only. The flags that say which server to call are the same in every
+// command:
 //
 //	var server settings.Client
 //	server.AddTo(flags)
@@ -14,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,28 +27,12 @@ import (
 	"github.com/piinguin/piinguin/rpc/client"
 )
 
-// EnvName is the variable of a flag: PIINGUIN_ and the flag's name in capitals.
-func EnvName(flag string) string {
-	return "PIINGUIN_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// alias holds the variables that the original Piinguin had under another name: one stands in its
-// guide, and its image reads the other.
-var alias = map[string][]string{"table-name": {"PIINGUIN_DYNAMODB_TABLE", "PIINGUIN_DYNAMO_TABLE"}}
-
-const flagOnly = "flag-only"
-
-// FlagOnly makes FromEnvironment pass over a flag.
-func FlagOnly(flags *pflag.FlagSet, name string) {
-	flags.Lookup(name).Annotations = map[string][]string{flagOnly: nil}
-}
-
-// FromEnvironment sets each flag that was not given from its variable, if that is
+// FromEnvironment sets each flag of a place that was not given from its variable, if that is
 // not empty. Its errors name the variable and never quote it. One that Kubernetes set is passed over, and say is told.
 func FromEnvironment(flags *pflag.FlagSet, env func(string) string, say func(note string)) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
-		if _, skip := f.Annotations[flagOnly]; skip || f.Changed || f.Name == "help" || f.Name == "version" {
+		if _, skip := f.Annotations[flagOnly]; skip || f.Changed || !slices.Contains(ofPlace, f.Name) {
 			return
 		}
 		for _, name := range append([]string{EnvName(f.Name)}, alias[f.Name]...) {
