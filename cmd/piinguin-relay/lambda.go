@@ -24,8 +24,11 @@ import (
 // serveLambda handles invocations until SIGTERM, which Lambda sends before it ends the
 // process. The settings come from the environment, and the log goes to stdout, where
 // CloudWatch takes it from.
-func serveLambda(ctx context.Context, env func(string) string, stdout io.Writer) int {
+func serveLambda(ctx context.Context, env func(string) string, environ []string, stdout io.Writer) int {
 	log := zerolog.New(printable.JSONWriter{W: stdout}).With().Timestamp().Logger()
+	for _, name := range cli.UnknownVariables(environ, settings.Variables()) {
+		log.Warn().Str("setting", name).Msg("passed over: no setting has this name")
+	}
 	f, err := newFunction(ctx, env, log)
 	if err != nil {
 		log.Error().Str("failure", err.Error()).Msg("wrong settings")

@@ -35,16 +35,16 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
-	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run is the whole program; env is os.Getenv.
-func run(ctx context.Context, args []string, env func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+// run is the whole program; env is os.Getenv, and environ os.Environ().
+func run(ctx context.Context, args []string, env func(string) string, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if env("AWS_LAMBDA_RUNTIME_API") != "" {
-		return serveLambda(ctx, env, stdout)
+		return serveLambda(ctx, env, environ, stdout)
 	}
 	stdout, stderr = printable.NewWriter(stdout), printable.NewWriter(stderr)
-	p := &program{server: settings.Client{OnRetry: relay.CountRetry}, env: env, stdin: stdin, stdout: stdout, stderr: stderr}
+	p := &program{server: settings.Client{OnRetry: relay.CountRetry}, env: env, environ: environ, stdin: stdin, stdout: stdout, stderr: stderr}
 	cmd := p.command()
 	cmd.SetIn(stdin)
 	cmd.SetOut(stdout)

@@ -49,7 +49,11 @@ func runTest(ctx context.Context, t *testing.T, s *relaytest.Server, stdin io.Re
 		all[k] = v
 	}
 	var stdout, stderr bytes.Buffer
-	exit := run(ctx, args, func(k string) string { return all[k] }, stdin, &stdout, &stderr)
+	var environ []string
+	for k, v := range all {
+		environ = append(environ, k+"="+v)
+	}
+	exit := run(ctx, args, func(k string) string { return all[k] }, environ, stdin, &stdout, &stderr)
 	r := result{exit, stdout.String(), stderr.String()}
 	for value := range strings.SplitSeq("acme.com 10.0.2.x alex its_you_again 70.46.123 50.56.129 kůň "+relaytest.Token, " ") {
 		if strings.Contains(r.stdout+r.stderr, value) {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twitchtv/twirp"
 
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 	"github.com/piinguin/piinguin/cmd/internal/settings"
 	"github.com/piinguin/piinguin/relay"
 	"github.com/piinguin/piinguin/rpc/client"
@@ -62,6 +63,7 @@ const replayExamples = `  export PIINGUIN_TOKEN=dev-writer   # the token of piin
 // program is one run of the command.
 type program struct {
 	env            func(string) string
+	environ        []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
@@ -71,6 +73,14 @@ type program struct {
 	dryRun bool
 	state  string // file of the checkpoint
 	exit   int
+}
+
+// fromEnvironment reads the variables, and tells which ones look like settings and are none.
+func (p *program) fromEnvironment(cmd *cobra.Command) error {
+	for _, name := range cli.UnknownVariables(p.environ, settings.Variables()) {
+		p.note(name + " is passed over: no setting has this name")
+	}
+	return settings.FromEnvironment(cmd.Flags(), p.env, p.note)
 }
 
 func (p *program) command() *cobra.Command {
@@ -94,7 +104,7 @@ func (p *program) command() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := settings.FromEnvironment(cmd.Flags(), p.env, p.note); err != nil {
+			if err := p.fromEnvironment(cmd); err != nil {
 				return err
 			}
 			return p.replay(cmd.Context(), args)

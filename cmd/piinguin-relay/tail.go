@@ -17,7 +17,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/piinguin/piinguin/cmd/internal/cli"
-	"github.com/piinguin/piinguin/cmd/internal/settings"
 	"github.com/piinguin/piinguin/internal/awsx"
 	"github.com/piinguin/piinguin/relay"
 )
@@ -56,7 +55,7 @@ func (p *program) tailCommand() *cobra.Command {
 		Example: `  piinguin-relay tail --stream pii-events --checkpoint pii-events.state --host https://vault.internal`,
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := settings.FromEnvironment(cmd.Flags(), p.env, p.note); err != nil {
+			if err := p.fromEnvironment(cmd); err != nil {
 				return err
 			}
 			if stream == "" || p.state == "" {

@@ -41,13 +41,13 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run is the whole program; env is os.Getenv.
-func run(ctx context.Context, args []string, env func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+// run is the whole program; env is os.Getenv, and environ os.Environ().
+func run(ctx context.Context, args []string, env func(string) string, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	stdout, stderr = printable.NewWriter(stdout), printable.NewWriter(stderr)
-	cmd := command(env)
+	cmd := command(env, environ)
 	cmd.SetIn(stdin)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdin io.R
 	return exitDone
 }
 
-func command(env func(string) string) *cobra.Command {
+func command(env func(string) string, environ []string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "piinguin",
 		Short: "A re-identification vault: maps pseudonyms back to personal data, and records why",
@@ -86,6 +86,6 @@ what it states and what overrides a check are flags only, such as --purpose. Exi
 		},
 	}
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.AddCommand(serveCommand(env), createCommand(), readCommand(), deleteCommand(), tablesCommand(), tokenCommand(), policyCommand(), auditCommand(env))
+	cmd.AddCommand(serveCommand(env, environ), createCommand(), readCommand(), deleteCommand(), tablesCommand(), tokenCommand(), policyCommand(), auditCommand(env))
 	return cmd
 }

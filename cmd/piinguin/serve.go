@@ -19,6 +19,7 @@ import (
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/cmd/internal/cli"
 	"github.com/piinguin/piinguin/cmd/internal/printable"
+	"github.com/piinguin/piinguin/cmd/internal/settings"
 	"github.com/piinguin/piinguin/internal/durable"
 	"github.com/piinguin/piinguin/server"
 )
@@ -44,9 +45,10 @@ type serveFlags struct {
 	anchor        anchorFlags
 	auditKey      string
 	appendTimeout time.Duration
+	unknown       []string // variables that look like settings and are none
 }
 
-func serveCommand(env func(string) string) *cobra.Command {
+func serveCommand(env func(string) string, environ []string) *cobra.Command {
 	var o serveFlags
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -74,6 +76,7 @@ what it read before and logs an error.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.applyDev(cmd.Flags().Changed)
 			o.access.listen.findClientSettings(cmd.Flags().Changed, env)
+			o.unknown = cli.UnknownVariables(environ, settings.Variables())
 			return o.serve(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -128,6 +131,9 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 	}
 	log := zerolog.New(printable.JSONWriter{W: printable.Raw(stderr)}).With().Timestamp().Logger()
 	o.access.listen.tell(log)
+	for _, name := range o.unknown {
+		log.Warn().Str("setting", name).Msg("passed over: no setting has this name")
+	}
 	callers, conf, err := o.access.open(ctx, log)
 	if err != nil {
 		return err

@@ -73,6 +73,20 @@ func TestVariablesSayNothingForACall(t *testing.T) {
 	})
 }
 
+// A misspelt setting is one that somebody believes to be in force.
+func TestUnknownVariablesAreTold(t *testing.T) {
+	in := newTestInstall(t)
+	in.env = append(in.env, "PIINGUIN_REQUIRE_PURPSE=canary", "PIINGUIN_SERVICE_HOST=10.0.0.1", "PIINGUIN_PORT_8080_TCP=tcp://10.0.0.1:8080")
+	_, _, stderr := in.run(t, "piinguin", "serve", "--tokens", "missing.txt")
+	if !hasLine(stderr, []string{`"level":"warn"`, "PIINGUIN_REQUIRE_PURPSE (did you mean PIINGUIN_REQUIRE_PURPOSE?)"}) || strings.Contains(stderr, "10.0.0.1") || strings.Contains(stderr, "canary") {
+		t.Errorf("serve says %s", stderr)
+	}
+	_, _, stderr = in.run(t, "piinguin-relay", "replay", "--dry-run", "missing.tsv")
+	if !strings.Contains(stderr, "PIINGUIN_REQUIRE_PURPSE (did you mean PIINGUIN_REQUIRE_PURPOSE?) is passed over") || strings.Contains(stderr, "SERVICE") {
+		t.Errorf("replay says %s", stderr)
+	}
+}
+
 // A number that means nothing is refused by the name of its flag, and never replaced by a default, before anything is made.
 func TestNumbersThatMeanNothing(t *testing.T) {
 	in := newTestInstall(t)

@@ -69,14 +69,15 @@ func unknownFlag(cmd *cobra.Command, err *pflag.NotExistError) string {
 		typed, dashes = letters, "-"
 		typed, _, _ = strings.Cut(typed, "=")
 	}
-	// cobra finds near names among commands only, so each flag stands in as one.
-	flags := &cobra.Command{}
+	var flags []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}, Hidden: f.Hidden})
+		if !f.Hidden {
+			flags = append(flags, f.Name)
+		}
 	})
 	near := ""
 	if len(typed) > 1 {
-		near = suggestion(flags, typed, "--")
+		near = nearest(flags, typed, "--")
 	}
 	return "unknown flag: " + dashes + typed + near
 }

@@ -36,8 +36,8 @@ func FlagOnly(flags *pflag.FlagSet, name string) {
 	flags.Lookup(name).Annotations = map[string][]string{flagOnly: nil}
 }
 
-// variables are the names of all variables that a command takes.
-func variables() []string {
+// Variables are the names of all variables that a command of either program takes.
+func Variables() []string {
 	var names []string
 	for _, flag := range ofPlace {
 		names = append(append(names, EnvName(flag)), alias[flag]...)

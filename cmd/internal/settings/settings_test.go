@@ -21,7 +21,7 @@ func TestVariablesAreDocumented(t *testing.T) {
 	_, section, _ := strings.Cut(string(page), "\n## Settings in the environment\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	documented := slices.Sorted(slices.Values(regexp.MustCompile(`PIINGUIN_[A-Z_]*[A-Z]`).FindAllString(section, -1)))
-	if diff := cmp.Diff(slices.Sorted(slices.Values(variables())), documented); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(slices.Values(Variables())), documented); diff != "" {
 		t.Errorf("(-taken +documented):\n%s", diff)
 	}
 }
