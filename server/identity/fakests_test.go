@@ -66,8 +66,7 @@ func newFakeSTS(t testing.TB) *fakeSTS {
 		answer := f.answer
 		f.mu.Unlock()
 		if r.Method != http.MethodGet || !signedRightly(r) {
-			w.WriteHeader(http.StatusForbidden)
-			_, _ = w.Write([]byte(answerDenied))
+			denied(w, r)
 			return
 		}
 		answer(w, r)
@@ -90,6 +89,12 @@ func (f *fakeSTS) answers(answer func(http.ResponseWriter, *http.Request)) {
 
 func answers(body string) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }
+}
+
+// denied is what STS answers to who signed wrongly.
+func denied(w http.ResponseWriter, _ *http.Request) {
+	w.WriteHeader(http.StatusForbidden)
+	_, _ = w.Write([]byte(answerDenied))
 }
 
 // signedRightly makes the signature of what arrived and compares.

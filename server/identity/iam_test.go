@@ -214,9 +214,31 @@ func TestIAMAsksAndIsRefused(t *testing.T) {
 	}
 	evil := httptest.NewTLSServer(http.HandlerFunc(answers(answerJSON)))
 	defer evil.Close()
-	none := map[string]bool{"500": true, "huge": true, "hung up": true} // answers that say how STS is
+	says := func(code int, body string) func(http.ResponseWriter, *http.Request) {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(code)
+			_, _ = w.Write([]byte(body))
+		}
+	}
+	const inJSON = `{"Error":{"Code":"SignatureDoesNotMatch","Message":"x","Type":"Sender"},"RequestId":"x"}`
+	judged := map[string]bool{ // the others are no answer of STS, or say how STS is
+		"denied": true, "denied in XML": true, "expired": true, "other account": true, "other user's": true, "root": true, "federated": true,
+		"role, not session": true, "slash in session": true, "long user": true,
+	}
 	for name, answer := range map[string]func(http.ResponseWriter, *http.Request){
 		"403":               status(http.StatusForbidden, nil),
+		"denied":            says(http.StatusForbidden, inJSON),
+		"denied in XML":     denied,
+		"expired":           says(http.StatusBadRequest, strings.ReplaceAll(inJSON, "SignatureDoesNotMatch", "ExpiredToken")),
+		"throttled":         says(http.StatusBadRequest, strings.ReplaceAll(inJSON, "SignatureDoesNotMatch", "Throttling")),
+		"too many":          says(http.StatusTooManyRequests, inJSON),
+		"denied by 500":     says(http.StatusInternalServerError, inJSON),
+		"page":              says(http.StatusOK, "<html>CANARY</html>"),
+		"page of 403":       says(http.StatusForbidden, "<html>CANARY</html>"),
+		"page of 404":       says(http.StatusNotFound, "<html>CANARY</html>"),
+		"page of 407":       says(http.StatusProxyAuthRequired, "<html>CANARY</html>"),
+		"foreign JSON":      says(http.StatusForbidden, `{"error":{"code":"SignatureDoesNotMatch"}}`),
+		"other names":       answers(strings.ReplaceAll(answerJSON, `"Arn"`, `"ARN"`)),
 		"500":               status(http.StatusInternalServerError, nil),
 		"204":               func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
 		"redirect":          status(http.StatusFound, http.Header{"Location": {evil.URL}}),
@@ -242,9 +264,9 @@ func TestIAMAsksAndIsRefused(t *testing.T) {
 			i := newTestIAM(t, f, c, func(cfg *identity.IAMConfig) {
 				cfg.Roles = func(string) ([]policy.Role, bool) { return []policy.Role{policy.Reader}, true }
 			})
-			want := wantUnknown
-			if none[name] {
-				want = wantUnavailable
+			want := wantUnavailable
+			if judged[name] {
+				want = wantUnknown
 			}
 			want(t, i, tokenOf(f.sign(t, c, nil)))
 		})
@@ -285,7 +307,7 @@ func TestIAMKeepsRefusalsShortly(t *testing.T) {
 	for range 3 {
 		wantUnavailable(t, i, token)
 	}
-	f.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+	f.answers(denied)
 	c.add(5 * time.Second)
 	for range 3 {
 		wantUnknown(t, i, token)
@@ -378,6 +400,33 @@ func TestIAMWithoutSTS(t *testing.T) {
 	wantTry(t, callers, "192.0.2.1:1", tokenOf(f.sign(t, c, nil)), "")
 	wantTry(t, callers, "192.0.2.1:1", "guess", "unknown")
 	told.want(t, "status 502", "")
+}
+
+// TestIAMTellsWhatAnswers: what stands between this server and STS is not taken for STS. The log says once
+// what came, and nothing of it; nobody's credential is wrong for it.
+func TestIAMTellsWhatAnswers(t *testing.T) {
+	f, c, told := newFakeSTS(t), newTestClock(), &reports{}
+	guesses := identity.NewGuesses(c.Now)
+	i := newTestIAM(t, f, c, func(cfg *identity.IAMConfig) { cfg.Guesses, cfg.Report = guesses, told.add })
+	callers := guesses.Limit(i)
+	n := 60
+	ask := func(want string) {
+		t.Helper()
+		n++
+		wantTry(t, callers, "192.0.2.1:1", tokenOf(f.sign(t, c, func(q *request) { q.expires = fmt.Sprint(n) })), want)
+	}
+	for range 20 {
+		f.answers(answers("<html>CANARY</html>"))
+		ask(identity.ErrUnavailable.Error())
+	}
+	f.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusProxyAuthRequired) })
+	ask(identity.ErrUnavailable.Error())
+	f.answers(answers(strings.Repeat(" ", 64<<10) + answerJSON))
+	ask(identity.ErrUnavailable.Error())
+	f.answers(denied)
+	ask("unknown")
+	told.want(t, "status 200 without a verdict of STS", "status 407 without a verdict of STS",
+		"the answer is cut off, or larger than 64 KiB", "")
 }
 
 // TestIAMGivesRolesLater: a name that STS confirmed is kept until its token ends, so a job without

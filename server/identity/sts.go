@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -24,16 +26,17 @@ type stsAnswer struct {
 	} `json:"GetCallerIdentityResult" xml:"GetCallerIdentityResult"`
 }
 
-// decodeAnswer reads the XML that STS answers by itself, or the JSON that it answers
-// when asked to.
+// isJSON tells the JSON that STS answers when asked to from the XML that it answers by itself.
+func isJSON(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) }
+
 func decodeAnswer(body []byte) (stsAnswer, error) {
-	if !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
-		var answer stsAnswer
-		err := xml.Unmarshal(body, &answer)
-		return answer, err
-	}
 	var answer struct{ GetCallerIdentityResponse stsAnswer }
-	err := json.Unmarshal(body, &answer)
+	var err error
+	if isJSON(body) {
+		err = json.Unmarshal(body, &answer)
+	} else {
+		err = xml.Unmarshal(body, &answer.GetCallerIdentityResponse)
+	}
 	return answer.GetCallerIdentityResponse, err
 }
 
@@ -65,31 +68,73 @@ func (i *IAM) askSTS(ctx context.Context, url string) (string, error) {
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set(piinguinv1.IAMAudienceHeader, i.cfg.Audience)
 	resp, err := i.client.Do(r)
-	if err == nil && resp.StatusCode < http.StatusInternalServerError { // others say how STS is
-		i.health.tell(nil)
-	} else {
-		i.health.tell(unanswered(resp, err))
-	}
 	if err != nil {
+		i.health.tell(unanswered(nil, err))
 		return "", ErrUnavailable
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
-	switch {
-	case err != nil || resp.StatusCode >= http.StatusInternalServerError:
+	if err != nil {
+		i.health.tell(errCutAnswer)
 		return "", ErrUnavailable
-	case resp.StatusCode != http.StatusOK:
+	}
+	name, err := verdict(resp.StatusCode, body)
+	if errors.Is(err, ErrUnavailable) {
+		i.health.tell(noVerdict(resp.StatusCode))
+		return "", err
+	}
+	i.health.tell(nil)
+	return name, err
+}
+
+// errCutAnswer is an answer that ended too early, or would not end.
+var errCutAnswer = errors.New("the answer is cut off, or larger than 64 KiB")
+
+// noVerdict says in a fixed text what came in place of a verdict of STS, such as the page of a proxy.
+func noVerdict(status int) error {
+	if status >= http.StatusInternalServerError {
+		return fmt.Errorf("status %d", status)
+	}
+	return fmt.Errorf("status %d without a verdict of STS", status)
+}
+
+// refusal is an answer of STS that does not confirm a request (AWS STS API Reference, common errors).
+type refusal struct {
+	XMLName xml.Name `json:"-" xml:"ErrorResponse"`
+	Error   struct{ Code string }
+}
+
+// refused reports whether STS itself refuses a request for what is in it.
+func refused(body []byte) bool {
+	var r refusal
+	var err error
+	if isJSON(body) {
+		err = json.Unmarshal(body, &r)
+	} else {
+		err = xml.Unmarshal(body, &r)
+	}
+	return err == nil && r.Error.Code != "" && !strings.HasPrefix(r.Error.Code, "Throttl")
+}
+
+// verdict returns whom STS names. ErrUnavailable: STS has not judged the credential, because what answered is
+// something else, or STS is down or throttles. errSTS: it has.
+func verdict(status int, body []byte) (string, error) {
+	switch {
+	case status == http.StatusOK:
+		return parseAnswer(body)
+	case status >= http.StatusBadRequest && status < http.StatusInternalServerError && status != http.StatusTooManyRequests && refused(body):
 		return "", errSTS
 	}
-	return parseAnswer(body)
+	return "", ErrUnavailable
 }
 
 // parseAnswer returns the caller's name: of a role its ARN without path, since the
-// session's ARN, which STS answers, has none; of a user the ARN as it is.
+// session's ARN, which STS answers, has none; of a user the ARN as it is. ErrUnavailable: it is no
+// answer of STS.
 func parseAnswer(body []byte) (string, error) {
 	answer, err := decodeAnswer(body)
-	if err != nil || answer.Result.UserID == "" {
-		return "", errSTS
+	if err != nil || answer.Result.UserID == "" || answer.Result.ARN == "" {
+		return "", ErrUnavailable
 	}
 	arn, account := answer.Result.ARN, answer.Result.Account
 	if role := roleARN.FindStringSubmatch(arn); role != nil && role[2] == account {
