@@ -102,7 +102,7 @@ func (r remote) list(ctx context.Context, q question) ([]audit.Entry, error) {
 	}
 	entries := make([]audit.Entry, len(out.GetEntries()))
 	for i, e := range out.GetEntries() {
-		if entries[i], err = audit.Parse([]byte(e.GetLine())); err != nil {
+		if entries[i], err = parseEntry(e); err != nil {
 			return nil, err
 		}
 	}
@@ -114,5 +114,15 @@ func (r remote) entry(ctx context.Context, log string, index int64) (audit.Entry
 	if err != nil {
 		return audit.Entry{}, rpcFailure(err)
 	}
-	return audit.Parse([]byte(out.GetEntry().GetLine()))
+	return parseEntry(out.GetEntry())
+}
+
+// parseEntry reads the line of an entry, which has to be of the place that the answer names: rpc/client has
+// held that against the question.
+func parseEntry(of *piinguinv1.Entry) (audit.Entry, error) {
+	e, err := audit.Parse([]byte(of.GetLine()))
+	if err == nil && (e.Log != of.GetLog() || e.Index != of.GetIndex()) {
+		err = errors.New("the server's answer names an entry and has the line of another one")
+	}
+	return e, err
 }

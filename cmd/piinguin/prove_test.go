@@ -2,13 +2,17 @@ package main_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"filippo.io/torchwood"
 	"golang.org/x/mod/sumdb/tlog"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
@@ -77,6 +81,42 @@ func proveByCommand(t *testing.T, in *install, p *process, key string) {
 	}
 	in.mustRun(t, 2, "piinguin", p.flags("auditor", "audit", "prove", log+"/999999")...)
 	in.mustRun(t, 2, "piinguin", p.flags("reader", "audit", "prove", log+"/0")...)
+}
+
+// What comes back on the way from a server is of another entry: nothing of it is printed.
+func TestAnswersOfAnotherEntry(t *testing.T) {
+	onSQLite(t, func(t *testing.T, in *install) {
+		p := in.start(t)
+		key := in.mustRun(t, 0, "piinguin", "audit", "key", "--store", in.store)
+		log, _, _ := strings.Cut(key, "+")
+		line := strings.TrimSpace(in.mustRun(t, 0, "piinguin", p.flags("auditor", "audit", "show", log+"/0", "--json")...))
+		proof := in.mustRun(t, 0, "piinguin", p.flags("auditor", "audit", "prove", log+"/0")...)
+		other := &piinguinv1.Entry{Log: log, Index: 1, Line: line}
+		receipt := &piinguinv1.AuditReceipt{Log: log, LeafHash: make([]byte, 32), Time: timestamppb.Now()}
+		answers := map[string]proto.Message{
+			"GetEntry":    &piinguinv1.GetEntryResponse{Entry: other},
+			"ProveEntry":  &piinguinv1.ProveEntryResponse{Proof: proof},
+			"ListEntries": &piinguinv1.ListEntriesResponse{Entries: []*piinguinv1.Entry{other}, Receipt: receipt},
+		}
+		mixedUp := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			text, err := proto.Marshal(answers[path.Base(r.URL.Path)])
+			if err != nil {
+				t.Error(err)
+			}
+			w.Header().Set("Content-Type", "application/protobuf")
+			_, _ = w.Write(text)
+		}))
+		defer mixedUp.Close()
+		for _, c := range []struct{ command, says string }{
+			{"show " + log + "/1", "the line of another one"}, {"prove " + log + "/1", "another entry than was asked for"}, {"list", "the line of another one"},
+		} {
+			args := append(strings.Fields("audit "+c.command), "--host", mixedUp.URL, "--token", "t")
+			code, stdout, stderr := in.run(t, "piinguin", args...)
+			if code != 2 || stdout != "" || !strings.Contains(stderr, c.says) {
+				t.Errorf("%s: exit %d, prints %q, says %q", c.command, code, stdout, stderr)
+			}
+		}
+	})
 }
 
 // bearer adds an auditor's token.

@@ -71,7 +71,6 @@ const (
 	noReceipt  = "it has no receipt of an audit entry"
 	noRecord   = "it has no record of the value that was asked for"
 	otherCount = "it has another number of results than the request has items"
-	otherEntry = "it has no entry, or another one than was asked for"
 )
 
 // incomplete says what an answer lacks, or nothing. An answer to ListEntries may have no entries. The request
@@ -101,37 +100,6 @@ func incomplete(request, answer any) string {
 			func(value string, out *piinguinv1.ReadPiiRecordResult) string { return incompleteRead(value, out) })
 	}
 	return incompleteReview(request, answer)
-}
-
-// incompleteReview is incomplete for the methods of the Audit service.
-func incompleteReview(request, answer any) string {
-	switch out := answer.(type) {
-	case *piinguinv1.ListEntriesResponse:
-		for _, e := range out.GetEntries() {
-			if e.GetLine() == "" {
-				return otherEntry
-			}
-		}
-		return incompleteResult(out)
-	case *piinguinv1.GetEntryResponse:
-		in, _ := request.(*piinguinv1.GetEntryRequest)
-		if e := out.GetEntry(); e.GetLine() == "" || e.GetLog() != in.GetLog() || e.GetIndex() != in.GetIndex() {
-			return otherEntry
-		}
-	case *piinguinv1.GetCheckpointResponse:
-		if len(out.GetCheckpoints()) == 0 {
-			return "it has no checkpoint"
-		}
-	case *piinguinv1.ProveEntryResponse:
-		if out.GetProof() == "" {
-			return "it has no proof"
-		}
-	case *piinguinv1.ProveConsistencyResponse:
-		if out.GetCheckpoint() == "" {
-			return "it has no checkpoint"
-		}
-	}
-	return ""
 }
 
 // incompleteBatch looks at each result that is no error.

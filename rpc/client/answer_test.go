@@ -69,15 +69,15 @@ var everyCall = map[string]func(context.Context, *client.Client) error{
 		return err
 	},
 	"GetCheckpoint": func(ctx context.Context, c *client.Client) error {
-		_, err := c.GetCheckpoint(ctx, &piinguinv1.GetCheckpointRequest{})
+		_, err := c.GetCheckpoint(ctx, &piinguinv1.GetCheckpointRequest{Log: "log"})
 		return err
 	},
 	"ProveEntry": func(ctx context.Context, c *client.Client) error {
-		_, err := c.ProveEntry(ctx, &piinguinv1.ProveEntryRequest{})
+		_, err := c.ProveEntry(ctx, &piinguinv1.ProveEntryRequest{Log: "log", Index: 1})
 		return err
 	},
 	"ProveConsistency": func(ctx context.Context, c *client.Client) error {
-		_, err := c.ProveConsistency(ctx, &piinguinv1.ProveConsistencyRequest{})
+		_, err := c.ProveConsistency(ctx, &piinguinv1.ProveConsistencyRequest{Log: "log", OldSize: 2})
 		return err
 	},
 }
