@@ -38,7 +38,7 @@ func TestHostileData(t *testing.T) {
 		if acts(out) || !strings.Contains(out, `a\u001b[2J\u009b2J\r\nreceipt  fake\u202e\u2028\u200b\u007fz`) {
 			t.Errorf("read --json prints %q", out)
 		}
-		for _, format := range [][]string{nil, {"--json"}, {"--csv"}} {
+		for _, format := range [][]string{{"--wide"}, {"--json"}, {"--csv"}} {
 			_, out, _ = in.run(t, "piinguin", p.flags("auditor", append([]string{"audit", "list", "--operation", "READ"}, format...)...)...)
 			if acts(out) || !strings.Contains(out, `2028`) {
 				t.Errorf("list %q prints %q", format, out)

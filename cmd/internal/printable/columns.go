@@ -158,7 +158,7 @@ func shorten(text string, width int) string {
 	head := width / 2
 	start, used, rest, state := "", 0, text, -1
 	for used < head {
-		cluster, after, w, next := uniseg.FirstGraphemeClusterInString(rest, state)
+		cluster, after, w, next := firstShown(rest, state)
 		if used+w > head {
 			break
 		}
@@ -166,8 +166,19 @@ func shorten(text string, width int) string {
 	}
 	for left > width-1-used {
 		var w int
-		_, rest, w, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		_, rest, w, state = firstShown(rest, state)
 		left -= w
 	}
 	return start + leftOut + rest
+}
+
+// firstShown returns the first character of text as a reader sees it, and what comes after. An escape such
+// as \u{2028} is one: a part of it would look like another character.
+func firstShown(text string, state int) (cluster, rest string, width, next int) {
+	if strings.HasPrefix(text, `\u{`) {
+		if end := strings.IndexByte(text[:min(len(text), len(`\u{10ffff}`))], '}'); end > 0 {
+			return text[:end+1], text[end+1:], end + 1, -1
+		}
+	}
+	return uniseg.FirstGraphemeClusterInString(text, state)
 }

@@ -15,7 +15,7 @@ func TestShorten(t *testing.T) {
 		want  string
 	}{
 		{"7d8a4beae5bc9d31", 16, "7d8a4beae5bc9d31"}, {"7d8a4beae5bc9d31", 9, "7d8a…9d31"}, {"7d8a4beae5bc9d31", 8, "7d8a…d31"},
-		{"東京東京東京", 7, "東…東京"}, {"aaa", 2, "a…"},
+		{"東京東京東京", 7, "東…東京"}, {"aaa", 2, "a…"}, {`abcd\u{2028}efgh`, 9, "abcd…efgh"}, {`k\u{2028}=1`, 9, "k…=1"}, {`a\u{1b}bcdefghij`, 12, `a…bcdefghij`},
 	} {
 		if got := shorten(tc.text, tc.width); got != tc.want {
 			t.Errorf("%q in %d: %q, want %q", tc.text, tc.width, got, tc.want)
@@ -45,13 +45,13 @@ func TestWriteColumns(t *testing.T) {
 			"2026-11-27  東京東京\\u{1b}    send the invoice\n",
 		34: "TIME        SUBJECT     PURPOSE\n" +
 			"2026-11-26  7d8a4…9d31  -\n" +
-			"2026-11-27  東京…u{1b}  send …oice\n",
+			"2026-11-27  東京…       send …oice\n",
 		30: "TIME        SUBJECT   PURPOSE\n" +
 			"2026-11-26  7d8a…d31  -\n" +
-			"2026-11-27  東京…1b}  send…ice\n",
+			"2026-11-27  東京…     send…ice\n",
 		20: "TIME        SUBJECT\n" +
 			"2026-11-26  7d8a…d31\n" +
-			"2026-11-27  東京…1b}\n",
+			"2026-11-27  東京…\n",
 		5: "TIME\n2026-11-26\n2026-11-27\n",
 	} {
 		var out strings.Builder
