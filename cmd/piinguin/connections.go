@@ -13,10 +13,20 @@ import (
 var handshakeFailures = []struct{ part, cause string }{
 	{"client sent an HTTP request to an HTTPS server", "http to a TLS port"},
 	{"first record does not look like a TLS handshake", "no TLS on a TLS port"},
-	{"client didn't provide a certificate", "no client certificate"},
+	// What this server has against the client's certificate.
+	{"certificate signed by unknown authority", "the client's certificate is from an unknown authority"},
+	{"certificate has expired or is not yet valid", "the client's certificate has expired or is not valid yet"},
+	{"incompatible key usage", "the client's certificate is not for clients"},
 	{"failed to verify certificate", "the client's certificate is not trusted"},
+	// What the client has against this server's.
 	{"unknown certificate authority", "the client does not trust the server's certificate"},
+	{"expired certificate", "the client says that the server's certificate has expired"},
 	{"bad certificate", "the client refuses the server's certificate"},
+	{"unknown certificate", "the client refuses the server's certificate"},
+	{"unsupported certificate", "the client refuses the server's certificate"},
+	{"revoked certificate", "the client refuses the server's certificate"},
+	// With TLS 1.3 OpenSSL says what it has against the certificate in a record that Go cannot read.
+	{"bad record MAC", "the client broke off the TLS handshake, as OpenSSL does if it does not trust the server's certificate"},
 	{"unsupported versions", "no TLS version in common"},
 	{"protocol version not supported", "no TLS version in common"},
 	{"no cipher suite supported", "no cipher suite in common"},

@@ -19,6 +19,7 @@ func withToken(token string) *http.Request {
 // tlsInstall is a server with TLS that knows a writer by its token, and a reader, a
 // writer and an auditor by their certificates.
 type tlsInstall struct {
+	authority *certtest.Authority
 	*install
 	*process
 	token   string
@@ -29,6 +30,7 @@ func newTestTLSInstall(t *testing.T) *tlsInstall {
 	t.Helper()
 	s := &tlsInstall{install: newTestInstall(t)}
 	authority := certtest.NewAuthority(t, "acme")
+	s.authority = authority
 	s.install.write(t, "ca.pem", string(authority.PEM()))
 	for name, leaf := range map[string]certtest.Leaf{
 		"server": {}, "alice": {Emails: []string{"alice@acme.com"}},
