@@ -29,6 +29,7 @@ func badFolder(t *testing.T) (folder string, wantStderr []string) {
 	mustWrite(t, path("z-last.jsonl"), mustRead(t, jsonFile))
 	for _, err := range []error{
 		os.Mkdir(path(".git"), 0o700),
+		os.Mkdir(path(".x\ny"), 0o700),
 		os.Symlink(elsewhere, path("a-link.tsv")),
 		os.Symlink(filepath.Dir(elsewhere), path("d-folder")),
 		os.Symlink("/nowhere/at/all", path("e-nowhere")),
@@ -45,6 +46,7 @@ func badFolder(t *testing.T) (folder string, wantStderr []string) {
 	return folder, []string{
 		"left out: " + path(".git") + ": it is hidden",
 		"left out: " + path(".hidden") + ": it is hidden",
+		"left out: " + path(`.x\u{a}y`) + ": it is hidden",
 		"left out: " + path("d-folder") + ": it is a link to a folder",
 		"left out: " + path("f-device") + ": it is not a regular file",
 		"left out: " + path("h-pipe") + ": it is not a regular file",
@@ -92,7 +94,7 @@ func TestBadInputsWithACheckpoint(t *testing.T) {
 	sent := 0
 	for run := range 2 {
 		r := runTest(t.Context(), t, s, nil, nil, "replay", "--checkpoint", state, folder)
-		if r.exit != exitFinding || !strings.Contains(r.stderr, want[7]) || !strings.Contains(r.stderr, want[8]) {
+		if r.exit != exitFinding || !strings.Contains(r.stderr, want[8]) || !strings.Contains(r.stderr, want[9]) {
 			t.Errorf("run %d: exit %d\n%s", run, r.exit, r.stderr)
 		}
 		wantStored(t, s)

@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, env func(string) string, environ []
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
 	if err := cli.Execute(ctx, cmd, args); err != nil {
-		_, _ = fmt.Fprintf(stderr, "piinguin-relay: %v\n", err)
+		_, _ = fmt.Fprintf(stderr, "piinguin-relay: %s\n", printable.Error(err))
 		return exitFailure
 	}
 	return p.exit

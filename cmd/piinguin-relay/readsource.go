@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/piinguin/piinguin/cmd/internal/printable"
 	"github.com/piinguin/piinguin/relay"
 )
 
@@ -52,6 +53,6 @@ func named(s *source, err error) error {
 
 // fault reports an input that cannot be read, wholly or in part. The others are.
 func (p *program) fault(err error) {
-	_, _ = fmt.Fprintf(p.stderr, "%v\n", err)
+	_, _ = fmt.Fprintf(p.stderr, "%s\n", printable.Error(err))
 	p.exit = exitFinding
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/twitchtv/twirp"
 
 	"github.com/piinguin/piinguin/cmd/internal/cli"
+	"github.com/piinguin/piinguin/cmd/internal/printable"
 	"github.com/piinguin/piinguin/cmd/internal/settings"
 	"github.com/piinguin/piinguin/relay"
 	"github.com/piinguin/piinguin/rpc/client"
@@ -155,7 +156,7 @@ func (p *program) relay(ctx context.Context, c *client.Client, found *inputs, st
 		}
 	}
 	for _, left := range found.leftOut {
-		_, _ = fmt.Fprintf(p.stderr, "left out: %s\n", left)
+		_, _ = fmt.Fprintf(p.stderr, "left out: %s\n", printable.Text(left))
 	}
 	for _, fault := range found.faults {
 		p.fault(fault)
@@ -171,7 +172,7 @@ func (p *program) relay(ctx context.Context, c *client.Client, found *inputs, st
 	before := state.Quarantined
 	r = relay.NewReplay(to, func(at relay.Position, reason relay.Reason) {
 		bar.clear()
-		_, _ = fmt.Fprintf(p.stderr, "%s:%d: %s\n", at.File, at.Line, reason)
+		_, _ = fmt.Fprintf(p.stderr, "%s:%d: %s\n", printable.Text(at.File), at.Line, reason)
 	}, func(at relay.Progress) {
 		if now != nil && at.File == now.name {
 			kept = errors.Join(kept, state.done(now, at.Done, before+at.Quarantined))

@@ -118,3 +118,29 @@ func TestHostileServer(t *testing.T) {
 		t.Errorf("verify of a hostile name: exit %d, says %q", code, stderr)
 	}
 }
+
+// A line end in a name adds no line to what is said: it could fake a row, a finding or a verdict.
+func TestLineEndsInNames(t *testing.T) {
+	onSQLite(t, func(t *testing.T, in *install) {
+		in.start(t).stop(t)
+		in.write(t, "kept\nThe ledger is whole.checkpoint", "junk")
+		in.write(t, "x\nreal.tsv:1: stored", "cut\n")
+		for _, c := range []struct {
+			program string
+			args    []string
+			says    string
+		}{
+			{"piinguin", []string{"audit", "verify", "--store", "sqlite:no\nThe ledger is whole."}, `no\u{a}The`},
+			{"piinguin", []string{"audit", "verify", "--store", in.store, "--checkpoint", "kept\nThe ledger is whole.checkpoint"}, `kept\u{a}The`},
+			{"piinguin", []string{"policy", "check", "--policy", "no\nallow, by policy x"}, `no\u{a}allow`},
+			{"piinguin-relay", []string{"replay", "--dry-run", "x\nreal.tsv:1: stored"}, `x\u{a}real.tsv:1: stored:1: `},
+			{"piinguin-relay", []string{"replay", "--dry-run", "missing\nreal.tsv:1: stored"}, `missing\u{a}real`},
+		} {
+			code, stdout, stderr := in.run(t, c.program, c.args...)
+			if out := stdout + stderr; code == 0 || !strings.Contains(out, c.says) || strings.Contains(out, "\nThe ledger is whole") ||
+				strings.Contains(out, "\nallow") || strings.Contains(out, "\nreal") {
+				t.Errorf("%q: exit %d, prints %q", c.args, code, out)
+			}
+		}
+	})
+}

@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, env func(string) string, environ []
 	case errors.Is(err, errFinding):
 		return exitFinding
 	case err != nil:
-		_, _ = fmt.Fprintf(stderr, "piinguin: %v\n", err)
+		_, _ = fmt.Fprintf(stderr, "piinguin: %s\n", printable.Error(err))
 		return exitFailure
 	}
 	return exitDone

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/piinguin/piinguin/cmd/internal/cli"
+	"github.com/piinguin/piinguin/cmd/internal/printable"
 	"github.com/piinguin/piinguin/server/policy"
 )
 
@@ -183,11 +184,11 @@ func (o *checkFlags) print(cmd *cobra.Command, d policy.Decision) error {
 	var err error
 	switch {
 	case d.Allow:
-		_, err = fmt.Fprintf(out, "allow, by policy %s\n", d.Policy)
+		_, err = fmt.Fprintf(out, "allow, by policy %s\n", printable.Text(d.Policy))
 	case d.Policy == "":
 		_, err = fmt.Fprintln(out, "deny: no policy allows it")
 	default:
-		_, err = fmt.Fprintf(out, "deny (%s), by policy %s\n", d.Reason, d.Policy)
+		_, err = fmt.Fprintf(out, "deny (%s), by policy %s\n", d.Reason, printable.Text(d.Policy))
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/cmd/internal/cli"
+	"github.com/piinguin/piinguin/cmd/internal/printable"
 )
 
 // givenKey reads --key: the key itself, or @FILE, whose first line is it. Without --key it is nil.
@@ -51,8 +52,10 @@ cannot change them.`,
 			if err = errors.Join(err, done()); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.Join(lines, "\n"))
-			return err
+			for _, line := range lines {
+				_, _ = fmt.Fprintln(cmd.OutOrStdout(), printable.Text(line))
+			}
+			return nil
 		},
 	}
 	w.addLedger(cmd.Flags(), defaultStore, storeUsage)

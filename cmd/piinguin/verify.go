@@ -169,15 +169,15 @@ func printReport(cmd *cobra.Command, r audit.Report) error {
 	}
 	out := cmd.OutOrStdout()
 	if r.KeyFromStore {
-		_, _ = fmt.Fprintf(out, "\nKey %s, from the ledger's own store.\nThat proves less than a key of your own: give it with --key.\n", r.Key)
+		_, _ = fmt.Fprintf(out, "\nKey %s, from the ledger's own store.\nThat proves less than a key of your own: give it with --key.\n", printable.Text(r.Key))
 	} else {
-		_, _ = fmt.Fprintf(out, "\nKey %s, as given.\n", r.Key)
+		_, _ = fmt.Fprintf(out, "\nKey %s, as given.\n", printable.Text(r.Key))
 	}
 	if r.Kept > 0 {
 		_, _ = fmt.Fprintf(out, "%d kept checkpoints are of a prefix of it.\n", r.Kept)
 	}
 	for _, f := range r.Findings {
-		_, _ = fmt.Fprintf(out, "FINDING  %s: %s\n", f.Row, f.Problem)
+		_, _ = fmt.Fprintf(out, "FINDING  %s: %s\n", printable.Text(f.Row), printable.Text(f.Problem))
 	}
 	verdict := "The ledger is whole."
 	if len(r.Findings) > 0 {
