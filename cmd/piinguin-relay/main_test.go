@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -258,6 +259,20 @@ func TestInterruptEndsAReadThatWaits(t *testing.T) {
 	var sum relay.Summary
 	if err := json.Unmarshal([]byte(r.stdout), &sum); err != nil || sum.Pairs != sum.Failed {
 		t.Errorf("summary %q: %v", r.stdout, err)
+	}
+}
+
+// Opening a named pipe waits for somebody to write, and does not wait on after an interrupt.
+func TestInterruptEndsAnOpenThatWaits(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := runTest(ctx, t, relaytest.New(t), nil, nil, "replay", pipe)
+	if r.exit != exitFailure || r.stderr != "piinguin-relay: "+pipe+": interrupted\n" {
+		t.Errorf("exit %d, stderr %q", r.exit, r.stderr)
 	}
 }
 

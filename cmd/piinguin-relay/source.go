@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/piinguin/piinguin/cmd/internal/cli"
 )
 
 const stdinName = "-"
@@ -51,7 +53,7 @@ func openInputs(ctx context.Context, names []string, stdin io.Reader) (*inputs, 
 			objects, err = objectsOf(ctx, name)
 			found.sources = append(found.sources, objects...)
 		default:
-			err = found.path(name)
+			err = found.path(ctx, name)
 		}
 		errs = append(errs, err)
 	}
@@ -63,7 +65,7 @@ func openInputs(ctx context.Context, names []string, stdin io.Reader) (*inputs, 
 }
 
 // path adds a file, or the files of a folder.
-func (i *inputs) path(name string) error {
+func (i *inputs) path(ctx context.Context, name string) error {
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
@@ -72,7 +74,10 @@ func (i *inputs) path(name string) error {
 		i.sources = append(i.sources, fileSource(name, info.Size()))
 		return nil
 	case !info.IsDir():
-		f, err := os.Open(name) //nolint:gosec // the operator names the file
+		f, err := cli.Open(ctx, name)
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: interrupted", name)
+		}
 		if err == nil {
 			i.sources = append(i.sources, &source{name: name, in: f, file: f, size: -1})
 		}
@@ -118,7 +123,7 @@ func (s *source) open(ctx context.Context, bar *progress) (io.Reader, error) {
 	}
 	in := s.in
 	if s.size < 0 {
-		in = interruptible(ctx, in)
+		in = cli.Interruptible(ctx, in)
 	}
 	buffered := bufio.NewReader(bar.count(in))
 	// No line begins so: the second byte is not UTF-8. An input of one byte or none
@@ -137,16 +142,4 @@ func (s *source) junk() error {
 		return nil
 	}
 	return s.gz.junk
-}
-
-// interruptible ends a read that waits, when ctx ends; the read itself is left to
-// wait until the process ends.
-func interruptible(ctx context.Context, in io.Reader) io.Reader {
-	out, feed := io.Pipe()
-	go func() {
-		_, err := io.Copy(feed, in)
-		_ = feed.CloseWithError(err) // nil is io.EOF
-	}()
-	context.AfterFunc(ctx, func() { _ = feed.CloseWithError(ctx.Err()) })
-	return out
 }

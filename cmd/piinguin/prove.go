@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -97,7 +96,7 @@ entry's line. Exit codes: 0 it holds, 1 it does not, 2 it could not be checked.`
 			if err != nil {
 				return err
 			}
-			proof, err := readProof(args[0], cmd.InOrStdin())
+			proof, err := readProof(cmd.Context(), args[0], cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
@@ -119,17 +118,17 @@ entry's line. Exit codes: 0 it holds, 1 it does not, 2 it could not be checked.`
 }
 
 // readProof bounds what it reads: the proof comes from whoever claims something.
-func readProof(name string, stdin io.Reader) ([]byte, error) {
+func readProof(ctx context.Context, name string, stdin io.Reader) ([]byte, error) {
 	in := stdin
 	if name != "-" {
-		f, err := os.Open(name) //nolint:gosec // the reviewer names the file
+		f, err := cli.Open(ctx, name)
 		if err != nil {
 			return nil, fmt.Errorf("proof: %w", err)
 		}
 		defer func() { _ = f.Close() }()
 		in = f
 	}
-	proof, err := io.ReadAll(io.LimitReader(in, maxProof))
+	proof, err := io.ReadAll(io.LimitReader(cli.Interruptible(ctx, in), maxProof))
 	if err != nil {
 		return nil, fmt.Errorf("proof: %w", err)
 	}

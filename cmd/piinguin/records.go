@@ -39,7 +39,7 @@ the start are not part of the value; other spaces and line ends are.`,
 				record.Source = &source
 			}
 			var err error
-			if record.OriginalValue, err = original(args[1:], cmd.InOrStdin()); err != nil {
+			if record.OriginalValue, err = original(args[1:], cli.Interruptible(cmd.Context(), cmd.InOrStdin())); err != nil {
 				return err
 			}
 			if observedAt != "" {
