@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	guesses    = 10 // in a row from one address
+	guesses    = 10 // from one address, if none is forgotten yet
 	guessEvery = 6 * time.Second
 )
 
@@ -28,7 +28,8 @@ func (e *TooManyError) Error() string {
 // Unwrap returns ErrUnknown.
 func (e *TooManyError) Unwrap() error { return ErrUnknown }
 
-// Guesses counts wrong credentials by address: 10 in a row, and one each 6 seconds after. IPv6
+// Guesses counts wrong credentials by address: 10, and one each 6 seconds after. A right one between does not
+// change the count. IPv6
 // addresses count by their /64, which is what one guest of a network has. Wrong is a request that
 // has an Authorization header and proves nobody, even if its sender hangs up. ErrUnavailable is not
 // counted.

@@ -56,6 +56,16 @@ func wantTry(t *testing.T, a identity.Authenticator, address, token string, want
 	}
 }
 
+// TestRightOnesDoNotResetTheCount: a guesser who has one right credential guesses no more than others.
+func TestRightOnesDoNotResetTheCount(t *testing.T) {
+	limit, _ := newTestLimit()
+	for range 10 {
+		wantTry(t, limit, "192.0.2.1:1234", "guess", "unknown")
+		wantTry(t, limit, "192.0.2.1:1234", "good", "")
+	}
+	wantTry(t, limit, "192.0.2.1:1234", "guess", "6s")
+}
+
 func TestGuessesAreLimited(t *testing.T) {
 	limit, c := newTestLimit()
 	guess := func(want ...string) {

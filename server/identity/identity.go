@@ -66,8 +66,12 @@ var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9@._:/+=-]{0,255}$`)
 
 var errName = errors.New("the name has other characters than letters, digits and @ . _ : / + = - or is longer than 256")
 
-// bearer returns the request's bearer token (RFC 6750 section 2.1), or "".
+// bearer returns the request's bearer token (RFC 6750 section 2.1), or "". Of two headers none counts:
+// what stands before the server may have checked the other one.
 func bearer(r *http.Request) string {
+	if len(r.Header["Authorization"]) > 1 {
+		return ""
+	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""

@@ -8,12 +8,16 @@ import (
 )
 
 // eachLine hands the fields of each line to parse, but for lines that are empty or
-// begin with #. Errors name the line, never what it holds.
+// begin with #. A byte order mark, which some editors put first, is passed over. Errors name the line, never what it holds.
 func eachLine(r io.Reader, file string, parse func(fields []string) error) error {
 	lines := bufio.NewScanner(r)
 	n := 1
 	for ; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
+		line := lines.Text()
+		if n == 1 {
+			line = strings.TrimPrefix(line, "\ufeff")
+		}
+		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}

@@ -25,7 +25,7 @@ func withToken(token string) *http.Request {
 }
 
 func TestParseTokens(t *testing.T) {
-	tokens, err := identity.ParseTokens(strings.NewReader("# who may call\r\n\r\n" +
+	tokens, err := identity.ParseTokens(strings.NewReader("\ufeff# who may call\r\n\r\n" +
 		"relay writer " + hashOf("s3cret") + "\r\n" +
 		"  alice@example.com   reader,eraser\t" + strings.ToUpper(hashOf("other")) + "\n" +
 		"relay writer " + hashOf("next") + "\n"))
@@ -45,6 +45,18 @@ func TestParseTokens(t *testing.T) {
 	for _, token := range []string{"", "s3cre", "relay", hashOf("s3cret")} {
 		if _, err := tokens.Authenticate(withToken(token)); !errors.Is(err, identity.ErrUnknown) {
 			t.Errorf("token %q: %v, want ErrUnknown", token, err)
+		}
+	}
+}
+
+// TestTwoHeadersAreNobody: nobody can say which of two credentials counts.
+func TestTwoHeadersAreNobody(t *testing.T) {
+	for _, other := range []string{"Bearer dev-reader", "Bearer dev-writer", "Basic x", ""} {
+		for _, all := range [][]string{{"Bearer dev-reader", other}, {other, "Bearer dev-reader"}} {
+			r := &http.Request{Header: http.Header{"Authorization": all}}
+			if c, err := identity.DevTokens().Authenticate(r); !errors.Is(err, identity.ErrUnknown) {
+				t.Errorf("%q: %v %v, want ErrUnknown", all, c, err)
+			}
 		}
 	}
 }

@@ -17,14 +17,15 @@ func HasFormat(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool { return unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) })
 }
 
-// brailleBlank is a symbol without a dot. Unicode does not count it as a space.
-const brailleBlank = '\u2800'
+// blankSymbols show nothing, although Unicode counts them as symbols: a braille pattern without a dot, the
+// place of an object that is missing, a note without a head.
+const blankSymbols = "\u2800\ufffc\U0001d159"
 
 // IsVisible reports whether a text shows anything: a letter, digit, mark of punctuation or symbol
 // that is not a filler such as U+3164.
 func IsVisible(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool {
 		return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) &&
-			!unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) && r != brailleBlank
+			!unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) && !strings.ContainsRune(blankSymbols, r)
 	})
 }

@@ -24,6 +24,7 @@ func TestText(t *testing.T) {
 		"a\U000e0041":           {format: true, visible: true},
 		"\u3164\u115f\uffa0":    {},
 		"\u2800":                {},
+		"\ufffc\U0001d159":      {},
 		"\ufe0f\u034f":          {},
 		"\ue000":                {},
 		"a\n":                   {control: true, visible: true},
