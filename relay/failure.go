@@ -10,9 +10,12 @@ import (
 	"syscall"
 
 	"github.com/twitchtv/twirp"
+
+	"github.com/piinguin/piinguin/rpc/client"
 )
 
-// Failure says why pairs could not be stored now. Its text is one of a fixed set,
+// Failure says why pairs could not be stored now. Its text is one of a fixed set, of which
+// client.Fault has some,
 // and it wraps nothing: what a server, a proxy or a library says may quote what
 // was sent.
 type Failure struct {
@@ -34,6 +37,7 @@ func classify(err error) *Failure {
 		trust   *tls.CertificateVerificationError
 		onWay   *url.Error
 	)
+	words, isFault := client.Fault(err)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return &Failure{twirp.Canceled, "interrupted before the server answered"}
@@ -45,6 +49,8 @@ func classify(err error) *Failure {
 		return &Failure{twirp.Unavailable, "nothing listens at the server's address"}
 	case errors.As(err, &trust):
 		return &Failure{twirp.Unavailable, "the server's certificate is not trusted"}
+	case isFault && errors.As(err, &answer):
+		return &Failure{known(answer.Code()), words}
 	case errors.As(err, &onWay), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return &Failure{twirp.Unavailable, "the connection to the server was lost"}
 	case errors.As(err, &answer):

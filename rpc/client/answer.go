@@ -41,21 +41,27 @@ func (c Config) inWords(err error) error {
 	case errors.As(err, &wrong):
 		return wrong.twirp()
 	case errors.As(err, &endless):
-		return (&answerError{"the answer is longer than any of a Piinguin server", err}).twirp()
+		return (&answerError{text: "the answer is longer than any of a Piinguin server", cause: err}).twirp()
 	case errors.As(err, &failure) && failure.Code() == twirp.Unauthenticated:
 		return withText(failure, c.unauthenticated())
 	}
 	return err
 }
 
+const (
+	textToken       = "the server does not accept the token: it is wrong, has ended or was removed"
+	textCertificate = "the server gives no role to the certificate, and no token was sent"
+	textNoToken     = "a valid credential is required, and no token was sent"
+)
+
 func (c Config) unauthenticated() string {
 	switch {
 	case c.Token != "" || c.TokenSource != nil:
-		return "the server does not accept the token: it is wrong, has ended or was removed"
+		return textToken
 	case c.CertFile != "":
-		return "the server gives no role to the certificate, and no token was sent"
+		return textCertificate
 	}
-	return "a valid credential is required, and no token was sent"
+	return textNoToken
 }
 
 // withText returns an error with another text, and the same code and meta.

@@ -213,8 +213,8 @@ func TestFailuresOnTheWaySayWhatIsWrong(t *testing.T) {
 		"http to TLS":    {client.Config{Host: "http://" + encrypted.Listener.Addr().String()}, "takes https only"},
 		"http to alerts": {client.Config{Host: "http://" + alerting(t)}, "takes https only"},
 		"https to plain": {client.Config{Host: "https://" + plain.Listener.Addr().String()}, "takes plain HTTP only"},
-		"no certificate": {client.Config{Host: mutual.URL, CAFile: mutual.ca}, "refused the TLS connection: tls: certificate required"},
-		"redirect":       {client.Config{Host: moved.URL, Token: token}, `a redirect to "https://canary.example:1" (status 308)`},
+		"no certificate": {client.Config{Host: mutual.URL, CAFile: mutual.ca}, "another authority (tls: certificate required)"},
+		"redirect":       {client.Config{Host: moved.URL, Token: token}, `a redirect; none is followed, so that the credential goes nowhere else (status 308, to "https://canary.example:1")`},
 		"no token":       {client.Config{Host: refusing.URL}, "no token was sent"},
 		"wrong token":    {client.Config{Host: refusing.URL, Token: token}, "does not accept the token"},
 	} {

@@ -74,18 +74,19 @@ func (c Config) checkProxy(base string) error {
 // answerError says in words that an answer is not one of a Piinguin server, or why there was none.
 // Another try would end the same way.
 type answerError struct {
-	text  string
-	cause error // may be nil
+	text   string // one of a closed set
+	detail string // what the answer itself says; may be empty
+	cause  error  // may be nil
 }
 
-func (e *answerError) Error() string { return "client: " + e.text }
+func (e *answerError) Error() string { return "client: " + e.text + e.detail }
 
 func (e *answerError) Unwrap() error { return e.cause }
 
 // twirp leaves out what net/http and Twirp put around the error: it names the URL once more, and
 // would pass for a lost connection.
 func (e *answerError) twirp() twirp.Error {
-	return twirp.WrapError(twirp.InternalError(e.text), e)
+	return twirp.WrapError(twirp.InternalError(e.text+e.detail), e)
 }
 
 // guard lets through what a Piinguin server may answer.
@@ -98,16 +99,19 @@ func (g guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, noAnswer(err)
 	}
 	res.Body = http.MaxBytesReader(nil, res.Body, piinguinv1.MaxAnswer)
-	if text := foreign(r, res); text != "" {
+	if wrong := foreign(r, res); wrong != nil {
 		_ = res.Body.Close()
-		return nil, &answerError{text: text}
+		return nil, wrong
 	}
 	return res, nil
 }
 
 const (
-	textPlain   = "the server's port takes plain HTTP only, and its address says https"
-	textEncrypt = "the server's port takes https only, and its address says plain HTTP"
+	textPlain    = "the server's port takes plain HTTP only, and its address says https"
+	textEncrypt  = "the server's port takes https only, and its address says plain HTTP"
+	textRedirect = "the server answered with a redirect; none is followed, so that the credential goes nowhere else"
+	textForeign  = "the answer is no Piinguin server's: its Content-Type is not application/protobuf; perhaps a proxy or another program answered"
+	textAlert    = "the server refused the TLS connection; it may require a client certificate of another authority"
 )
 
 // noAnswer says in words why a server did not answer, if it was reached in a wrong way.
@@ -118,27 +122,27 @@ func noAnswer(err error) error {
 	)
 	switch {
 	case errors.As(err, &records):
-		return &answerError{textPlain, err}
+		return &answerError{text: textPlain, cause: err}
 	case strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`): // the start of a TLS alert
-		return &answerError{textEncrypt, err}
+		return &answerError{text: textEncrypt, cause: err}
 	case errors.As(err, &network) && network.Op == "remote error": // an alert, by a fixed text of crypto/tls
-		return &answerError{"the server refused the TLS connection: " + network.Err.Error() + "; it may require a client certificate of another authority", err}
+		return &answerError{textAlert, " (" + network.Err.Error() + ")", err}
 	}
 	return err
 }
 
-// foreign says in words what is wrong with an answer, or nothing. Twirp's client looks at the errors.
-func foreign(r *http.Request, res *http.Response) string {
+// foreign says in words what is wrong with an answer, or is nil. Twirp's client looks at the errors.
+func foreign(r *http.Request, res *http.Response) *answerError {
 	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	switch {
 	case res.StatusCode >= 300 && res.StatusCode < 400:
-		return fmt.Sprintf("the server answered with a redirect%s (status %d); none is followed, so that the credential goes nowhere else", target(res), res.StatusCode)
+		return &answerError{text: textRedirect, detail: fmt.Sprintf(" (status %d%s)", res.StatusCode, target(res))}
 	case res.StatusCode == http.StatusOK && kind != "application/protobuf":
-		return "the answer is no Piinguin server's: its Content-Type is not application/protobuf; perhaps a proxy or another program answered"
+		return &answerError{text: textForeign}
 	case res.StatusCode == http.StatusBadRequest && r.URL.Scheme == "http" && kind != "application/json" && namesHTTPS(res):
-		return textEncrypt
+		return &answerError{text: textEncrypt}
 	}
-	return ""
+	return nil
 }
 
 // target names the host that a redirect leads to. The rest of its URL may repeat the request.
@@ -147,7 +151,7 @@ func target(res *http.Response) string {
 	if err != nil || u.Hostname() == "" || len(u.Host) > 255 {
 		return ""
 	}
-	return fmt.Sprintf(" to %q", u.Scheme+"://"+u.Host)
+	return fmt.Sprintf(", to %q", u.Scheme+"://"+u.Host)
 }
 
 // namesHTTPS reports whether a page says that its port takes https, as Go's and other servers of TLS do
