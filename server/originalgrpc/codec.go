@@ -1,0 +1,35 @@
+package originalgrpc
+
+import (
+	"errors"
+
+	"google.golang.org/grpc/mem"
+)
+
+// codec hands messages on as they are, as *[]byte and []byte. So they are decoded where their
+// memory is counted, and a malformed one is answered with a text of this package.
+type codec struct{}
+
+var errCodec = errors.New("originalgrpc: not a message")
+
+// Name implements encoding.CodecV2. It is the name of protobuf's.
+func (codec) Name() string { return "proto" }
+
+// Marshal implements encoding.CodecV2.
+func (codec) Marshal(v any) (mem.BufferSlice, error) {
+	message, ok := v.([]byte)
+	if !ok {
+		return nil, errCodec
+	}
+	return mem.BufferSlice{mem.SliceBuffer(message)}, nil
+}
+
+// Unmarshal implements encoding.CodecV2.
+func (codec) Unmarshal(data mem.BufferSlice, v any) error {
+	message, ok := v.(*[]byte)
+	if !ok {
+		return errCodec
+	}
+	*message = data.Materialize()
+	return nil
+}
