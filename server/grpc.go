@@ -8,7 +8,7 @@ import (
 // Status 12 of gRPC is UNIMPLEMENTED. The text has no character that gRPC would encode.
 const (
 	grpcUnimplemented = "12"
-	grpcText          = "this server does not speak gRPC: its API is Twirp, POST /twirp/piinguin.v1.Piinguin/<Method> in JSON or protobuf"
+	grpcText          = "this port does not speak gRPC: its API is Twirp, POST /twirp/piinguin.v1.Piinguin/<Method> in JSON or protobuf; clients of the original Piinguin need the port of serve --original-grpc"
 )
 
 // refuseGRPC answers gRPC clients in their own protocol. The original Piinguin spoke gRPC, and its
@@ -22,7 +22,7 @@ func (s *Server) refuseGRPC(next http.Handler) http.Handler {
 		}
 		a := accessOf(r.Context())
 		a.code = "unimplemented"
-		s.log.Warn().Str("request_id", a.requestID).Msg("a gRPC client called; the API is Twirp, under /twirp/")
+		s.log.Warn().Str("request_id", a.requestID).Msg("a gRPC client called; the API is Twirp, under /twirp/; --original-grpc serves clients of the original")
 		closesUnread(w, r)
 		a.body.ended = true // a stream may have no end, and gRPC clients take an answer before it
 		w.Header().Set("Content-Type", "application/grpc")

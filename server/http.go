@@ -95,8 +95,9 @@ func (s *Server) finish(a *access, took time.Duration) {
 	}
 	if a.caller.Name != "" {
 		line = line.Str("caller", a.caller.Name)
-	} else if a.network.IsValid() {
-		line = line.Stringer("address", a.network)
+	}
+	if a.network.IsValid() && (a.caller.Name == "" || a.caller.Authentication == policy.Original) {
+		line = line.Stringer("address", a.network) // nothing else says who it was
 	}
 	if a.log != "" {
 		line = line.Str("log", a.log).Int64("index", a.index)

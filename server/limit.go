@@ -112,14 +112,23 @@ func take(b *rate.Limiter, now time.Time, n int) time.Duration {
 // limitRequests refuses a caller's requests beyond its limit.
 func (s *Server) limitRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if wait := s.limits.request(accessOf(r.Context()).caller.Principal(), s.now()); wait > 0 {
-			s.metrics.limited.Inc()
-			w.Header().Set("Retry-After", seconds(wait))
-			writeError(w, r, failTooMany(wait))
+		if f := s.limitRequest(r.Context()); f != nil {
+			w.Header().Set("Retry-After", f.retry)
+			writeError(w, r, f)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// limitRequest returns a failure if the caller makes more requests than it may.
+func (s *Server) limitRequest(ctx context.Context) *failure {
+	wait := s.limits.request(accessOf(ctx).caller.Principal(), s.now())
+	if wait == 0 {
+		return nil
+	}
+	s.metrics.limited.Inc()
+	return failTooMany(wait)
 }
 
 // limitRecords returns a failure if the caller has read as many records as it may. The refusal

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics counts. Labels come from closed sets: the API's methods, Twirp's codes, the reasons of
+// metrics counts. Labels come from closed sets: the methods of the API and of the original, Twirp's codes, the reasons of
 // package server and of the operator's policy, and the engines' codes that are known.
 type metrics struct {
 	registry    *prometheus.Registry

@@ -7,6 +7,8 @@
 // It does what is HTTP's and the wire's: routes, limits on requests, the checks of fields, the
 // mapping to package vault and back, and the one table from errors to what a caller sees. Who
 // calls, package identity proves; whether a value may leave, package vault decides and records.
+// Server.Original does the same for clients of the original Piinguin, whose protocol package
+// originalgrpc speaks.
 //
 // It promises: nothing reaches the vault from an unknown caller; every error has a fixed text
 // and a stable reason; a log line has the fields of access and no others, a metric only labels

@@ -13,6 +13,7 @@ import (
 
 	"github.com/piinguin/piinguin/internal/hotfile/tlsfiles"
 	"github.com/piinguin/piinguin/server/identity"
+	"github.com/piinguin/piinguin/server/policy"
 )
 
 // accessFlags are the flags of serve that say how callers reach the server and prove who they are.
@@ -73,12 +74,13 @@ func (a *accessFlags) kinds() []string {
 	return kinds
 }
 
-// open reads the files and returns who recognises callers. The TLS configuration is nil without TLS.
-func (a *accessFlags) open(ctx context.Context, log zerolog.Logger) (identity.Authenticator, *tls.Config, error) {
+// open reads the files and returns who recognises callers. The files give the fixed caller's name no
+// role that it may not have beside its own. The TLS configuration is nil without TLS.
+func (a *accessFlags) open(ctx context.Context, log zerolog.Logger, fixed policy.Caller) (identity.Authenticator, *tls.Config, error) {
 	if a.dev {
 		return identity.DevTokens(), nil, nil
 	}
-	files, err := a.openFiles(log)
+	files, err := a.openFiles(log, fixed)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -102,7 +104,7 @@ func (a *accessFlags) open(ctx context.Context, log zerolog.Logger) (identity.Au
 }
 
 // openFiles reads the files of --tokens and --callers.
-func (a *accessFlags) openFiles(log zerolog.Logger) (*identity.Files, error) {
+func (a *accessFlags) openFiles(log zerolog.Logger, fixed policy.Caller) (*identity.Files, error) {
 	flags, which := "--tokens and --callers", "token and callers files"
 	switch {
 	case a.callersFile == "":
@@ -110,7 +112,7 @@ func (a *accessFlags) openFiles(log zerolog.Logger) (*identity.Files, error) {
 	case a.tokens == "":
 		flags, which = "--callers", "callers file"
 	}
-	files, err := identity.OpenFiles(a.tokens, a.callersFile, time.Now, renewed(log, which))
+	files, err := identity.OpenFiles(a.tokens, a.callersFile, fixed, time.Now, renewed(log, which))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", flags, err)
 	}

@@ -1,15 +1,17 @@
 package main
 
 import (
+	"io"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/rs/zerolog"
+	"google.golang.org/grpc/grpclog"
 )
 
-// handshakeFailures are what ends a TLS handshake, by a part of net/http's text. The first that is found
-// counts.
+// handshakeFailures are what ends a TLS handshake, by a part of the text of crypto/tls. The first that is
+// found counts.
 var handshakeFailures = []struct{ part, cause string }{
 	{"client sent an HTTP request to an HTTPS server", "http to a TLS port"},
 	{"first record does not look like a TLS handshake", "no TLS on a TLS port"},
@@ -36,11 +38,11 @@ var handshakeFailures = []struct{ part, cause string }{
 	{"", "TLS handshake"},
 }
 
-// connectionLog logs that net/http reported a failure of a connection: its kind and the peer's
-// address. The text itself may quote a request, and stays out.
+// connectionLog logs that net/http or package grpc reported a failure of a connection: its kind and
+// the peer's address. The text itself may quote a request, and stays out.
 type connectionLog struct{ log zerolog.Logger }
 
-// Write implements io.Writer for one line of net/http.
+// Write implements io.Writer for one line of net/http or package grpc.
 func (c connectionLog) Write(p []byte) (int, error) {
 	text := strings.TrimSpace(string(p))
 	line := c.log.Warn().Str("cause", causeOf(text))
@@ -53,22 +55,44 @@ func (c connectionLog) Write(p []byte) (int, error) {
 
 func causeOf(text string) string {
 	switch {
-	case strings.Contains(text, "TLS handshake error"):
+	case strings.Contains(text, "TLS handshake error"), strings.Contains(text, "ServerHandshake("):
 		i := slices.IndexFunc(handshakeFailures, func(f struct{ part, cause string }) bool { return strings.Contains(text, f.part) })
 		return handshakeFailures[i].cause // the last one is found in every text
 	case strings.Contains(text, "Accept error"):
 		return "accept"
+	case strings.Contains(text, "bogus greeting"):
+		return "no gRPC without TLS, which is all that this port takes"
 	}
 	return "other"
 }
 
-// peerOf returns the address in "TLS handshake error from 192.0.2.7:41234: EOF", or the zero Addr.
+// peerOf returns the address in "TLS handshake error from 192.0.2.7:41234: EOF", or in package grpc's
+// ServerHandshake(\"192.0.2.7:41234\"), or the zero Addr.
 func peerOf(text string) netip.Addr {
 	_, rest, _ := strings.Cut(text, "error from ")
 	peer, _, _ := strings.Cut(rest, ": ")
+	if _, rest, found := strings.Cut(text, `ServerHandshake(\"`); found {
+		peer, _, _ = strings.Cut(rest, `\"`)
+	}
 	at, err := netip.ParseAddrPort(peer)
 	if err != nil {
 		return netip.Addr{}
 	}
 	return at.Addr()
+}
+
+// logGRPC makes package grpc log what connectionLog takes of connections that fail, and nothing
+// else: its other lines may quote what a client sent. It must be called before package grpc serves.
+func logGRPC(log zerolog.Logger) {
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(grpcLog{connectionLog{log}}, io.Discard, io.Discard))
+}
+
+type grpcLog struct{ connections connectionLog }
+
+// Write implements io.Writer for one line of package grpc of any severity.
+func (g grpcLog) Write(p []byte) (int, error) {
+	if !strings.Contains(string(p), "failed to create ServerTransport") {
+		return len(p), nil
+	}
+	return g.connections.Write(p)
 }

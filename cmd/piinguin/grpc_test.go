@@ -1,12 +1,23 @@
 package main_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	"github.com/piinguin/piinguin/internal/originaltest"
 )
 
 // newHTTP2Client speaks HTTP/2 alone, without TLS.
@@ -52,6 +63,36 @@ func TestGRPCClient(t *testing.T) {
 	if log := in.log(); !strings.Contains(log, "a gRPC client called") || !strings.Contains(log, `"code":"unimplemented"`) || strings.Contains(log, "CANARY") {
 		t.Errorf("the log says\n%s", log)
 	}
+}
+
+// TestGRPCLibraryOnTheHTTPPort: a gRPC library, in each kind of call, over plaintext and TLS, understands the
+// answer.
+func TestGRPCLibraryOnTheHTTPPort(t *testing.T) {
+	secure := newTestTLSInstall(t)
+	defer secure.stop(t)
+	in := newTestInstall(t)
+	p := in.start(t)
+	defer p.stop(t)
+	ca, err := os.ReadFile(filepath.Join(secure.dir, "ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca)
+	for address, by := range map[string]credentials.TransportCredentials{
+		p.address: insecure.NewCredentials(), secure.address: credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}),
+	} {
+		_, host, _ := strings.Cut(address, "://")
+		c := originaltest.NewClient(t, host, by)
+		_, err := c.Call(t.Context(), "CreatePiiRecord", originaltest.Create("k", canary))
+		answers, streamErr := c.Exchange(t.Context(), "CreatePiiRecords", [][]byte{originaltest.Create("k", canary)})
+		for _, err := range []error{err, streamErr} {
+			if s := status.Convert(err); s.Code() != codes.Unimplemented || !strings.Contains(s.Message(), "serve --original-grpc") || len(answers) > 0 {
+				t.Errorf("%s: %v", address, err)
+			}
+		}
+	}
+	wantNoCanary(t, in)
 }
 
 // TestHTTP2WithoutTLS: the API itself serves a client that speaks nothing but HTTP/2.

@@ -59,12 +59,11 @@ func (l *listenFlags) findClientSettings(given func(flag string) bool, env func(
 // tokens and values would cross the network in the clear. --allow-plaintext is the operator's word
 // that a proxy does it.
 func (l *listenFlags) check(dev bool) error {
-	host, err := splitListen(l.address)
+	host, err := splitListen("--listen", l.address)
 	if err != nil {
 		return err
 	}
-	addr, err := netip.ParseAddr(host)
-	loopback := host == "localhost" || err == nil && addr.IsLoopback()
+	loopback := isLoopback(host)
 	switch {
 	case dev && !loopback:
 		return errors.New("with --dev, --listen must name a loopback address, such as 127.0.0.1:8080")
@@ -81,14 +80,20 @@ func (l *listenFlags) check(dev bool) error {
 
 var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 
-// splitListen returns the host of HOST:PORT, or an error that quotes nothing. The host may be empty, a
-// name or an IP address, which needs brackets if it holds colons.
-func splitListen(address string) (host string, err error) {
+// isLoopback reports whether only this machine reaches a port on the host.
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// splitListen returns the host of a flag's HOST:PORT, or an error that quotes nothing. The host may be
+// empty, a name or an IP address, which needs brackets if it holds colons.
+func splitListen(flag, address string) (host string, err error) {
 	host, port, err := net.SplitHostPort(address)
 	_, notIP := netip.ParseAddr(host)
 	_, notPort := strconv.ParseUint(port, 10, 16)
 	if err != nil || notPort != nil || host != "" && notIP != nil && !hostName.MatchString(host) {
-		return "", errors.New("--listen must be HOST:PORT with a port from 0 to 65535, such as 127.0.0.1:8080, [::1]:8080, or :8080 for every address of this machine")
+		return "", errors.New(flag + " must be HOST:PORT with a port from 0 to 65535, such as 127.0.0.1:8080, [::1]:8080, or :8080 for every address of this machine")
 	}
 	return host, nil
 }

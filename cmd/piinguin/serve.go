@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/cmd/internal/cli"
@@ -43,6 +44,7 @@ type serveFlags struct {
 	access        accessFlags
 	policy        policyFlags
 	anchor        anchorFlags
+	original      originalFlags
 	auditKey      string
 	appendTimeout time.Duration
 	unknown       []string // variables that look like settings and are none
@@ -61,6 +63,8 @@ On one machine:  piinguin token create --name relay --role writer --tokens token
                  piinguin serve --tokens tokens.txt
 On AWS:          piinguin tables create && piinguin serve --store dynamodb --tokens tokens.txt
 With TLS:        piinguin serve --listen :8080 --server-cert cert.pem --server-key key.pem --tokens tokens.txt
+For clients of the original Piinguin, beside the API:
+                 piinguin serve --tokens tokens.txt --original-grpc 127.0.0.1:8081 --original-caller old-relay
 
 --dev keeps its data in ./` + devFolder + `, listens on this machine only and knows four
 tokens, one for each role: dev-writer, dev-reader, dev-eraser and dev-auditor.
@@ -89,6 +93,7 @@ what it read before and logs an error.`,
 		"how long an entry may take to become durable; after that the read fails")
 	o.policy.addTo(flags)
 	o.anchor.addTo(flags)
+	o.original.addTo(flags)
 	return cmd
 }
 
@@ -113,7 +118,8 @@ func (o *serveFlags) check() error {
 	if o.appendTimeout <= 0 {
 		return errors.New("--append-timeout must be more than 0")
 	}
-	for _, check := range []func() error{o.access.check, o.policy.check, o.anchor.check} {
+	original := func() error { return o.original.check(&o.access) }
+	for _, check := range []func() error{o.access.check, o.policy.check, o.anchor.check, original} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -134,7 +140,7 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 	for _, name := range o.unknown {
 		log.Warn().Str("setting", name).Msg("passed over: no setting has this name")
 	}
-	callers, conf, err := o.access.open(ctx, log)
+	callers, conf, err := o.access.open(ctx, log, o.original.caller)
 	if err != nil {
 		return err
 	}
@@ -189,6 +195,10 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	door, err := o.original.open(ctx, s, o.access.forOriginal(conf), log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	scheme := "http"
 	if conf != nil {
 		scheme, listener = "https", tls.NewListener(listener, conf)
@@ -197,7 +207,10 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 	if o.access.dev {
 		o.greet(stdout, scheme+"://"+listener.Addr().String())
 	}
-	return listen(ctx, listener, s.Handler(), log)
+	ports, ctx := errgroup.WithContext(ctx)
+	ports.Go(func() error { return listen(ctx, listener, s.Handler(), log) })
+	ports.Go(func() error { return door.serve(ctx) })
+	return ports.Wait()
 }
 
 // listen serves until ctx is done, and then lets open requests finish.

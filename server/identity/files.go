@@ -40,7 +40,10 @@ func (g given) add(name, names string) error {
 // They are one: if a file cannot be read or parsed, or both together make somebody reader and
 // auditor, what both said before stays in force, and report tells why; it gets nil for a change
 // that was taken. Texts are fixed, with a line's number and never its content. now is the clock.
-func OpenFiles(tokens, callers string, now func() time.Time, report func(error)) (*Files, error) {
+//
+// fixed is a caller that stands in no file, whose roles count with those of its name; the zero
+// Caller is nobody.
+func OpenFiles(tokens, callers string, fixed policy.Caller, now func() time.Time, report func(error)) (*Files, error) {
 	var paths []string
 	var parsers []func(*contents, io.Reader) error
 	if tokens != "" {
@@ -60,7 +63,7 @@ func OpenFiles(tokens, callers string, now func() time.Time, report func(error))
 	file, err := hotfile.Open(hotfile.Source[contents]{
 		Paths: paths, Now: now, Report: report,
 		Parse: func(texts [][]byte) (contents, error) {
-			c := contents{all: given{}}
+			c := contents{all: given{fixed.Name: namesOf(fixed.Roles)}}
 			for i, text := range texts {
 				if err := parsers[i](&c, bytes.NewReader(text)); err != nil {
 					return contents{}, err
@@ -73,6 +76,14 @@ func OpenFiles(tokens, callers string, now func() time.Time, report func(error))
 		return nil, err
 	}
 	return &Files{file}, nil
+}
+
+func namesOf(roles []policy.Role) []string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
+	}
+	return names
 }
 
 // Tokens returns who is known by a token. now is the clock by which tokens end.

@@ -35,7 +35,7 @@ func (r reports) want(t *testing.T, want ...string) {
 
 func mustOpen(t *testing.T, tokens, callers string, clock *clock, told *reports) *identity.Files {
 	t.Helper()
-	files, err := identity.OpenFiles(tokens, callers, clock.Now, told.add)
+	files, err := identity.OpenFiles(tokens, callers, policy.Caller{}, clock.Now, told.add)
 	mustBeNil(t, err)
 	return files
 }
@@ -49,7 +49,7 @@ func TestNobodyIsBothByTwoMethods(t *testing.T) {
 	certtest.Replace(t, tokens, reader)
 	certtest.Replace(t, callers, auditor)
 	clock, told := &clock{now: time.Now()}, &reports{}
-	if _, err := identity.OpenFiles(tokens, callers, clock.Now, told.add); err == nil || err.Error() != "identity: callers file line 2: "+both {
+	if _, err := identity.OpenFiles(tokens, callers, policy.Caller{}, clock.Now, told.add); err == nil || err.Error() != "identity: callers file line 2: "+both {
 		t.Errorf("at the start: %v", err)
 	}
 	certtest.Replace(t, callers, []byte("oidc bob writer\n"))

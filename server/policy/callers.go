@@ -5,8 +5,12 @@ import (
 	"strings"
 )
 
+// Original is the Caller.Authentication of whoever speaks the original Piinguin's protocol, which
+// proves nothing: its network let it through.
+const Original = "original"
+
 // methods are the values of Caller.Authentication.
-var methods = []string{"token", "mtls", "oidc", "iam"}
+var methods = []string{"token", "mtls", "oidc", "iam", Original}
 
 // misnamesCaller reports whether a policy in Cedar's JSON form names a caller without its method.
 // Such a policy never matches anybody, so a forbid of it would forbid nothing.

@@ -137,7 +137,7 @@ func (p *Policy) add(checker *validate.Validator, name string, text []byte, role
 		}
 		form, err := one.MarshalJSON()
 		if err != nil || misnamesCaller(form) {
-			return bad(`a caller is named METHOD:NAME, as Caller::"token:ann", with a method of token, mtls, oidc and iam`)
+			return bad(`a caller is named METHOD:NAME, as Caller::"token:ann", with a method of token, mtls, oidc, iam and original`)
 		}
 		tree := (*ast.Policy)(one.AST())
 		if err := checker.Policy(string(id), tree); err != nil {

@@ -113,10 +113,10 @@ func TestPrincipals(t *testing.T) {
 	for _, text := range []string{
 		`permit (principal == Caller::"oidc:ann", action, resource);`,
 		`permit (principal, action, resource) when { principal == Caller::"oidc:ann" };`,
-		`permit (principal, action, resource) when { principal in [Caller::"iam:bob", Caller::"oidc:ann"] };`,
+		`permit (principal, action, resource) when { principal in [Caller::"original:ann-s", Caller::"oidc:ann"] };`,
 	} {
 		p := newPolicy(t, text)
-		for _, method := range []string{"token", "mtls", "iam", "oidc"} {
+		for _, method := range []string{"token", "mtls", "iam", "oidc", "original"} {
 			r.Caller.Authentication = method
 			if d := p.Decide(r); d.Allow != (method == "oidc") {
 				t.Errorf("%s: ann by %s: %+v", text, method, d)

@@ -11,7 +11,7 @@ import (
 // Caller is an authenticated caller.
 type Caller struct {
 	Name           string // as the ledger records it
-	Authentication string // how the name was proven: "token", "mtls", "oidc" or "iam"
+	Authentication string // how the name was proven: "token", "mtls", "oidc" or "iam"; or Original
 	Roles          []Role
 }
 

@@ -46,8 +46,8 @@ type Record struct {
 	// Original is the personal value: up to 32 KiB of UTF-8, possibly empty.
 	Original Original
 	// ObservedAt is when the value was seen at its source, to the nanosecond, in
-	// UTC. It is zero only when read from a table of the original Piinguin, which
-	// kept no times; such a record is older than any other.
+	// UTC. It is zero if the record came from the original Piinguin, by its table or its
+	// protocol, which have no times; such a record is older than any other.
 	ObservedAt time.Time
 	// Source is where the value was found; each field may be empty.
 	Source Source

@@ -17,6 +17,9 @@ type Statement struct {
 	Purpose    string // at most 512 bytes, as are the next two
 	Reference  string
 	OnBehalfOf string
+	// Reason is the reason of each entry that is neither denied nor failed, a code of a-z and _;
+	// usually empty.
+	Reason string
 }
 
 // Reading is what became of one key of a Read: a value with its receipt, or an error.
@@ -75,7 +78,7 @@ func (s Statement) read() *policy.Read {
 func (s Statement) entry(c Call, op audit.Operation, key string) audit.Entry {
 	e := c.entry(op)
 	e.Basis, e.Condition, e.Purpose, e.Reference, e.OnBehalfOf = s.Basis, s.Condition, s.Purpose, s.Reference, s.OnBehalfOf
-	e.ModifiedValue = key
+	e.ModifiedValue, e.Reason = key, s.Reason
 	return e
 }
 

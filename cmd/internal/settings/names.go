@@ -18,6 +18,7 @@ var ofPlace = strings.Fields(`
 	oidc-issuer oidc-audience oidc-client-id-as-audience oidc-caller-claim oidc-roles-claim iam-audience iam-sts-endpoint
 	store table-name audit-table-name audit-key append-timeout anchor anchor-every anchor-retention witnesses
 	policy require-purpose require-reference limit-requests limit-records
+	original-grpc original-caller original-allow
 	stream quarantine quarantine-kms-key`)
 
 // alias holds the variables that the original Piinguin had under another name: one stands in its

@@ -108,7 +108,7 @@ func newTestVault(t *testing.T) *vault {
 	line, err := identity.FormatToken("holder", []string{"writer"}, token, time.Time{})
 	check(t, err)
 	files, err := identity.OpenFiles(v.file(t, "tokens", line), v.file(t, "callers", "mtls "+relayURI+" writer\n"+
-		"mtls relay.acme.com writer\nmtls relay@acme.com writer\noidc spiffe://acme.com/other writer\n"), v.clock, v.seen.report)
+		"mtls relay.acme.com writer\nmtls relay@acme.com writer\noidc spiffe://acme.com/other writer\n"), policy.Caller{}, v.clock, v.seen.report)
 	check(t, err)
 	conf, err := tlsfiles.New(tlsfiles.Config{CertFile: cert, KeyFile: key, ClientCAs: authorities.Pool, Now: v.clock, Report: v.seen.report})
 	check(t, err)
