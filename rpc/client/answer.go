@@ -49,19 +49,19 @@ func (c Config) inWords(err error) error {
 }
 
 const (
-	textToken       = "the server does not accept the token: it is wrong, has ended or was removed"
+	textRefused     = "the server does not accept the token: it is wrong, has ended or was removed"
 	textCertificate = "the server gives no role to the certificate, and no token was sent"
-	textNoToken     = "a valid credential is required, and no token was sent"
+	textNobody      = "a valid credential is required, and no token was sent"
 )
 
 func (c Config) unauthenticated() string {
 	switch {
 	case c.Token != "" || c.TokenSource != nil:
-		return textToken
+		return textRefused
 	case c.CertFile != "":
 		return textCertificate
 	}
-	return textNoToken
+	return textNobody
 }
 
 // withText returns an error with another text, and the same code and meta.

@@ -21,7 +21,7 @@ func Fault(err error) (words string, ok bool) {
 		return wrong.text, true
 	case errors.Is(err, errAnswer):
 		return "the answer does not show that it was done; perhaps another program answered", true
-	case errors.As(err, &failure) && slices.Contains([]string{textToken, textCertificate, textNoToken}, failure.Msg()):
+	case errors.As(err, &failure) && slices.Contains([]string{textRefused, textCertificate, textNobody}, failure.Msg()):
 		return failure.Msg(), true
 	}
 	return "", false
