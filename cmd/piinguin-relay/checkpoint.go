@@ -92,6 +92,15 @@ func (c *checkpoint) done(s *source, lines relay.Prefix, quarantined int) error 
 	}
 	c.Files[name] = lines
 	c.Quarantined = quarantined
+	return c.write()
+}
+
+// write is called before anything is sent, too: a file that cannot be written is noticed while there is
+// nothing to lose.
+func (c *checkpoint) write() error {
+	if c.path == "" {
+		return nil
+	}
 	text, err := json.Marshal(c)
 	if err != nil {
 		return err

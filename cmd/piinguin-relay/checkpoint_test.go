@@ -177,6 +177,17 @@ func TestLastLineWithoutItsEnd(t *testing.T) {
 	}
 }
 
+// A checkpoint that cannot be written is noticed before anything is sent.
+func TestReplayChecksItsCheckpointFirst(t *testing.T) {
+	s := relaytest.New(t)
+	for _, state := range []string{"/proc/piinguin.state", filepath.Join(t.TempDir(), "none", "state"), t.TempDir()} {
+		r := runTest(t.Context(), t, s, nil, nil, "replay", "--checkpoint", state, jsonFile)
+		if r.exit != exitFailure || !strings.Contains(r.stderr, "--checkpoint: ") || s.Calls() != 0 {
+			t.Errorf("%s: exit %d, %d calls, says %q", state, r.exit, s.Calls(), r.stderr)
+		}
+	}
+}
+
 func TestReplayDry(t *testing.T) {
 	s := relaytest.New(t)
 	r := runTest(t.Context(), t, s, nil, nil, "replay", "--dry-run", "--json", tsvFile, jsonFile)

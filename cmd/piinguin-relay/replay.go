@@ -155,6 +155,9 @@ func (p *program) relay(ctx context.Context, c *client.Client, found *inputs, st
 			return relay.Summary{}, err
 		}
 	}
+	if err := state.write(); err != nil {
+		return relay.Summary{}, err
+	}
 	for _, left := range found.leftOut {
 		_, _ = fmt.Fprintf(p.stderr, "left out: %s\n", printable.Text(left))
 	}

@@ -52,7 +52,7 @@ func openShards(path string, stream streamID) (*shards, error) {
 	switch err := readState(path, s); {
 	case errors.Is(err, fs.ErrNotExist):
 		s.Version, s.Stream, s.Shards = checkpointVersion, stream, map[string]shardState{}
-		return s, nil
+		return s, s.write()
 	case errors.Is(err, errNotOurs):
 		return nil, fmt.Errorf("--checkpoint: %s is not one of piinguin-relay tail", path)
 	case err != nil:
@@ -65,7 +65,7 @@ func openShards(path string, stream streamID) (*shards, error) {
 		return nil, fmt.Errorf("--checkpoint: %s is of a stream of this name that was made at %s, and this one was made at %s: name another checkpoint",
 			path, s.Stream.Created.Format(time.RFC3339), stream.Created.Format(time.RFC3339))
 	}
-	return s, nil
+	return s, s.write()
 }
 
 func (s *shards) of(id string) shardState {
@@ -90,6 +90,12 @@ func (s *shards) keep(id string, state shardState) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Shards[id] = state
+	return s.write()
+}
+
+// write is called before anything is read, too: a file that cannot be written is noticed while there is
+// nothing to lose.
+func (s *shards) write() error {
 	text, err := json.Marshal(s)
 	if err == nil {
 		err = durable.Replace(s.path, 0o600, durable.Bytes(append(text, '\n')))
