@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
@@ -104,4 +105,21 @@ func TestBrokenStream(t *testing.T) {
 	if err := s.free.Acquire(t.Context(), maxMessages); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestClientWaits: while a handler is busy, no more is received of a stream than may wait behind what is handled.
+func TestClientWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &testHandler{gate: make(chan struct{})}
+		s := New(Config{Handler: h})
+		ctx, cancel := context.WithCancel(t.Context())
+		stream := &brokenStream{ctx: ctx, messages: 10 * MaxGroup}
+		go func() { _ = s.answer(methods[5], netip.Addr{}, stream) }()
+		synctest.Wait()
+		if taken := 10*MaxGroup - stream.messages; taken > 2*MaxGroup+1 {
+			t.Errorf("%d messages are taken, and none is answered", taken)
+		}
+		close(h.gate)
+		cancel()
+	})
 }
