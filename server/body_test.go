@@ -15,6 +15,7 @@ import (
 
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 	"github.com/piinguin/piinguin/server"
+	"github.com/piinguin/piinguin/server/policy"
 )
 
 // beginning is a request whose body has begun and does not go on.
@@ -67,25 +68,72 @@ func TestUnknownCallersSendNoBody(t *testing.T) {
 	}
 }
 
-// TestBodiesAreBounded: bodies that do not end take all memory that is meant for bodies. Others
-// are told so, and are served when the first are gone.
+// everybody knows every token, by its own name.
+type everybody struct{}
+
+func (everybody) Authenticate(r *http.Request) (policy.Caller, error) {
+	name := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return policy.Caller{Name: name, Authentication: "test", Roles: []policy.Role{policy.Reader}}, nil
+}
+
+// unended begins a request with n bytes of a body that never ends.
+func unended(token string, n int) string {
+	return beginning(token, "Transfer-Encoding: chunked") + fmt.Sprintf("%x\r\n%s\r\n", n, strings.Repeat(" ", n))
+}
+
+// TestBodiesAreBounded: bodies that do not end take all memory that is meant for bodies, and those of
+// one caller no more than its share. Whoever gets none is told so, and is served when they are gone.
 func TestBodiesAreBounded(t *testing.T) {
-	s := newMemServer(t, nil)
+	s := newMemServer(t, nil, func(c *server.Config) { c.Callers = everybody{} })
+	s.put(t, "a")
 	var held []net.Conn
-	for range 16 { // of 4 MiB each
-		held = append(held, s.dial(t, beginning("dev-reader", "Transfer-Encoding: chunked")))
+	hold := func(caller string) {
+		for range 4 { // of 4 MiB each, but for a byte
+			held = append(held, s.dial(t, unended(caller, piinguinv1.MaxBody-1)))
+		}
 	}
-	create := func() (int, string) {
-		return s.send(t, http.MethodPost, "/twirp/piinguin.v1.Piinguin/CreatePiiRecord", "dev-writer", strings.NewReader(`{"pii_record":{"modified_value":"k"}}`))
+	read := func(caller string) (int, string) {
+		return s.send(t, http.MethodPost, "/twirp/piinguin.v1.Piinguin/ReadPiiRecord", caller, strings.NewReader(`{"modified_value":"a","processing_basis":"CONSENT"}`))
 	}
-	eventually(t, "a server that is busy", func() bool {
-		status, answer := create()
-		return status == http.StatusServiceUnavailable && strings.Contains(answer, `"reason":"busy"`)
-	})
+	busy := func(caller string) func() bool {
+		return func() bool {
+			status, answer := read(caller)
+			return status == http.StatusServiceUnavailable && strings.Contains(answer, `"reason":"busy"`)
+		}
+	}
+	hold("one")
+	eventually(t, "an end of the share", busy("one"))
+	if status, answer := read("another"); status != http.StatusOK {
+		t.Errorf("another caller: %d %s", status, answer)
+	}
+	for _, caller := range []string{"two", "three", "four"} {
+		hold(caller)
+	}
+	eventually(t, "a server that is busy", busy("another"))
 	for _, conn := range held {
 		_ = conn.Close()
 	}
-	eventually(t, "an answer", func() bool { status, _ := create(); return status == http.StatusOK })
+	for _, caller := range []string{"one", "another"} {
+		eventually(t, "an answer", func() bool { status, _ := read(caller); return status == http.StatusOK })
+	}
+}
+
+// TestBegunBodiesKeepNobodyOut: what has not arrived takes no memory, whatever length it announces.
+func TestBegunBodiesKeepNobodyOut(t *testing.T) {
+	s := newMemServer(t, nil)
+	s.put(t, "a")
+	for i := range 64 {
+		text := unended("dev-reader", 1)
+		if i%2 == 0 {
+			text = beginning("dev-reader", "Content-Length: 4194304") + " "
+		}
+		s.dial(t, text)
+	}
+	for range 10 {
+		if _, err := s.as(t, "reader").ReadPiiRecord(t.Context(), readRequest("a")); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // TestItemsAreCounted: a batch of too many items is refused whatever they are, in either format.

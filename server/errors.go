@@ -41,7 +41,7 @@ var (
 	failMoreThanOne     = &failure{code: twirp.Malformed, reason: "more_than_one_document", text: "the body must be one JSON object and nothing else"}
 	failNotProtobuf     = &failure{code: twirp.Malformed, reason: "not_protobuf", text: "the body must be a protobuf message of this call"}
 	failStopping        = &failure{code: twirp.Unavailable, reason: "stopping", text: "the server stops; call again"}
-	failBusy            = &failure{code: twirp.Unavailable, reason: "busy", text: "the bodies of other requests take all memory that is meant for them; try again"}
+	failBusy            = &failure{code: twirp.Unavailable, reason: "busy", text: "other requests take the memory that this one needs; try again"}
 	failBody            = &failure{code: twirp.InvalidArgument, reason: "body_too_large", text: "the body must be at most 4 MiB", field: "body"}
 )
 

@@ -41,12 +41,13 @@ func (s *Server) checkRequest(next http.Handler) http.Handler {
 			writeError(w, r, f)
 			return
 		}
-		body, done, f := s.bodies.read(w, r)
+		held := s.bodies.open(accessOf(r.Context()).caller.Principal())
+		defer held.close()
+		body, f := readBody(w, r, held)
 		if f != nil {
 			writeError(w, r, f)
 			return
 		}
-		defer done()
 		if f := check(body, method.Input()); f != nil {
 			writeError(w, r, f)
 			return

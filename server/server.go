@@ -64,7 +64,7 @@ type Server struct {
 	ledger  *audit.Ledger // to be read within vault.Review
 	callers identity.Authenticator
 	limits  *limiter
-	bodies  bodies
+	bodies  *pool // of memory for the bodies of requests
 	log     zerolog.Logger
 	now     func() time.Time
 	metrics *metrics
@@ -80,7 +80,7 @@ func New(c Config) (*Server, error) {
 		c.Now = time.Now
 	}
 	s := &Server{
-		ledger: c.Ledger, callers: c.Callers, limits: newLimiter(c.Limits), bodies: newBodies(), log: c.Log, now: c.Now,
+		ledger: c.Ledger, callers: c.Callers, limits: newLimiter(c.Limits), bodies: newPool(maxBodies, maxCallerBodies), log: c.Log, now: c.Now,
 		requirePurpose: c.RequirePurpose, requireReference: c.RequireReference,
 	}
 	var err error
