@@ -42,6 +42,8 @@ var (
 	failNotProtobuf     = &failure{code: twirp.Malformed, reason: "not_protobuf", text: "the body must be a protobuf message of this call"}
 	failStopping        = &failure{code: twirp.Unavailable, reason: "stopping", text: "the server stops; call again"}
 	failBusy            = &failure{code: twirp.Unavailable, reason: "busy", text: "other requests take the memory that this one needs; try again"}
+	failSlowAnswer      = &failure{code: twirp.DeadlineExceeded, reason: "answer_too_slow", text: "the answer was not taken in time"}
+	failTooLarge        = &failure{code: twirp.ResourceExhausted, reason: "answer_too_large", text: "the values before this one fill the answer; read it in a call of its own"}
 	failBody            = &failure{code: twirp.InvalidArgument, reason: "body_too_large", text: "the body must be at most 4 MiB", field: "body"}
 )
 
@@ -85,6 +87,10 @@ func failureOf(err error) *failure {
 		return failLedger
 	case errors.Is(err, vault.ErrStoreUnavailable):
 		return failStore
+	case errors.Is(err, errBusy):
+		return failBusy
+	case errors.Is(err, vault.ErrTooLarge):
+		return failTooLarge
 	case errors.Is(err, vault.ErrDeadline):
 		return failDeadline
 	case errors.Is(err, vault.ErrCanceled):

@@ -32,7 +32,8 @@ type access struct {
 	// engineCode is why an engine failed, in the form of AccessDeniedException.
 	engineCode string
 
-	body *incoming // not logged
+	body   *incoming // not logged
+	answer *outgoing // not logged
 }
 
 type accessKey struct{}
@@ -43,7 +44,7 @@ func accessOf(ctx context.Context) *access {
 	if a, ok := ctx.Value(accessKey{}).(*access); ok {
 		return a
 	}
-	return &access{}
+	return &access{answer: &outgoing{}}
 }
 
 // observe gives every request an id and a deadline, and logs and counts it. It turns a panic
@@ -56,6 +57,8 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		defer cancel()
 		r = r.WithContext(ctx)
 		r.Body = a.body
+		a.answer = &outgoing{ResponseWriter: w}
+		w = a.answer
 		w.Header().Set(piinguinv1.RequestIDHeader, a.requestID)
 		defer func() {
 			if p := recover(); p != nil {
@@ -68,6 +71,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 				s.finish(a, s.now().Sub(start))
 			}
 			a.body.linger(w)
+			a.answer.close()
 		}()
 		next.ServeHTTP(w, r)
 	})
@@ -161,6 +165,9 @@ func noteItems[R interface{ GetError() *piinguinv1.Error }](ctx context.Context,
 // recordError is a Twirp hook.
 func recordError(ctx context.Context, e twirp.Error) context.Context {
 	a := accessOf(ctx)
+	if a.answer.failure != nil { // Twirp knows no code for it
+		e = a.answer.failure.wire()
+	}
 	a.code, a.reason = string(e.Code()), e.Meta(piinguinv1.MetaReason)
 	return ctx
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/piinguin/piinguin/audit"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 	"github.com/piinguin/piinguin/server/store"
+	"github.com/piinguin/piinguin/server/vault"
 )
 
 // TestLimitsAgree holds the packages that may not import the contract to its numbers: the
@@ -32,6 +33,9 @@ func TestLimitsAgree(t *testing.T) {
 				t.Errorf("the ledger and a %s of %d bytes: %v", name, n, err)
 			}
 		}
+	}
+	if vault.MaxReleased != piinguinv1.MaxAnswerValues {
+		t.Errorf("the vault releases %d bytes, and an answer has %d", vault.MaxReleased, piinguinv1.MaxAnswerValues)
 	}
 	if store.MaxBatch != piinguinv1.MaxBatch {
 		t.Errorf("the store takes %d items, and the API %d", store.MaxBatch, piinguinv1.MaxBatch)

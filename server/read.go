@@ -22,7 +22,7 @@ func (m methods) ReadPiiRecord(ctx context.Context, req *piinguinv1.ReadPiiRecor
 	if f != nil {
 		return nil, f.wire()
 	}
-	readings, err := m.vault.Read(ctx, m.call(ctx, policy.ReadPiiRecord), statementOf(req), []string{req.GetModifiedValue()})
+	readings, err := m.read(ctx, policy.ReadPiiRecord, req, []string{req.GetModifiedValue()})
 	if err == nil {
 		err = readings[0].Err()
 	}
@@ -46,7 +46,7 @@ func (m methods) ReadPiiRecords(ctx context.Context, req *piinguinv1.ReadPiiReco
 	}
 	out := make([]*piinguinv1.ReadPiiRecordResult, len(values))
 	keys, place := validKeys(values, func(i int, f *failure) { out[i] = &piinguinv1.ReadPiiRecordResult{Error: f.item()} })
-	readings, err := m.vault.Read(ctx, m.call(ctx, policy.ReadPiiRecords), statementOf(req), keys)
+	readings, err := m.read(ctx, policy.ReadPiiRecords, req, keys)
 	if err != nil {
 		return nil, failureOf(err).wire()
 	}

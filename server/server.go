@@ -16,6 +16,8 @@
 //
 // It does not end TLS and holds no timeouts of connections: whoever listens does. Set
 // http.Server.ReadTimeout, or a caller that sends its body slowly keeps memory as long as it likes.
+// Set WriteTimeout too: a write's own deadline, which follows the length of the answer, stays set on
+// the connection until WriteTimeout begins anew with the next request.
 package server
 
 import (
@@ -65,6 +67,7 @@ type Server struct {
 	callers identity.Authenticator
 	limits  *limiter
 	bodies  *pool // of memory for the bodies of requests
+	answers *pool // and for the values in answers
 	log     zerolog.Logger
 	now     func() time.Time
 	metrics *metrics
@@ -80,7 +83,8 @@ func New(c Config) (*Server, error) {
 		c.Now = time.Now
 	}
 	s := &Server{
-		ledger: c.Ledger, callers: c.Callers, limits: newLimiter(c.Limits), bodies: newPool(maxBodies, maxCallerBodies), log: c.Log, now: c.Now,
+		ledger: c.Ledger, callers: c.Callers, limits: newLimiter(c.Limits), bodies: newPool(maxBodies, maxCallerBodies),
+		answers: newPool(maxAnswers, maxCallerAnswers), log: c.Log, now: c.Now,
 		requirePurpose: c.RequirePurpose, requireReference: c.RequireReference,
 	}
 	var err error

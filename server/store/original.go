@@ -28,6 +28,22 @@ func (o Original) Reveal() string {
 	return *o.value
 }
 
+// Size is how many bytes the value takes as a text of JSON, without its quotes: its longest encoding
+// in an answer. A control character takes six, a quote or a backslash two.
+func (o Original) Size() int {
+	value := o.Reveal()
+	size := len(value)
+	for i := range len(value) {
+		switch c := value[i]; {
+		case c < ' ':
+			size += len(`\u0000`) - 1
+		case c == '"', c == '\\':
+			size++
+		}
+	}
+	return size
+}
+
 // Equal reports whether both hold the same value.
 func (o Original) Equal(other Original) bool { return o.Reveal() == other.Reveal() }
 

@@ -27,6 +27,9 @@ const (
 	// ErrStoreUnavailable: the store could not do it now, or may have done it. Doing it
 	// again is safe.
 	ErrStoreUnavailable Failure = "store_unavailable"
+	// ErrTooLarge: the values before this one in the same call take all that one answer may hold.
+	// The value may be read in a call of its own.
+	ErrTooLarge Failure = "answer_too_large"
 	// ErrDeadline and ErrCanceled: the context ended first. Doing it again is safe.
 	ErrDeadline Failure = "deadline_exceeded"
 	ErrCanceled Failure = "canceled"

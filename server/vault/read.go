@@ -34,9 +34,16 @@ func (r Reading) Value() (Released, bool) { return r.value, r.err == nil }
 // Err returns why there is no value, or nil.
 func (r Reading) Err() error { return r.err }
 
+// MaxReleased bounds the values that one Read releases, in bytes of store.Original.Size. A batch of
+// the longest values fits if they are plain text. A key that is given many times counts each time.
+const MaxReleased = 16 << 20
+
 // Read reads the records of 0 to store.MaxBatch keys, which may repeat: one Reading a key, in
 // order. Each key has an entry. The error is of the whole call: a *Denied if the caller may
 // not read any of the keys, or ErrAuditUnavailable if that denial is not durable.
+//
+// A value that does not fit into MaxReleased after those before it fails with ErrTooLarge, and so
+// does its entry. The first one always fits.
 //
 // The policy decides once as if no record existed, and once a key. A caller that is denied a
 // key gets the first decision's answer, so a denial never tells that a record exists. How
@@ -49,11 +56,13 @@ func (v *Vault) Read(ctx context.Context, c Call, s Statement, keys []string) ([
 	absent := decide("")
 	fetched := v.fetch(ctx, absent, keys)
 	entries, told := make([]audit.Entry, len(keys)), make([]error, len(keys))
-	allowed := absent.Allow
+	allowed, released := absent.Allow, 0
 	for i, got := range fetched {
 		d := decide(fieldOf(got))
 		entries[i] = s.entry(c, audit.Read, keys[i])
-		told[i] = v.settle(ctx, &entries[i], got.Err, d, absent)
+		if told[i] = v.settle(ctx, &entries[i], got.Err, d, absent); told[i] == nil {
+			released, told[i] = fit(&entries[i], released, got.Record.Original.Size())
+		}
 		allowed = allowed || d.Allow
 	}
 	readings := make([]Reading, len(keys))
@@ -120,6 +129,16 @@ func (v *Vault) settle(ctx context.Context, e *audit.Entry, err error, d, absent
 		return f
 	}
 	return nil
+}
+
+// fit adds the size of a value to what is released, or fails its entry. That is known before any
+// entry is appended, so none claims that a value was released which was not.
+func fit(e *audit.Entry, released, size int) (int, error) {
+	if released > 0 && released+size > MaxReleased {
+		e.Outcome, e.Reason = audit.Failed, string(ErrTooLarge)
+		return released, ErrTooLarge
+	}
+	return released + size, nil
 }
 
 // conclude makes the Reading of one key. Without a durable entry the caller learns nothing,

@@ -14,6 +14,7 @@ type Released struct {
 	// text is behind a pointer because fmt prints a plain string that it reaches through
 	// an unexported field of another type.
 	text    *string
+	size    int
 	record  store.Record
 	receipt audit.Receipt
 }
@@ -25,9 +26,9 @@ func release(fetched store.Record, d audit.Durable) (Released, error) {
 	if e.Operation != audit.Read || e.Outcome != audit.Granted || e.ModifiedValue != fetched.ModifiedValue {
 		return Released{}, ErrInternal
 	}
-	text := fetched.Original.Reveal()
+	text, size := fetched.Original.Reveal(), fetched.Original.Size()
 	fetched.Original = store.Original{}
-	return Released{&text, fetched, d.Receipt()}, nil
+	return Released{&text, size, fetched, d.Receipt()}, nil
 }
 
 // Text returns the personal value. Send it to the caller, and put it nowhere else.
@@ -37,6 +38,9 @@ func (r Released) Text() string {
 	}
 	return *r.text
 }
+
+// Size is the Size of the value as a store.Original.
+func (r Released) Size() int { return r.size }
 
 // Record returns what else is known of the record; its Original is empty.
 func (r Released) Record() store.Record { return r.record }

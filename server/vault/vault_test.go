@@ -111,6 +111,28 @@ func TestNothingWithoutEntry(t *testing.T) {
 	}
 }
 
+// TestFirstValueFits: a value that is longer than all of a call may be is released if it comes first,
+// as a table of the original Piinguin may hold it. What comes after it is an entry that says why not.
+func TestFirstValueFits(t *testing.T) {
+	v := newTestVault(t, nil)
+	v.put(t, "a", "")
+	long := store.NewOriginal(strings.Repeat("x", vault.MaxReleased+1))
+	if r := v.records.Put(t.Context(), []store.Record{{ModifiedValue: "long", Original: long, ObservedAt: time.Now()}}); r[0].Err != nil {
+		t.Fatal(r[0].Err)
+	}
+	readings, err := v.Read(t.Context(), call(policy.ReadPiiRecords, policy.Reader), stated, []string{"long", "a", "absent"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if value, ok := readings[0].Value(); !ok || value.Size() != long.Size() {
+		t.Errorf("the first: %v", readings[0].Err())
+	}
+	wantError(t, "the next", readings[1].Err(), vault.ErrTooLarge)
+	if diff := cmp.Diff([]string{"READ GRANTED  long", "READ ERROR answer_too_large a", "READ NOT_FOUND  absent"}, v.outcomes(t)); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
+	}
+}
+
 // TestCallerGone: cancelling a read while its record is fetched does not cancel its entry.
 func TestCallerGone(t *testing.T) {
 	v := newTestVault(t, nil)

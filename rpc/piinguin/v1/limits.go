@@ -22,8 +22,10 @@ const (
 	// CallBytes is how many bytes of items a client puts into one call. It stays well below
 	// MaxBody, because the encoding adds to the items.
 	CallBytes = 3 << 20
-	// MaxAnswer is more than any answer has: 500 records of the longest values and sources, each with
-	// a receipt, are about 19 MiB. MaxAnswerHeader bounds its header. A client reads no further.
+	// MaxAnswerValues bounds the original values of one answer, as JSON writes them. MaxAnswer is more than
+	// any answer has: those values, and 500 of the longest keys and sources, each with a receipt.
+	// MaxAnswerHeader bounds its header. A client reads no further.
+	MaxAnswerValues = 16 << 20
 	MaxAnswer       = 32 << 20
 	MaxAnswerHeader = 64 << 10
 )
