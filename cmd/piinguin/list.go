@@ -64,7 +64,7 @@ columns are left out, the subject last. --wide, --csv and --json show everything
 			}
 			found, err := f.list(cmd.Context(), ledger, o.limit)
 			if err = errors.Join(err, done()); err != nil {
-				return err
+				return toVerify(err)
 			}
 			if err := o.print(cmd.OutOrStdout(), found.entries, f, env); err != nil {
 				return err
@@ -131,6 +131,15 @@ func (o *listFlags) print(w io.Writer, entries []audit.Entry, f filter, env func
 	return o.view.print(w, entries, f, env)
 }
 
+// toVerify says what to do about a row that is not what was written.
+func toVerify(err error) error {
+	var row *audit.RowError
+	if errors.As(err, &row) {
+		return fmt.Errorf("%w; \"piinguin audit verify\" says what else is not as it was written", err)
+	}
+	return err
+}
+
 // listed is what a list found, and where it stopped before the oldest entry; nil if it did not.
 type listed struct {
 	entries []audit.Entry
@@ -173,9 +182,12 @@ func (f filter) list(ctx context.Context, l ledger, limit int) (listed, error) {
 	}
 }
 
-// tell says that there are older entries: nobody may take a list that was cut for a whole one.
+// tell says that nothing was found, or that there are older entries: nobody may take a list that was cut
+// for a whole one.
 func (l listed) tell(stderr io.Writer, limit int) {
 	switch {
+	case l.stopped == nil && len(l.entries) == 0:
+		_, _ = fmt.Fprintln(stderr, "No entry matches.")
 	case l.stopped == nil:
 	case len(l.entries) == limit:
 		_, _ = fmt.Fprintf(stderr, "Stopped at the limit of %d entries; there are older ones. Go on with --before %s, or list all with --limit 0.\n", limit, l.stopped)

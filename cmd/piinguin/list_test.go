@@ -105,6 +105,9 @@ func TestListMine(t *testing.T) {
 		if out := in.mustRun(t, 0, "piinguin", "audit", "list", "--csv", "--store", in.store); !strings.Contains(out, "REVIEW") {
 			t.Errorf("--store prints\n%s", out)
 		}
+		if code, _, says := in.run(t, "piinguin", p.flags("auditor", "audit", "list", "--caller", "nobody")...); code != 0 || says != "No entry matches.\n" {
+			t.Errorf("a list of nothing: exit %d, %q", code, says)
+		}
 		if code, _, says := in.run(t, "piinguin", "audit", "list", "--mine", "--store", in.store); code != 2 || !strings.Contains(says, "mine") {
 			t.Errorf("--mine with --store: exit %d, %s", code, says)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,6 +61,9 @@ func (o *filterFlags) filter() (filter, error) {
 	}
 	if f.query.To, err = timeFlag("to", o.until, 1); err != nil {
 		return f, err
+	}
+	if q := f.query; !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To) {
+		return f, errors.New("--from is not before --to: nothing can match")
 	}
 	for _, e := range []struct {
 		flag  string

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
@@ -41,6 +43,9 @@ the start are not part of the value; other spaces and line ends are.`,
 			var err error
 			if record.OriginalValue, err = original(args[1:], cli.Interruptible(cmd.Context(), cmd.InOrStdin())); err != nil {
 				return err
+			}
+			if !utf8.ValidString(record.OriginalValue) || !utf8.ValidString(record.ModifiedValue) {
+				return errors.New("a value must be text in UTF-8; encode bytes that are none, in base64 for example")
 			}
 			if observedAt != "" {
 				at, err := parseTime(observedAt)

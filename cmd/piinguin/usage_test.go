@@ -110,6 +110,8 @@ func TestWrongArgumentsAndValues(t *testing.T) {
 		{"piinguin", "read -token=canary k", "unknown flag: -token (did you mean --token?)"},
 		{"piinguin", "read --=canary k", "a flag has no name"},
 		{"piinguin", "audit list --json --csv", "--json and --csv do not go together"},
+		{"piinguin", "audit list --from 2026-11-27 --to 2026-11-26", "--from is not before --to"},
+		{"piinguin", "create k \xff", "a value must be text in UTF-8"},
 		{"piinguin", "audit list --mine --store sqlite:x", "--mine and --store do not go together"},
 		{"piinguin-relay", "replay --timeout-sec canary f", "--timeout-sec must be a whole number"},
 	} {
