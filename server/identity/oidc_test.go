@@ -261,8 +261,9 @@ func TestOIDCKeysRotate(t *testing.T) {
 	wantCaller(t, o, second.sign(t, i.claims(c, nil)), alice)
 }
 
-// readKeys sends a token with a new key until the issuer's keys were read: what
-// comes at once after a reading still takes part in that one (go-oidc, jwks.go).
+// readKeys sends a token with a new key until the issuer was asked for its keys. A token that comes at
+// once after an answer still gets that answer, because go-oidc tells the answer a moment before it
+// forgets the request (jwks.go). So a test that changes the issuer calls it before it looks at a token.
 func readKeys(t *testing.T, o *identity.OIDC, i *issuer, token string) {
 	t.Helper()
 	_, before := i.asked()
@@ -341,6 +342,7 @@ func TestOIDCKeysNotReachable(t *testing.T) {
 	wantCaller(t, limit, right, alice)
 	i.set(func() { i.down = true })
 	fresh := next.sign(t, i.claims(c, nil))
+	readKeys(t, o, i, fresh)
 	for range 20 {
 		wantTry(t, limit, "192.0.2.1:1", fresh, identity.ErrUnavailable.Error())
 		c.add(2 * time.Second) // as often as keys are read
@@ -349,9 +351,11 @@ func TestOIDCKeysNotReachable(t *testing.T) {
 	wantUnknown(t, limit, next.sign(t, i.claims(c, map[string]any{"iss": "https://other.example"})))
 	i.set(func() { i.down = false })
 	c.add(2 * time.Second)
+	readKeys(t, o, i, fresh)
 	wantTry(t, limit, "192.0.2.1:1", fresh, "unknown")
 	i.publish(known, next)
 	c.add(2 * time.Second)
+	readKeys(t, o, i, fresh)
 	wantCaller(t, limit, fresh, alice)
 }
 
@@ -439,6 +443,7 @@ func TestOIDCPassesOverKeys(t *testing.T) {
 	wantUnknown(t, o, rsa.sign(t, i.claims(c, nil)))
 	told.want(t, "no key is published that can verify a signature")
 	i.publish(rsa)
+	readKeys(t, o, i, rsa.sign(t, i.claims(c, nil)))
 	wantCaller(t, o, rsa.sign(t, i.claims(c, nil)), alice)
 	told.want(t, "no key is published that can verify a signature", "")
 }
