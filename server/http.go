@@ -155,10 +155,21 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 // itemsFailed is the code of a batch that was answered without one result: it is no success.
 const itemsFailed = "items_failed"
 
-// noteItems notes for the log and the metrics whether a batch had any result.
+// noteItems notes for the log and the metrics whether a batch had any result, and if not the reason
+// that most of its items have.
 func noteItems[R interface{ GetError() *piinguinv1.Error }](ctx context.Context, results []R) {
-	if !slices.ContainsFunc(results, func(r R) bool { return r.GetError() == nil }) {
-		accessOf(ctx).code = itemsFailed
+	if slices.ContainsFunc(results, func(r R) bool { return r.GetError() == nil }) {
+		return
+	}
+	a, items := accessOf(ctx), map[string]int{}
+	a.code = itemsFailed
+	for _, r := range results {
+		items[r.GetError().GetReason()]++
+	}
+	for _, r := range results { // of two that are as frequent, the first
+		if reason := r.GetError().GetReason(); items[reason] > items[a.reason] {
+			a.reason = reason
+		}
 	}
 }
 

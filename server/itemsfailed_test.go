@@ -10,11 +10,15 @@ import (
 // TestFailedBatchIsNotOK: a batch without one result is not logged and counted as a success, and
 // one with a result is.
 func TestFailedBatchIsNotOK(t *testing.T) {
-	for keys, want := range map[string]string{"absent,gone": "items_failed", "absent,a": "ok"} {
+	for keys, want := range map[string]string{"absent,gone,": "items_failed", ",absent,gone": "items_failed", "absent,a": "ok"} {
 		s := newMemServer(t, nil)
 		s.put(t, "a")
 		if _, err := s.as(t, "reader").ReadPiiRecords(t.Context(), readsRequest(strings.Split(keys, ",")...)); err != nil {
 			t.Fatal(err)
+		}
+		if want != "ok" {
+			s.wantLine(t, `"code":"items_failed"`, `"reason":"not_found"`)
+			s.wantMetrics(t, `piinguin_failed_requests_total{reason="not_found"} 1`)
 		}
 		s.records.fail(errEngine, nil)
 		_, _ = s.as(t, "eraser").DeletePiiRecords(t.Context(), &piinguinv1.DeletePiiRecordsRequest{ModifiedValues: []string{"a"}})

@@ -59,7 +59,7 @@ func (s *Server) checkRequest(next http.Handler) http.Handler {
 
 // routeOf returns the method that a request calls, and the check of its body.
 func routeOf(r *http.Request) (protoreflect.MethodDescriptor, bodyCheck, *failure) {
-	method, known := methodsByPath[r.URL.Path]
+	method, known := methodsByPath[r.URL.EscapedPath()]
 	if !known {
 		return nil, nil, failBadRoute
 	}

@@ -29,7 +29,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
-	"github.com/twitchtv/twirp"
 
 	"github.com/piinguin/piinguin/audit"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
@@ -104,24 +103,6 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-// Handler serves the API under /twirp and the logs as tiles under /log, and without
-// authentication /healthz, /readyz and /metrics. It includes limits, authentication, logging
-// and the handling of panics.
-func (s *Server) Handler() http.Handler {
-	hooks := twirp.WithServerHooks(&twirp.ServerHooks{Error: recordError})
-	api := http.NewServeMux()
-	api.Handle(piinguinv1.PiinguinPathPrefix, piinguinv1.NewPiinguinServer(methods{s}, hooks))
-	api.Handle(piinguinv1.AuditPathPrefix, piinguinv1.NewAuditServer(methods{s}, hooks))
-	mux := http.NewServeMux()
-	mux.Handle(piinguinv1.TwirpPath, s.authenticate(s.limitRequests(s.checkRequest(api))))
-	mux.Handle(piinguinv1.LogPath, s.authenticate(s.limitRequests(http.HandlerFunc(s.serveLog))))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok\n") })
-	mux.HandleFunc("GET /readyz", s.ready)
-	mux.Handle("GET /metrics", s.metrics.handler())
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { writeError(w, r, failBadRoute) })
-	return s.observe(s.refuseGRPC(mux))
 }
 
 // methods has the methods of the services Piinguin and Audit. Only Handler makes one, so no

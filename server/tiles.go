@@ -26,7 +26,7 @@ func (s *Server) serveLog(w http.ResponseWriter, r *http.Request) {
 	accessOf(r.Context()).method = string(policy.ReadTiles)
 	log, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, piinguinv1.LogPath), "/")
 	f := checkLog(log)
-	if f == nil && r.Method != http.MethodGet {
+	if f == nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
 		f = failBadRoute
 	}
 	if f != nil {
