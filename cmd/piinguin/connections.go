@@ -16,6 +16,7 @@ var handshakeFailures = []struct{ part, cause string }{
 	{"client sent an HTTP request to an HTTPS server", "http to a TLS port"},
 	{"first record does not look like a TLS handshake", "no TLS on a TLS port"},
 	// What this server has against the client's certificate.
+	{"client didn't provide a certificate", "no client certificate"},
 	{"certificate signed by unknown authority", "the client's certificate is from an unknown authority"},
 	{"certificate has expired or is not yet valid", "the client's certificate has expired or is not valid yet"},
 	{"incompatible key usage", "the client's certificate is not for clients"},
