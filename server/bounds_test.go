@@ -119,7 +119,7 @@ func TestCutBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const asJSON = `{"pii_records":[{"modified_value":"a"}]}`
+	const asJSON = `{"pii_records":[{"modified_value":"a","original_value":""}]}`
 	for name, c := range map[string]struct{ contentType, body string }{
 		"JSON in chunks":         {"json", inOneChunk(asJSON)},
 		"JSON with a length":     {"json", withMoreToCome(asJSON)},

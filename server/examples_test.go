@@ -173,9 +173,9 @@ func TestExamplesOverHTTP(t *testing.T) {
 	}
 	v.hours.Store(byDay)
 	for _, c := range []struct{ caller, from, method, body, reason, entry string }{
-		{"will", anywhere, "CreatePiiRecord", `{"pii_record":{"modified_value":"new"}}`, "", "GRANTED by writer-creates"},
-		{"batch", home, "CreatePiiRecord", `{"pii_record":{"modified_value":"new"}}`, "", "GRANTED by writer-creates"},
-		{"batch", other, "CreatePiiRecord", `{"pii_record":{"modified_value":"new"}}`, "network_not_allowed", "DENIED network_not_allowed by batch-from-its-network"},
+		{"will", anywhere, "CreatePiiRecord", `{"pii_record":{"modified_value":"new","original_value":""}}`, "", "GRANTED by writer-creates"},
+		{"batch", home, "CreatePiiRecord", `{"pii_record":{"modified_value":"new","original_value":""}}`, "", "GRANTED by writer-creates"},
+		{"batch", other, "CreatePiiRecord", `{"pii_record":{"modified_value":"new","original_value":""}}`, "network_not_allowed", "DENIED network_not_allowed by batch-from-its-network"},
 		{"eve", anywhere, "DeletePiiRecord", `{"modified_value":"new"}`, "", "GRANTED by eraser-deletes"},
 		{"audrey", anywhere, "ListEntries", `{}`, "", "GRANTED by auditor-reviews"},
 	} {

@@ -116,6 +116,8 @@ func jsonFailure(p *strictjson.Problem) *failure {
 		return about(p.Field+"_wrong_type", "has a value of the wrong type or form")
 	case strictjson.UnknownValue:
 		return about(p.Field+"_unknown", "is not a known value")
+	case strictjson.Missing:
+		return about(p.Field+"_required", "is required")
 	case strictjson.TooMany:
 		return about(p.Field+"_too_many", fmt.Sprintf("must have at most %d items", piinguinv1.MaxBatch))
 	}

@@ -14,9 +14,11 @@ func TestStrictJSON(t *testing.T) {
 	const basis = `"processing_basis":"CONSENT"`
 	for _, c := range []struct{ method, token, body, code, reason, argument string }{
 		{"CreatePiiRecord", "dev-writer", `{"pii_record":{"modified_value":"k","origin_value":"x"}}`, "invalid_argument", "unknown_field", "pii_record.origin_value"},
-		{"CreatePiiRecords", "dev-writer", `{"pii_records":[{"modified_value":"k"},{"source":{"shema":"x"}}]}`, "invalid_argument", "unknown_field", "pii_records[1].source.shema"},
+		{"CreatePiiRecords", "dev-writer", `{"pii_records":[{"modified_value":"k","original_value":"x"},{"source":{"shema":"x"}}]}`, "invalid_argument", "unknown_field", "pii_records[1].source.shema"},
 		{"CreatePiiRecord", "dev-writer", `{"pii_record":{"modified_value":"k","CANARY@acme.com":"x"}}`, "invalid_argument", "unknown_field", "pii_record"},
 		{"CreatePiiRecord", "dev-writer", `{"CANARY@acme.com":"x"}`, "invalid_argument", "unknown_field", "body"},
+		{"CreatePiiRecord", "dev-writer", `{"pii_record":{"modified_value":"k"}}`, "invalid_argument", "original_value_required", "pii_record.original_value"},
+		{"CreatePiiRecords", "dev-writer", `{"pii_records":[{"modified_value":"k","original_value":""},{"modified_value":"k","originalValue":null}]}`, "invalid_argument", "original_value_required", "pii_records[1].original_value"},
 		{"CreatePiiRecord", "dev-writer", `{"pii_record":{"modified_value":5}}`, "invalid_argument", "modified_value_wrong_type", "pii_record.modified_value"},
 		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `,"referance":"r"}`, "invalid_argument", "unknown_field", "referance"},
 		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `,"special_category_conditn":"ART9_PUBLIC_HEALTH"}`, "invalid_argument", "unknown_field", "special_category_conditn"},

@@ -101,7 +101,7 @@ func TestHTTP2WithoutTLS(t *testing.T) {
 	p := in.start(t)
 	client := newHTTP2Client()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.address+"/twirp/piinguin.v1.Piinguin/CreatePiiRecord",
-		strings.NewReader(`{"pii_record":{"modified_value":"k"}}`))
+		strings.NewReader(`{"pii_record":{"modified_value":"k","original_value":""}}`))
 	if err != nil {
 		t.Fatal(err)
 	}

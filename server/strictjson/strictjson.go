@@ -10,7 +10,8 @@
 //
 // It promises: what passes, protojson takes without DiscardUnknown, and decodes to the same with
 // it. It takes field names as in the .proto and in camelCase, as protojson does; null stands for a
-// field that is absent.
+// field that is absent. An original value must be there: protobuf cannot tell an absent one from the
+// empty text, which would replace what is stored.
 //
 // It stops at the first problem and decodes no message, so the work and the memory depend on the
 // body's length only. It knows the messages of this API: none has a oneof.
@@ -39,6 +40,7 @@ const (
 	WrongType                    // a value that the field cannot hold
 	UnknownValue                 // a name that the enum does not have
 	TooMany                      // more elements than allowed
+	Missing                      // a required field that is absent or null
 )
 
 // Problem is what is wrong, and where.
@@ -53,6 +55,9 @@ type Problem struct {
 	// Field is the last name of Path if the message has such a field, else "".
 	Field string
 }
+
+// required are the fields that JSON must state.
+var required = []protoreflect.FullName{"piinguin.v1.PiiRecord.original_value"}
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 
@@ -86,7 +91,7 @@ func (w *walk) message(d protoreflect.MessageDescriptor, path string) *Problem {
 	if _, err := w.dec.ReadToken(); err != nil { // the brace, which the caller has seen
 		return &Problem{Kind: NotJSON}
 	}
-	seen := map[protoreflect.FieldNumber]bool{}
+	seen := map[protoreflect.FieldNumber]bool{} // and whether it has a value
 	for w.dec.PeekKind() == '"' {
 		token, err := w.dec.ReadToken()
 		if err != nil {
@@ -101,16 +106,24 @@ func (w *walk) message(d protoreflect.MessageDescriptor, path string) *Problem {
 			return &Problem{Kind: UnknownField, Path: join(path, name), Named: true}
 		}
 		at := place{field, join(path, string(field.Name()))}
-		if seen[field.Number()] {
+		if _, before := seen[field.Number()]; before {
 			return at.problem(Duplicate)
 		}
-		seen[field.Number()] = true
+		seen[field.Number()] = w.dec.PeekKind() != 'n'
 		if p := w.field(at); p != nil {
 			return p
 		}
 	}
 	if token, err := w.dec.ReadToken(); err != nil || token.Kind() != '}' {
 		return &Problem{Kind: NotJSON}
+	}
+	for _, name := range required {
+		if name.Parent() != d.FullName() {
+			continue
+		}
+		if field := d.Fields().ByName(name.Name()); !seen[field.Number()] {
+			return place{field, join(path, string(name.Name()))}.problem(Missing)
+		}
 	}
 	return nil
 }
