@@ -21,9 +21,10 @@ import (
 // access is what is known about a request, and but for the body all that its log line may hold.
 type access struct {
 	requestID string
-	method    string // of the API; empty if the route names none
-	code      string // Twirp's; empty is success
-	reason    string // meta.reason of a failure
+	method    string         // of the API; empty if the route names none
+	code      string         // Twirp's; empty is success
+	reason    string         // meta.reason of a failure
+	cause     identity.Cause // why the caller is nobody; it is told to the log alone
 	caller    policy.Caller
 	network   netip.Addr // of the caller; the zero Addr if it is not known
 	log       string     // of the latest receipt
@@ -94,6 +95,9 @@ func (s *Server) finish(a *access, took time.Duration) {
 		s.metrics.refused.WithLabelValues(a.reason).Inc()
 		line = line.Str("reason", a.reason)
 	}
+	if a.cause != "" {
+		line = line.Str("cause", string(a.cause))
+	}
 	if a.engineCode != "" {
 		line = line.Str("engine_code", a.engineCode)
 	}
@@ -133,6 +137,7 @@ func newRequestID() string {
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, err := s.callers.Authenticate(r)
+		accessOf(r.Context()).cause = identity.CauseOf(err)
 		if tooMany := (*identity.TooManyError)(nil); errors.As(err, &tooMany) {
 			w.Header().Set("Retry-After", seconds(tooMany.RetryAfter))
 			writeError(w, r, failGuesses(tooMany.RetryAfter))

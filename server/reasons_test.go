@@ -64,7 +64,7 @@ func TestLinesSayWhy(t *testing.T) {
 	}
 	v.wantLine(t, `"code":"permission_denied"`, `"reason":"role_required"`, `"caller":"dev-writer"`)
 	v.wantLine(t, `"reason":"modified_value_required"`)
-	v.wantLine(t, `"reason":"unauthenticated"`, `"address":"127.0.0.1"`)
+	v.wantLine(t, `"reason":"unauthenticated"`, `"cause":"unknown_token"`, `"address":"127.0.0.1"`)
 	for _, method := range []string{"ReadPiiRecord", "CreatePiiRecord", "DeletePiiRecord"} {
 		for _, code := range slices.Concat(codes, []string{"SomethingNew", "other"}) {
 			v.wantLine(t, `"method":"`+method+`"`, `"reason":"store_unavailable"`, `"engine_code":"`+code+`"`)

@@ -36,14 +36,19 @@ func (c claims) text(name string) string {
 	return text
 }
 
-// inTime reports whether a token is valid at now: exp must be there and in the future, nbf may be
-// missing. Both are numbers of seconds (RFC 7519 section 2).
-func (c claims) inTime(now time.Time) bool {
+// inTime returns nil if a token is valid at now, else a Cause: exp must be there and in the future, nbf
+// may be missing. Both are numbers of seconds (RFC 7519 section 2).
+func (c claims) inTime(now time.Time) error {
 	var exp, nbf float64
-	if json.Unmarshal(c["exp"], &exp) != nil || unix(now) >= exp {
-		return false
+	switch {
+	case json.Unmarshal(c["exp"], &exp) != nil || c["nbf"] != nil && json.Unmarshal(c["nbf"], &nbf) != nil:
+		return MalformedToken
+	case unix(now) >= exp:
+		return ExpiredToken
+	case nbf > unix(now.Add(maxEarly)):
+		return EarlyToken
 	}
-	return c["nbf"] == nil || json.Unmarshal(c["nbf"], &nbf) == nil && nbf <= unix(now.Add(maxEarly))
+	return nil
 }
 
 func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
@@ -90,11 +95,11 @@ func (c claims) at(path string) jsontext.Value {
 func (o *OIDC) caller(c claims) (policy.Caller, error) {
 	var name string
 	if json.Unmarshal(c.at(o.cfg.CallerClaim), &name) != nil || !validName(name) {
-		return policy.Caller{}, ErrUnknown
+		return policy.Caller{}, BadName
 	}
-	roles, known := o.roles(name, c)
-	if !known {
-		return policy.Caller{}, ErrUnknown
+	roles, err := o.roles(name, c)
+	if err != nil {
+		return policy.Caller{}, err
 	}
 	return policy.Caller{Name: name, Authentication: "oidc", Roles: roles}, nil
 }
@@ -107,13 +112,17 @@ func validName(name string) bool {
 		piinguinv1.IsVisible(name) && strings.TrimSpace(name) == name
 }
 
-func (o *OIDC) roles(name string, c claims) ([]policy.Role, bool) {
+// roles returns the roles of a name, at least one, or a Cause.
+func (o *OIDC) roles(name string, c claims) ([]policy.Role, error) {
 	if o.cfg.RolesClaim == "" {
-		return o.cfg.Roles(name)
+		if roles, known := o.cfg.Roles(name); known {
+			return roles, nil
+		}
+		return nil, NotInCallersFile
 	}
 	names, ok := words(c.at(o.cfg.RolesClaim))
 	if !ok {
-		return nil, false
+		return nil, NoRole
 	}
 	slices.Sort(names)
 	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool {
@@ -123,13 +132,16 @@ func (o *OIDC) roles(name string, c claims) ([]policy.Role, bool) {
 	// What is left may still be too much for one caller: it then has nothing at all,
 	// since which role to take away is not ours to choose.
 	roles, err := policy.ParseRoles(names)
-	if err != nil {
-		return nil, false
+	if err != nil && !slices.Contains(names, string(policy.Auditor)) {
+		return nil, NoRole
 	}
-	if o.cfg.Given != nil {
+	if err == nil && o.cfg.Given != nil {
 		_, err = policy.ParseRoles(append(names, o.cfg.Given(name)...))
 	}
-	return roles, err == nil
+	if err != nil {
+		return nil, TwoRolesConflict
+	}
+	return roles, nil
 }
 
 // words reads a list of strings, or a string with spaces between words as scope

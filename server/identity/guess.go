@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -18,6 +19,7 @@ const (
 // its address. It says nothing else of the credential. It wraps ErrUnknown.
 type TooManyError struct {
 	RetryAfter time.Duration // until the address may try again; positive
+	err        error         // a Cause, or nil
 }
 
 // Error implements error.
@@ -25,8 +27,8 @@ func (e *TooManyError) Error() string {
 	return "identity: too many wrong credentials from one address"
 }
 
-// Unwrap returns ErrUnknown.
-func (e *TooManyError) Unwrap() error { return ErrUnknown }
+// Unwrap returns ErrUnknown or a Cause.
+func (e *TooManyError) Unwrap() error { return cmp.Or(e.err, ErrUnknown) }
 
 // Guesses counts wrong credentials by address: 10, and one each 6 seconds after. A right one between does not
 // change the count. IPv6
@@ -76,7 +78,7 @@ func (l *guessLimit) Authenticate(r *http.Request) (policy.Caller, error) {
 		return policy.Caller{}, err
 	}
 	if wait := l.guesses.wrong.fail(from, l.guesses.now()); wait > 0 {
-		return policy.Caller{}, &TooManyError{wait}
+		return policy.Caller{}, &TooManyError{wait, err}
 	}
 	return policy.Caller{}, err
 }
@@ -92,7 +94,7 @@ func (g *Guesses) mayAsk(r *http.Request) error {
 		return nil
 	}
 	if wait := g.asked.wait(from, g.now()); wait > 0 {
-		return &TooManyError{wait}
+		return &TooManyError{wait, nil}
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func try(a identity.Authenticator, address, token string) string {
 		return ""
 	case errors.As(err, &tooMany) && errors.Is(err, identity.ErrUnknown):
 		return tooMany.RetryAfter.String()
-	case err == identity.ErrUnknown: //nolint:errorlint // the very error
+	case err == identity.ErrUnknown || isCause(err): //nolint:errorlint // the very error
 		return "unknown"
 	}
 	return err.Error()

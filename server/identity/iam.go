@@ -108,22 +108,26 @@ func NewIAM(cfg IAMConfig) (*IAM, error) {
 
 // Authenticate implements Authenticator.
 func (i *IAM) Authenticate(r *http.Request) (policy.Caller, error) {
-	encoded, ok := strings.CutPrefix(bearer(r), piinguinv1.IAMPrefix)
-	if !ok {
-		return policy.Caller{}, ErrUnknown
+	token, err := bearer(r)
+	if err != nil {
+		return policy.Caller{}, err
 	}
-	asked, ok := parsePresigned(encoded, i.allowed, i.cfg.Now())
+	encoded, ok := strings.CutPrefix(token, piinguinv1.IAMPrefix)
 	if !ok {
-		return policy.Caller{}, ErrUnknown
+		return policy.Caller{}, UnknownToken
+	}
+	asked, err := parsePresigned(encoded, i.allowed, i.cfg.Now())
+	if err != nil {
+		return policy.Caller{}, err
 	}
 	name, err := i.name(r, sha256.Sum256([]byte(encoded)), asked)
 	if err != nil || name == "" {
-		return policy.Caller{}, cmp.Or(err, ErrUnknown)
+		return policy.Caller{}, cmp.Or(err, error(RefusedBySTS))
 	}
 	// Only the name is kept: roles may be changed while a token is valid.
 	roles, known := i.cfg.Roles(name)
 	if !known {
-		return policy.Caller{}, ErrUnknown
+		return policy.Caller{}, NotInCallersFile
 	}
 	return policy.Caller{Name: name, Authentication: "iam", Roles: roles}, nil
 }
@@ -150,7 +154,7 @@ func (i *IAM) name(r *http.Request, token [sha256.Size]byte, asked presigned) (s
 	})
 	select {
 	case <-r.Context().Done():
-		return "", ErrUnknown
+		return "", CallerGone
 	case answer := <-flight:
 		name, _ := answer.Val.(string) // "" of none
 		return name, answer.Err

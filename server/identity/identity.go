@@ -7,7 +7,7 @@
 //	caller, err := identity.NewGuesses(nil).Limit(callers).Authenticate(r) // ErrUnknown: nobody
 //
 // It promises: a name is returned only if the request proves it at this moment, so whoever
-// is taken out of a file is unknown at the next request; an error never says what was wrong;
+// is taken out of a file is unknown at the next request; an error says what was wrong by a Cause alone, and nothing of what was sent;
 // a right credential always passes, whatever others have guessed.
 //
 // It does not decide what a caller may do, which package policy does, and it keeps no record
@@ -23,8 +23,7 @@ import (
 	"github.com/piinguin/piinguin/server/policy"
 )
 
-// ErrUnknown says that a request proves nobody. It never says more: not what was wrong with
-// a credential, and not whether there was one.
+// ErrUnknown says that a request proves nobody. Callers are told no more. A Cause wraps it.
 var ErrUnknown = errors.New("identity: unknown credential")
 
 // ErrUnavailable says that it is not known whom a request proves, because the server that vouches for
@@ -41,7 +40,7 @@ type Authenticator interface {
 }
 
 // First returns an Authenticator that asks each in turn. The first one that knows the caller
-// decides. If none does, what one says other than ErrUnknown is the answer.
+// decides. If none does, the answer is what the one says that knows most of the credential.
 func First(authenticators ...Authenticator) Authenticator { return first(authenticators) }
 
 type first []Authenticator
@@ -54,7 +53,7 @@ func (f first) Authenticate(r *http.Request) (policy.Caller, error) {
 		if err == nil {
 			return c, nil
 		}
-		if tooMany := (*TooManyError)(nil); errors.As(err, &tooMany) || errors.Is(err, ErrUnavailable) {
+		if rank(err) > rank(failure) {
 			failure = err
 		}
 	}
@@ -66,15 +65,20 @@ var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9@._:/+=-]{0,255}$`)
 
 var errName = errors.New("the name has other characters than letters, digits and @ . _ : / + = - or is longer than 256")
 
-// bearer returns the request's bearer token (RFC 6750 section 2.1), or "". Of two headers none counts:
-// what stands before the server may have checked the other one.
-func bearer(r *http.Request) string {
-	if len(r.Header["Authorization"]) > 1 {
-		return ""
-	}
+// bearer returns the request's bearer token (RFC 6750 section 2.1), which is not empty, or a Cause. Of
+// two headers none counts: what stands before the server may have checked the other one.
+func bearer(r *http.Request) (string, error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
+	token = strings.TrimSpace(token)
+	switch {
+	case len(r.Header["Authorization"]) > 1:
+		return "", TwoHeaders
+	case scheme == "":
+		return "", NoCredential
+	case !strings.EqualFold(scheme, "Bearer"):
+		return "", NotBearer
+	case token == "":
+		return "", NoCredential
 	}
-	return strings.TrimSpace(token)
+	return token, nil
 }

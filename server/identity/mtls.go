@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
@@ -33,16 +34,23 @@ func NewMTLS(authorities *Authorities, callers *Directory, now func() time.Time)
 // A connection outlives its handshake. So each request is held to the authorities and
 // to the time as they are now.
 func (m *MTLS) Authenticate(r *http.Request) (policy.Caller, error) {
-	if _, other := r.Header["Authorization"]; other || r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
-		return policy.Caller{}, ErrUnknown
+	if _, other := r.Header["Authorization"]; other {
+		_, err := bearer(r)
+		return policy.Caller{}, cmp.Or(err, error(UnknownToken))
+	}
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return policy.Caller{}, NoCredential
 	}
 	name, ok := certificateName(r.TLS.PeerCertificates[0])
-	if !ok || !m.authorities.trust(r.TLS, m.now()) {
-		return policy.Caller{}, ErrUnknown
+	if !ok {
+		return policy.Caller{}, BadName
+	}
+	if !m.authorities.trust(r.TLS, m.now()) {
+		return policy.Caller{}, DistrustedCertificate
 	}
 	given, ok := m.callers.Roles("mtls", name)
 	if !ok {
-		return policy.Caller{}, ErrUnknown
+		return policy.Caller{}, NotInCallersFile
 	}
 	return policy.Caller{Name: name, Authentication: "mtls", Roles: given}, nil
 }

@@ -105,28 +105,42 @@ func NewOIDC(ctx context.Context, cfg OIDCConfig) (*OIDC, error) {
 
 // Authenticate implements Authenticator.
 func (o *OIDC) Authenticate(r *http.Request) (policy.Caller, error) {
-	token := bearer(r)
-	if !isJWT(token) {
-		return policy.Caller{}, ErrUnknown
+	token, err := bearer(r)
+	switch {
+	case err != nil:
+		return policy.Caller{}, err
+	case !isJWT(token):
+		return policy.Caller{}, UnknownToken
 	}
 	v := o.found(r.Context())
 	switch {
-	case v == nil && r.Context().Err() == nil && o.isClaimed(token):
+	case v == nil && r.Context().Err() != nil:
+		return policy.Caller{}, CallerGone
+	case v == nil && o.isClaimed(token):
 		return policy.Caller{}, ErrUnavailable
 	case v == nil:
-		return policy.Caller{}, ErrUnknown
+		return policy.Caller{}, UnknownIssuer
 	}
-	// Errors of go-oidc and of its libraries quote tokens and answers: none goes on.
 	payload, err := v.verify(r.Context(), token)
 	switch {
-	case errors.Is(err, ErrUnavailable) && o.isClaimed(token):
-		return policy.Caller{}, ErrUnavailable
+	case err != nil && r.Context().Err() != nil:
+		return policy.Caller{}, CallerGone
+	case err != nil && !errors.Is(err, MalformedToken) && !o.isClaimed(token):
+		return policy.Caller{}, UnknownIssuer
 	case err != nil:
-		return policy.Caller{}, ErrUnknown
+		return policy.Caller{}, err
 	}
 	c, err := parseClaims(payload)
-	if err != nil || c.text("iss") != o.cfg.Issuer || !c.inTime(o.cfg.Now()) || !o.meant(c) {
-		return policy.Caller{}, ErrUnknown
+	switch {
+	case err != nil:
+		return policy.Caller{}, MalformedToken
+	case c.text("iss") != o.cfg.Issuer:
+		return policy.Caller{}, UnknownIssuer
+	case !o.meant(c):
+		return policy.Caller{}, WrongAudience
+	}
+	if err := c.inTime(o.cfg.Now()); err != nil {
+		return policy.Caller{}, err
 	}
 	return o.caller(c)
 }

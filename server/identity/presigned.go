@@ -42,27 +42,27 @@ type presigned struct {
 	until     time.Time
 }
 
-// parsePresigned reads what follows piinguinv1.IAMPrefix. It reports false for all that is not
+// parsePresigned reads what follows piinguinv1.IAMPrefix. It returns a Cause for all that is not
 // exactly a presigned GetCallerIdentity for one of the hosts, valid at now.
-func parsePresigned(encoded string, allowed func(host string) bool, now time.Time) (presigned, bool) {
+func parsePresigned(encoded string, allowed func(host string) bool, now time.Time) (presigned, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
 	if err != nil {
-		return presigned{}, false
+		return presigned{}, MalformedAWSToken
 	}
 	u, err := url.Parse(string(raw))
 	if err != nil || u.Scheme != "https" || u.User != nil || u.Path != "/" || u.Fragment != "" || !allowed(u.Host) {
-		return presigned{}, false
+		return presigned{}, MalformedAWSToken
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil || !exact(query) {
-		return presigned{}, false
+		return presigned{}, MalformedAWSToken
 	}
-	until, ok := validity(query.Get("X-Amz-Date"), query.Get("X-Amz-Expires"), now)
-	if !ok {
-		return presigned{}, false
+	until, err := validity(query.Get("X-Amz-Date"), query.Get("X-Amz-Expires"), now)
+	if err != nil {
+		return presigned{}, err
 	}
 	accessKey, _, _ := strings.Cut(query.Get("X-Amz-Credential"), "/")
-	return presigned{"https://" + u.Host + "/?" + query.Encode(), accessKey, until}, true
+	return presigned{"https://" + u.Host + "/?" + query.Encode(), accessKey, until}, nil
 }
 
 // exact reports whether a query has each of presignedParameters once and no other.
@@ -84,17 +84,22 @@ func exact(query url.Values) bool {
 	return true
 }
 
-// validity returns when a URL ends, and whether it is valid at now.
-func validity(date, expires string, now time.Time) (time.Time, bool) {
+// validity returns when a URL ends, or a Cause if it is not valid at now.
+func validity(date, expires string, now time.Time) (time.Time, error) {
 	from, err := time.Parse("20060102T150405Z", date)
 	if err != nil {
-		return time.Time{}, false
+		return time.Time{}, MalformedAWSToken
 	}
 	seconds, err := strconv.Atoi(expires)
 	lasts := time.Duration(seconds) * time.Second
-	if err != nil || lasts > maxExpires || from.After(now.Add(maxAhead)) {
-		return time.Time{}, false
-	}
 	until := from.Add(lasts)
-	return until, now.Before(until)
+	switch {
+	case err != nil || lasts > maxExpires:
+		return time.Time{}, MalformedAWSToken
+	case from.After(now.Add(maxAhead)):
+		return time.Time{}, EarlyToken
+	case !now.Before(until):
+		return time.Time{}, ExpiredToken
+	}
+	return until, nil
 }

@@ -20,8 +20,6 @@ var signatures = []jose.SignatureAlgorithm{
 	jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
 }
 
-var errOtherAlgorithm = errors.New("identity: the key is published for another algorithm")
-
 // verifier checks the signatures of tokens.
 type verifier struct {
 	keys   *usableKeys
@@ -44,32 +42,34 @@ func newVerifier(ctx context.Context, where string, cfg OIDCConfig) *verifier {
 }
 
 // verify returns the payload of a token that one of the issuer's keys has signed, or ErrUnavailable if
-// the issuer did not answer. Other errors may quote the token.
+// the issuer did not answer, or a Cause: errors of go-oidc and of its libraries quote tokens and answers.
 func (v *verifier) verify(ctx context.Context, token string) ([]byte, error) {
 	signed, err := jose.ParseSignedCompact(token, signatures)
 	if err != nil {
-		return nil, err
+		return nil, BadSignature
 	}
 	asked := &askedKeys{KeySet: v.remote}
 	verified, err := oidc.NewVerifier("", asked, &v.config).Verify(ctx, token)
 	switch {
 	case err != nil && asked.unanswered:
 		return nil, ErrUnavailable
-	case err != nil:
-		return nil, err
-	case !v.keys.permit(signed):
-		return nil, errOtherAlgorithm
+	case err != nil && !asked.failed:
+		return nil, MalformedToken // go-oidc reads some claims too
+	case err != nil || !v.keys.permit(signed):
+		return nil, BadSignature
 	}
 	var payload json.RawMessage
-	err = verified.Claims(&payload)
-	return payload, err
+	if verified.Claims(&payload) != nil {
+		return nil, MalformedToken
+	}
+	return payload, nil
 }
 
-// askedKeys notes whether a signature could not be verified because the issuer did not answer. The
-// error of oidc.IDTokenVerifier does not say so.
+// askedKeys notes whether a signature could not be verified, and whether that is because the
+// issuer did not answer. The error of oidc.IDTokenVerifier does not say so.
 type askedKeys struct {
 	oidc.KeySet
-	unanswered bool
+	failed, unanswered bool
 }
 
 // VerifySignature implements oidc.KeySet.
@@ -77,7 +77,7 @@ func (k *askedKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, er
 	payload, err := k.KeySet.VerifySignature(ctx, jwt)
 	call := (*url.Error)(nil) // of the HTTP client alone
 	// Whoever names keys that do not exist makes the issuer be asked too often. That is a guess.
-	k.unanswered = errors.As(err, &call) && !errors.Is(err, errSeldom)
+	k.failed, k.unanswered = err != nil, errors.As(err, &call) && !errors.Is(err, errSeldom)
 	return payload, err
 }
 

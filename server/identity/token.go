@@ -116,9 +116,9 @@ func DevTokens() *Tokens {
 // Authenticate implements Authenticator. The time that it takes says nothing of the
 // tokens.
 func (t *Tokens) Authenticate(r *http.Request) (policy.Caller, error) {
-	sent := bearer(r)
-	if sent == "" {
-		return policy.Caller{}, ErrUnknown // whatever the file says of the empty text
+	sent, err := bearer(r)
+	if err != nil {
+		return policy.Caller{}, err // whatever the file says of the empty text
 	}
 	known := t.known()
 	hash := sha256.Sum256([]byte(sent))
@@ -128,8 +128,11 @@ func (t *Tokens) Authenticate(r *http.Request) (policy.Caller, error) {
 			found = i
 		}
 	}
-	if found < 0 || t.expired(known[found]) {
-		return policy.Caller{}, ErrUnknown
+	switch {
+	case found < 0:
+		return policy.Caller{}, UnknownToken
+	case t.expired(known[found]):
+		return policy.Caller{}, ExpiredToken
 	}
 	return known[found].caller, nil
 }
