@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/piinguin/piinguin/internal/originaltest"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 	"github.com/piinguin/piinguin/server"
 	"github.com/piinguin/piinguin/server/policy"
@@ -160,7 +161,7 @@ func TestItemsAreCounted(t *testing.T) {
 }
 
 // FuzzProtobuf compares with the decoder: what it refuses is refused before, and of what it takes
-// only a batch that is too long.
+// only a batch that is too long and a number that it cuts.
 func FuzzProtobuf(f *testing.F) {
 	f.Add([]byte("\x1a\x05\x0a\x03abc"))
 	f.Add([]byte("\x1a\x03\x0a\x01\xff"))
@@ -168,6 +169,8 @@ func FuzzProtobuf(f *testing.F) {
 	f.Add([]byte("\x1a\x04\x1a\x02\x08\x01"))
 	f.Add([]byte("\x1b\x1c\x22\x01r\xfa\x01\x00"))
 	f.Add([]byte("\x80\x80\x80\x80\x30\x00")) // field number 1,610,612,736
+	f.Add([]byte("\x20\x81\x80\x80\x80\x10")) // a basis of 2^32+1
+	f.Add([]byte("\x20\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x40\x80\x80\x80\x80\x08"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, m := range []proto.Message{&piinguinv1.CreatePiiRecordsRequest{}, &piinguinv1.ReadPiiRecordsRequest{}, &piinguinv1.ListEntriesRequest{}} {
 			decoded := m.ProtoReflect().New().Interface()
@@ -180,7 +183,7 @@ func FuzzProtobuf(f *testing.F) {
 				items = len(d.GetModifiedValues())
 			}
 			want := err == nil && items <= piinguinv1.MaxBatch
-			if got := server.PassesProtobuf(body, m.ProtoReflect().Descriptor()); got != want {
+			if got := server.PassesProtobuf(body, m.ProtoReflect().Descriptor()); got != want && (got || !originaltest.HoldsLong(body)) {
 				t.Errorf("%T: passes %v, and the decoder says %v", m, got, err)
 			}
 		}

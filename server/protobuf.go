@@ -11,7 +11,8 @@ import (
 
 // checkProtobuf refuses a message that cannot be decoded, and one with more items than a batch may
 // have, before anything is allocated for them: two bytes can stand for an item that takes a hundred.
-// Fields that d does not have are passed over, as protobuf's rules say.
+// It refuses numbers that the decoder would cut, too. Fields that d does not have are passed over, as
+// protobuf's rules say.
 func checkProtobuf(message []byte, d protoreflect.MessageDescriptor) *failure {
 	items := 0
 	for len(message) > 0 {
@@ -26,6 +27,11 @@ func checkProtobuf(message []byte, d protoreflect.MessageDescriptor) *failure {
 		value := message[n : n+m]
 		message = message[n+m:]
 		field := d.Fields().ByNumber(number)
+		if field != nil && kind == protowire.VarintType {
+			if f := checkNumber(value, field); f != nil {
+				return f
+			}
+		}
 		if field == nil || kind != protowire.BytesType {
 			continue
 		}
@@ -39,6 +45,21 @@ func checkProtobuf(message []byte, d protoreflect.MessageDescriptor) *failure {
 		if f := checkField(text, field); f != nil {
 			return f
 		}
+	}
+	return nil
+}
+
+// checkNumber refuses what the decoder would cut to its low 32 bits, and so take for another value.
+func checkNumber(value []byte, field protoreflect.FieldDescriptor) *failure {
+	number, _ := protowire.ConsumeVarint(value)
+	if int64(number) == int64(int32(number)) { //nolint:gosec // it is about what is cut off
+		return nil
+	}
+	switch field.Kind() {
+	case protoreflect.EnumKind:
+		return failUnknown(string(field.Name()), field.Enum())
+	case protoreflect.Int32Kind:
+		return failNotProtobuf
 	}
 	return nil
 }

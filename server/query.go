@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/piinguin/piinguin/audit"
@@ -29,9 +30,9 @@ func queryOf(req *piinguinv1.ListEntriesRequest, asks policy.Caller) (audit.Quer
 		checkShown("request_id", req.GetRequestId(), piinguinv1.MaxRequestID),
 		checkTime("from", req.GetFrom(), &q.From),
 		checkTime("to", req.GetTo(), &q.To),
-		checkEnum("basis", req.GetBasis(), piinguinv1.LawfulBasisForProcessing_name, &q.Basis),
-		checkEnum("operation", req.GetOperation(), piinguinv1.Operation_name, (*string)(&q.Operation)),
-		checkEnum("outcome", req.GetOutcome(), piinguinv1.Outcome_name, (*string)(&q.Outcome)))
+		checkEnum("basis", req.GetBasis(), &q.Basis),
+		checkEnum("operation", req.GetOperation(), (*string)(&q.Operation)),
+		checkEnum("outcome", req.GetOutcome(), (*string)(&q.Outcome)))
 	if n := req.GetPageSize(); f == nil && n != 0 {
 		if n < 0 || n > piinguinv1.MaxPageSize {
 			return q, invalid("page_size", "out_of_range", fmt.Sprintf("must be 1 to %d", piinguinv1.MaxPageSize))
@@ -61,16 +62,13 @@ func checkTime(field string, at *timestamppb.Timestamp, into *time.Time) *failur
 }
 
 // checkEnum stores the name of a filter's value; the unspecified value stores nothing.
-func checkEnum[E interface {
-	~int32
-	String() string
-}](field string, value E, names map[int32]string, into *string) *failure {
-	if value == 0 {
-		return nil
+func checkEnum(field string, value interface {
+	protoreflect.Enum
+	fmt.Stringer
+}, into *string) *failure {
+	f := checkKnown(field, value)
+	if f == nil && value.Number() != 0 {
+		*into = value.String()
 	}
-	if _, known := names[int32(value)]; !known {
-		return invalid(field, "unknown", "is not a known value")
-	}
-	*into = value.String()
-	return nil
+	return f
 }

@@ -115,7 +115,7 @@ func jsonFailure(p *strictjson.Problem) *failure {
 	case strictjson.WrongType:
 		return about(p.Field+"_wrong_type", "has a value of the wrong type or form")
 	case strictjson.UnknownValue:
-		return about(p.Field+"_unknown", "is not a known value")
+		return about(p.Field+"_unknown", "must be "+namesOf(p.Enum))
 	case strictjson.Missing:
 		return about(p.Field+"_required", "is required")
 	case strictjson.TooMany:

@@ -24,6 +24,8 @@ func TestStrictJSON(t *testing.T) {
 		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `,"special_category_conditn":"ART9_PUBLIC_HEALTH"}`, "invalid_argument", "unknown_field", "special_category_conditn"},
 		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `,"special_category_condition":"HEALTH"}`, "invalid_argument", "special_category_condition_unknown", "special_category_condition"},
 		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k","processing_basis":"consent"}`, "invalid_argument", "processing_basis_unknown", "processing_basis"},
+		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k","processing_basis":1}`, "invalid_argument", "processing_basis_unknown", "processing_basis"},
+		{"ListEntries", "dev-auditor", `{"outcome":1}`, "invalid_argument", "outcome_unknown", "outcome"},
 		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `,"processingBasis":"CONTRACT"}`, "invalid_argument", "processing_basis_duplicate", "processing_basis"},
 		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `}{"modified_value":"CANARY"}`, "malformed", "more_than_one_document", ""},
 		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `} CANARY`, "malformed", "more_than_one_document", ""},
@@ -32,7 +34,8 @@ func TestStrictJSON(t *testing.T) {
 		{"DeletePiiRecord", "dev-eraser", `{"modified_value":"k","referance":"r"}`, "invalid_argument", "unknown_field", "referance"},
 	} {
 		for _, contentType := range []string{"application/json", "application/json; charset=utf-8", " Application/JSON ;charset=iso-8859-1"} {
-			status, answer := s.sendAs(t, contentType, http.MethodPost, "/twirp/piinguin.v1.Piinguin/"+c.method, c.token, strings.NewReader(c.body))
+			service := map[bool]string{true: "Audit", false: "Piinguin"}[c.token == "dev-auditor"]
+			status, answer := s.sendAs(t, contentType, http.MethodPost, "/twirp/piinguin.v1."+service+"/"+c.method, c.token, strings.NewReader(c.body))
 			named := c.argument == "" || strings.Contains(answer, `"argument":"`+c.argument+`"`)
 			if status != http.StatusBadRequest || !named || !strings.Contains(answer, `"code":"`+c.code+`"`) || !strings.Contains(answer, `"reason":"`+c.reason+`"`) {
 				t.Errorf("%s %s as %q: %d %s, want %s %s %s", c.method, c.body, contentType, status, answer, c.code, c.reason, c.argument)
@@ -56,6 +59,37 @@ func TestProtobufIsLenient(t *testing.T) {
 	s := newMemServer(t, nil)
 	if status, answer := s.sendProto(t, "DeletePiiRecord", "dev-eraser", strings.NewReader("\x1a\x01k\xfa\x01\x01x")); status != http.StatusOK {
 		t.Errorf("an unknown field: %d %s", status, answer)
+	}
+}
+
+// TestEnumsAreNamed: whatever is no name of an enum, the answer says which there are. A number of protobuf
+// that the decoder would cut is not taken for the name of its low bits.
+func TestEnumsAreNamed(t *testing.T) {
+	s := newMemServer(t, nil)
+	s.put(t, "k")
+	const bases = "must be CONSENT, CONTRACT, LEGAL_OBLIGATION, VITAL_INTERESTS, PUBLIC_TASK or LEGITIMATE_INTERESTS"
+	for _, body := range []string{`"consent"`, `1`, `1.0`, `-1`, `"1"`} {
+		status, answer := s.send(t, http.MethodPost, "/twirp/piinguin.v1.Piinguin/ReadPiiRecord", "dev-reader", strings.NewReader(`{"modified_value":"k","processing_basis":`+body+`}`))
+		if status != http.StatusBadRequest || !strings.Contains(answer, `"processing_basis_unknown"`) || !strings.Contains(answer, bases) {
+			t.Errorf("%s: %d %s", body, status, answer)
+		}
+	}
+	for what, c := range map[string]struct{ body, want string }{
+		"an unknown basis":        {"\x1a\x01k\x20\x07", bases},
+		"a basis of 2^32+1":       {"\x1a\x01k\x20\x81\x80\x80\x80\x10", bases},
+		"a condition of 2^32+1":   {"\x1a\x01k\x20\x01\x40\x81\x80\x80\x80\x10", "ART9_PUBLIC_HEALTH or ART9_ARCHIVING_AND_RESEARCH"},
+		"an unknown condition":    {"\x1a\x01k\x20\x01\x40\x0b", "ART9_PUBLIC_HEALTH or ART9_ARCHIVING_AND_RESEARCH"},
+		"a basis of 64 bits (-1)": {"\x1a\x01k\x20\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", bases},
+	} {
+		if status, answer := s.sendProto(t, "ReadPiiRecord", "dev-reader", strings.NewReader(c.body)); status != http.StatusBadRequest || !strings.Contains(answer, c.want) {
+			t.Errorf("%s: %d %s", what, status, answer)
+		}
+	}
+	if status, answer := s.sendAs(t, "application/protobuf", http.MethodPost, "/twirp/piinguin.v1.Audit/ListEntries", "dev-auditor", strings.NewReader("\x40\x81\x80\x80\x80\x10")); !strings.Contains(answer, `"not_protobuf"`) {
+		t.Errorf("a page_size of 2^32+1: %d %s", status, answer)
+	}
+	if entries := s.outcomes(t); len(entries) != 0 {
+		t.Errorf("entries %q", entries)
 	}
 }
 

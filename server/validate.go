@@ -58,19 +58,16 @@ type statement interface {
 }
 
 // checkStatement checks what a reader states. An omitted basis is refused and never taken for
-// consent; so is a basis or a condition that this version does not know, because the ledger
-// could not name it.
+// consent; so is a basis or a condition that this version does not know.
 func (s *Server) checkStatement(req statement) *failure {
 	basis := req.GetProcessingBasis()
 	if basis == piinguinv1.LawfulBasisForProcessing_LAWFUL_BASIS_UNSPECIFIED {
-		return invalid("processing_basis", "required",
-			"is required: CONSENT, CONTRACT, LEGAL_OBLIGATION, VITAL_INTERESTS, PUBLIC_TASK or LEGITIMATE_INTERESTS")
+		return invalid("processing_basis", "required", "is required: "+namesOf(basis.Descriptor()))
 	}
-	if _, known := piinguinv1.LawfulBasisForProcessing_name[int32(basis)]; !known {
-		return invalid("processing_basis", "unknown", "is not a lawful basis of GDPR Art. 6(1)")
-	}
-	if _, known := piinguinv1.SpecialCategoryCondition_name[int32(req.GetSpecialCategoryCondition())]; !known {
-		return invalid("special_category_condition", "unknown", "is not a condition of GDPR Art. 9(2)")
+	f := firstFailure(checkKnown("processing_basis", basis),
+		checkKnown("special_category_condition", req.GetSpecialCategoryCondition()))
+	if f != nil {
+		return f
 	}
 	if s.requirePurpose && !piinguinv1.IsVisible(req.GetPurpose()) {
 		return invalid("purpose", "required", "is required")

@@ -72,7 +72,7 @@ func TestOriginalClient(t *testing.T) {
 			{"ReadPiiRecord", originaltest.Read("k", 0), originaltest.Answer{Success: true, Message: "OK", Key: "k", Original: canary}},
 			{"ReadPiiRecord", originaltest.Read("k", 5), originaltest.Answer{Success: true, Message: "OK", Key: "k", Original: canary}},
 			{"ReadPiiRecord", originaltest.Read("none", 1), originaltest.Answer{Message: "not_found: there is no such record"}},
-			{"ReadPiiRecord", originaltest.Read("k", 6), originaltest.Answer{Message: "processing_basis_unknown: processing_basis is not a lawful basis of GDPR Art. 6(1)"}},
+			{"ReadPiiRecord", originaltest.Read("k", 6), originaltest.Answer{Message: "processing_basis_unknown: processing_basis must be CONSENT, CONTRACT, LEGAL_OBLIGATION, VITAL_INTERESTS, PUBLIC_TASK or LEGITIMATE_INTERESTS"}},
 			{"DeletePiiRecord", originaltest.Delete("k"), originaltest.Answer{Success: true, Message: "OK"}},
 			{"DeletePiiRecord", originaltest.Delete("none"), originaltest.Answer{Success: true, Message: "OK"}},
 			{"ReadPiiRecord", originaltest.Read("k", 0), originaltest.Answer{Message: "not_found: there is no such record"}},

@@ -9,6 +9,7 @@ package originaltest
 
 import (
 	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -121,4 +122,14 @@ func parse(method string, raw []byte) (a Answer, err error) {
 		a.Key, a.Original = field(record, "modifiedValue").String(), field(record, "originalValue").String()
 	}
 	return a, nil
+}
+
+// HoldsLong reports whether a varint somewhere in a message has more than 32 bits.
+func HoldsLong(message []byte) bool {
+	for i := range message {
+		if v, n := protowire.ConsumeVarint(message[i:]); n > 0 && int64(v) != int64(int32(v)) { //nolint:gosec // it is about what is cut off
+			return true
+		}
+	}
+	return false
 }

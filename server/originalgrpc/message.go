@@ -92,7 +92,10 @@ func (k Kind) decode(message []byte) (r Request, err error) {
 		case f == first:
 			r.ModifiedValue = string(text)
 		case f == field{2, protowire.VarintType} && k == Read:
-			r.Basis = int32(number) //nolint:gosec // an enum is its varint's low 32 bits
+			r.Basis = int32(number)              //nolint:gosec // checked next
+			if int64(number) != int64(r.Basis) { //nolint:gosec // a negative one is sent as its 64 bits
+				within = errMalformed // its low 32 bits may be another basis
+			}
 		}
 	})
 	return r, cmp.Or(err, within)

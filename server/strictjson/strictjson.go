@@ -10,7 +10,8 @@
 //
 // It promises: what passes, protojson takes without DiscardUnknown, and decodes to the same with
 // it. It takes field names as in the .proto and in camelCase, as protojson does; null stands for a
-// field that is absent. An original value must be there: protobuf cannot tell an absent one from the
+// field that is absent. It takes an enum by its name only: the original Piinguin numbers the lawful bases
+// from 0, so a number may mean another one. An original value must be there: protobuf cannot tell an absent one from the
 // empty text, which would replace what is stored.
 //
 // It stops at the first problem and decodes no message, so the work and the memory depend on the
@@ -38,7 +39,7 @@ const (
 	UnknownField                 // a name that the message does not have
 	Duplicate                    // a field that was there before, in either spelling
 	WrongType                    // a value that the field cannot hold
-	UnknownValue                 // a name that the enum does not have
+	UnknownValue                 // not a name that the enum has: its numbers are not taken
 	TooMany                      // more elements than allowed
 	Missing                      // a required field that is absent or null
 )
@@ -54,6 +55,8 @@ type Problem struct {
 	Named bool
 	// Field is the last name of Path if the message has such a field, else "".
 	Field string
+	// Enum is the type of an UnknownValue.
+	Enum protoreflect.EnumDescriptor
 }
 
 // required are the fields that JSON must state.
@@ -178,10 +181,12 @@ func (w *walk) value(at place, kind jsontext.Kind) *Problem {
 	switch {
 	case err != nil:
 		return &Problem{Kind: NotJSON}
+	case at.field.Enum() != nil && (kind == '0' || kind == '"' && !decodes(at.field, raw)):
+		p := at.problem(UnknownValue)
+		p.Enum = at.field.Enum()
+		return p
 	case decodes(at.field, raw):
 		return nil
-	case at.field.Enum() != nil && kind == '"':
-		return at.problem(UnknownValue)
 	}
 	return at.problem(WrongType)
 }
