@@ -37,14 +37,20 @@ func (f *testServer) send(t tester, method, path, token string, body io.Reader) 
 
 func (f *testServer) sendAs(t tester, contentType, method, path, token string, body io.Reader) (int, string) {
 	t.Helper()
+	header := http.Header{"Content-Type": {contentType}}
+	if token != "" {
+		header.Set("Authorization", "Bearer "+token)
+	}
+	return f.sendWith(t, header, method, path, body)
+}
+
+func (f *testServer) sendWith(t tester, header http.Header, method, path string, body io.Reader) (int, string) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, f.address+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", contentType)
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
+	req.Header = header
 	res, err := f.http.Do(req)
 	if err != nil {
 		t.Fatal(err)

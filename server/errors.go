@@ -37,6 +37,8 @@ var (
 	failBadRoute        = &failure{code: twirp.BadRoute, reason: "bad_route", text: "there is no such method"}
 	failVerb            = &failure{code: twirp.BadRoute, reason: "bad_route", text: "the methods of the API are called by POST"}
 	failContentType     = &failure{code: twirp.BadRoute, reason: "bad_route", text: "Content-Type must be application/json or application/protobuf"}
+	failEncoding        = &failure{code: twirp.Malformed, reason: "content_encoding", text: "Content-Encoding must be absent or identity: compressed bodies are not taken"}
+	failCharset         = &failure{code: twirp.Malformed, reason: "charset", text: "the charset in Content-Type must be utf-8 or absent"}
 	failNotJSON         = &failure{code: twirp.Malformed, reason: "not_json", text: "the body must be a JSON object in UTF-8"}
 	failMoreThanOne     = &failure{code: twirp.Malformed, reason: "more_than_one_document", text: "the body must be one JSON object and nothing else"}
 	failNotProtobuf     = &failure{code: twirp.Malformed, reason: "not_protobuf", text: "the body must be a protobuf message of this call"}

@@ -16,7 +16,7 @@ const (
 // headers, before the body: a stream's body has no end until it is answered.
 func (s *Server) refuseGRPC(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(contentType(r), "application/grpc") {
+		if !strings.HasPrefix(contentType(r.Header), "application/grpc") {
 			next.ServeHTTP(w, r)
 			return
 		}

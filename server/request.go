@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"strings"
 
@@ -67,13 +68,38 @@ func routeOf(r *http.Request) (protoreflect.MethodDescriptor, bodyCheck, *failur
 	if r.Method != http.MethodPost {
 		return nil, nil, failVerb
 	}
-	switch contentType(r) {
-	case "application/json":
-		return method, checkJSON, nil
-	case "application/protobuf":
-		return method, checkProtobuf, nil
+	check, f := checkOf(r.Header)
+	return method, check, f
+}
+
+// checkOf returns the check of a body with these headers. Twirp's generated code takes the body as it
+// stands, whatever they say of a compression or a charset.
+func checkOf(h http.Header) (bodyCheck, *failure) {
+	for _, coding := range h.Values("Content-Encoding") {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			return nil, failEncoding
+		}
 	}
-	return nil, nil, failContentType
+	_, parameters, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if charset, stated := parameters["charset"]; stated && !strings.EqualFold(charset, "utf-8") {
+		return nil, failCharset
+	}
+	if err != nil {
+		return nil, failContentType
+	}
+	switch contentType(h) {
+	case "application/json":
+		return checkJSON, nil
+	case "application/protobuf":
+		return checkProtobuf, nil
+	}
+	return nil, failContentType
+}
+
+// contentType reads the header as Twirp's generated code does, without what stands behind a semicolon.
+func contentType(h http.Header) string {
+	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	return strings.TrimSpace(strings.ToLower(kind))
 }
 
 // bodyCheck refuses a body that Twirp's generated code must not decode as a message of d.
@@ -81,13 +107,6 @@ type bodyCheck func(body []byte, d protoreflect.MessageDescriptor) *failure
 
 func checkJSON(body []byte, d protoreflect.MessageDescriptor) *failure {
 	return jsonFailure(strictjson.Check(body, d, piinguinv1.MaxBatch))
-}
-
-// contentType reads the header as Twirp's generated code does: whatever stands behind a
-// semicolon, such as a charset, says nothing, because JSON is UTF-8.
-func contentType(r *http.Request) string {
-	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	return strings.TrimSpace(strings.ToLower(kind))
 }
 
 // jsonFailure is what a caller is told of a problem, or nil.

@@ -33,7 +33,7 @@ func TestStrictJSON(t *testing.T) {
 		{"ReadPiiRecord", "dev-reader", ``, "malformed", "not_json", ""},
 		{"DeletePiiRecord", "dev-eraser", `{"modified_value":"k","referance":"r"}`, "invalid_argument", "unknown_field", "referance"},
 	} {
-		for _, contentType := range []string{"application/json", "application/json; charset=utf-8", " Application/JSON ;charset=iso-8859-1"} {
+		for _, contentType := range []string{"application/json", "application/json; charset=utf-8", " Application/JSON ;charset=UTF-8"} {
 			service := map[bool]string{true: "Audit", false: "Piinguin"}[c.token == "dev-auditor"]
 			status, answer := s.sendAs(t, contentType, http.MethodPost, "/twirp/piinguin.v1."+service+"/"+c.method, c.token, strings.NewReader(c.body))
 			named := c.argument == "" || strings.Contains(answer, `"argument":"`+c.argument+`"`)
@@ -90,6 +90,39 @@ func TestEnumsAreNamed(t *testing.T) {
 	}
 	if entries := s.outcomes(t); len(entries) != 0 {
 		t.Errorf("entries %q", entries)
+	}
+}
+
+// TestHeadersOfBodies: a body is taken as it stands, so headers that say it is something else are refused
+// by their names, in either format and whatever the body is. A text in another charset would be stored wrong.
+func TestHeadersOfBodies(t *testing.T) {
+	s := newMemServer(t, nil)
+	for _, c := range []struct {
+		contentType, encoding, reason string
+		status                        int
+	}{
+		{"application/json", "gzip", "content_encoding", 400},
+		{"application/json", "identity, gzip", "content_encoding", 400},
+		{"application/protobuf", "br", "content_encoding", 400},
+		{"application/json; charset=iso-8859-1", "", "charset", 400},
+		{`application/json;CHARSET="utf-16"`, "identity", "charset", 400},
+		{"application/protobuf; charset=us-ascii", "", "charset", 400},
+		{"application/json; charset", "", "bad_route", 404},
+		{"text/plain; charset=utf-8", "", "bad_route", 404},
+		{"application/json", "Identity", "modified_value_required", 400},
+		{`application/json; charset="utf-8"`, "", "modified_value_required", 400},
+		{"application/json; profile=x", "", "modified_value_required", 400},
+		{"application/protobuf", "identity", "modified_value_required", 400},
+	} {
+		body := `{"processing_basis":"CONSENT"}`
+		if strings.Contains(c.contentType, "protobuf") {
+			body = "\x20\x01"
+		}
+		header := http.Header{"Content-Type": {c.contentType}, "Authorization": {"Bearer dev-reader"}, "Content-Encoding": {"identity", c.encoding}}
+		status, answer := s.sendWith(t, header, http.MethodPost, "/twirp/piinguin.v1.Piinguin/ReadPiiRecord", strings.NewReader(body))
+		if status != c.status || !strings.Contains(answer, `"reason":"`+c.reason+`"`) {
+			t.Errorf("%+v: %d %s", c, status, answer)
+		}
 	}
 }
 
