@@ -49,16 +49,18 @@ func queryOf(req *piinguinv1.ListEntriesRequest, asks policy.Caller) (audit.Quer
 	return q, f
 }
 
-// checkTime stores the time of a filter; an absent one stores nothing.
+// checkTime stores the time of a filter; an absent one stores nothing. Entries have microseconds, so to
+// round up selects the same ones as the time itself does.
 func checkTime(field string, at *timestamppb.Timestamp, into *time.Time) *failure {
 	if at == nil {
 		return nil
 	}
-	if !at.IsValid() {
-		return invalid(field, "not_a_time", "must be a time of the years 1 to 9999")
+	if f := checkYear(field, at.IsValid(), at.AsTime()); f != nil {
+		return f
 	}
-	*into = at.AsTime()
-	return nil
+	up := at.AsTime().Add(time.Microsecond - 1).Truncate(time.Microsecond)
+	*into = up
+	return checkYear(field, true, up)
 }
 
 // checkEnum stores the name of a filter's value; the unspecified value stores nothing.

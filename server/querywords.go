@@ -65,8 +65,8 @@ func filterWords(req *piinguinv1.ListEntriesRequest) (set []*filterWord) {
 			set = append(set, &filterWord{name: name, value: value})
 		}
 	}
-	add(req.GetFrom() != nil, "from", req.GetFrom().AsTime().Format(time.RFC3339))
-	add(req.GetTo() != nil, "to", req.GetTo().AsTime().Format(time.RFC3339))
+	add(req.GetFrom() != nil, "from", req.GetFrom().AsTime().Format(time.RFC3339Nano))
+	add(req.GetTo() != nil, "to", req.GetTo().AsTime().Format(time.RFC3339Nano))
 	add(req.GetCaller() != "", "caller", req.GetCaller())
 	add(req.GetBasis() != 0, "basis", req.GetBasis().String())
 	add(req.GetOperation() != 0, "operation", req.GetOperation().String())

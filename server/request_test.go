@@ -126,6 +126,33 @@ func TestHeadersOfBodies(t *testing.T) {
 	}
 }
 
+// TestTimesOutOfRange: the zero time is not taken for an absent one, and no time is rounded out of the calendar.
+func TestTimesOutOfRange(t *testing.T) {
+	s := newMemServer(t, nil)
+	s.put(t, "k")
+	if _, err := s.as(t, "reader").ReadPiiRecord(t.Context(), readRequest("k")); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ body, want string }{
+		{`{"to":"0001-01-01T00:00:00Z"}`, `"reason":"to_out_of_range"`},
+		{`{"from":"0001-01-01T00:00:00Z"}`, `"reason":"from_out_of_range"`},
+		{`{"to":"9999-12-31T23:59:59.9999999Z"}`, `"reason":"to_out_of_range"`},
+		{`{"to":"0002-01-01T00:00:00Z"}`, `"entries":[]`},
+		{`{"to":"9999-12-31T23:59:59.999999Z","subject":"k"}`, `"modified_value":"k"`},
+		{`{"from":"0002-01-01T00:00:00.0000001Z","subject":"k"}`, `"modified_value":"k"`},
+		{`{"operation":"REVIEW"}`, `from=0002-01-01T00:00:00.0000001Z`},
+	} {
+		if _, answer := s.send(t, http.MethodPost, "/twirp/piinguin.v1.Audit/ListEntries", "dev-auditor", strings.NewReader(c.body)); !strings.Contains(answer, c.want) {
+			t.Errorf("%s: %s, want %s", c.body, answer, c.want)
+		}
+	}
+	_, answer := s.send(t, http.MethodPost, "/twirp/piinguin.v1.Piinguin/CreatePiiRecord", "dev-writer",
+		strings.NewReader(`{"pii_record":{"modified_value":"k","original_value":"x","observed_at":"0001-01-01T00:00:00Z"}}`))
+	if !strings.Contains(answer, `"reason":"observed_at_out_of_range"`) {
+		t.Errorf("observed_at: %s", answer)
+	}
+}
+
 // TestBadRoutes: whatever is wrong with a route, the answer has a reason and quotes nothing.
 func TestBadRoutes(t *testing.T) {
 	s := newMemServer(t, nil)

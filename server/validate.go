@@ -92,6 +92,18 @@ func checkStated(req stated) *failure {
 		checkShown("on_behalf_of", req.GetOnBehalfOf(), piinguinv1.MaxText))
 }
 
+// checkYear refuses times that no calendar has, and the year 1: its first moment is Go's zero time, which
+// stands for a time that is absent.
+func checkYear(field string, valid bool, at time.Time) *failure {
+	switch {
+	case !valid:
+		return invalid(field, "not_a_time", "must be a time of the years 2 to 9999")
+	case at.Year() < 2 || at.Year() > 9999:
+		return invalid(field, "out_of_range", "must be a time of the years 2 to 9999")
+	}
+	return nil
+}
+
 // firstFailure returns the first that is not nil, so that the answer names the first bad field.
 func firstFailure(failures ...*failure) *failure {
 	for _, f := range failures {
@@ -126,10 +138,7 @@ func recordOf(r *piinguinv1.PiiRecord, now time.Time) (store.Record, *failure) {
 	observed := now
 	if at := r.GetObservedAt(); f == nil && at != nil {
 		observed = at.AsTime()
-		switch {
-		case !at.IsValid():
-			f = invalid("observed_at", "not_a_time", "must be a time of the years 1 to 9999")
-		case observed.After(now.Add(piinguinv1.MaxAhead)):
+		if f = checkYear("observed_at", at.IsValid(), observed); f == nil && observed.After(now.Add(piinguinv1.MaxAhead)) {
 			f = invalid("observed_at", "in_the_future", "must be at most one hour after the server's time")
 		}
 	}
