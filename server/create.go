@@ -13,8 +13,11 @@ import (
 // CreatePiiRecord implements piinguinv1.Piinguin. The answer never holds the value that was
 // replaced.
 func (m methods) CreatePiiRecord(ctx context.Context, req *piinguinv1.CreatePiiRecordRequest) (*piinguinv1.CreatePiiRecordResponse, error) {
+	if req.GetPiiRecord() == nil {
+		return nil, invalid("pii_record", "required", "is required").wire()
+	}
 	record, f := recordOf(req.GetPiiRecord(), m.now())
-	if f = firstFailure(f, checkReference(req)); f != nil {
+	if f = firstFailure(f.within("pii_record"), checkReference(req)); f != nil {
 		return nil, f.wire()
 	}
 	results, receipt, err := m.vault.Create(ctx, m.call(ctx, policy.CreatePiiRecord), referenceOf(req), []store.Record{record})

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/twitchtv/twirp"
@@ -16,7 +17,7 @@ type failure struct {
 	code   twirp.ErrorCode
 	reason string // stable; meta.reason
 	text   string
-	field  string // meta.argument of an invalid_argument
+	field  string // meta.argument of an invalid_argument: the path from the request
 	retry  string // meta.retry_after of a resource_exhausted, in seconds
 }
 
@@ -65,9 +66,20 @@ func failGuesses(wait time.Duration) *failure {
 	}
 }
 
-// invalid is an invalid_argument that names the field.
-func invalid(field, problem, text string) *failure {
-	return &failure{code: twirp.InvalidArgument, reason: field + "_" + problem, text: field + " " + text, field: field}
+// invalid is an invalid_argument that names the field by its path. The reason has the field's own name.
+func invalid(path, problem, text string) *failure {
+	name := path[strings.LastIndex(path, ".")+1:]
+	return &failure{code: twirp.InvalidArgument, reason: name + "_" + problem, text: path + " " + text, field: path}
+}
+
+// within returns an invalid_argument of a message's field as one of the message that stands at path.
+func (f *failure) within(path string) *failure {
+	if f == nil {
+		return nil
+	}
+	g := *f
+	g.text, g.field = path+"."+f.text, path+"."+f.field
+	return &g
 }
 
 // failureOf is the one table from errors of the vault to what a caller sees. An error that it

@@ -135,6 +135,8 @@ func jsonFailure(p *strictjson.Problem) *failure {
 		return about(p.Field+"_wrong_type", "has a value of the wrong type or form")
 	case strictjson.UnknownValue:
 		return about(p.Field+"_unknown", "must be "+namesOf(p.Enum))
+	case strictjson.NotUTF8:
+		return about(p.Field+"_not_utf8", "must be UTF-8")
 	case strictjson.Missing:
 		return about(p.Field+"_required", "is required")
 	case strictjson.TooMany:

@@ -117,9 +117,6 @@ func firstFailure(failures ...*failure) *failure {
 // recordOf checks a record to store and returns it. An original value may hold control
 // characters, as no other text may: refusing the value would lose it.
 func recordOf(r *piinguinv1.PiiRecord, now time.Time) (store.Record, *failure) {
-	if r == nil {
-		return store.Record{}, invalid("pii_record", "required", "is required")
-	}
 	src := r.GetSource()
 	f := firstFailure(
 		checkModifiedValue(r.GetModifiedValue(), piinguinv1.MaxModifiedValue),

@@ -42,6 +42,7 @@ const (
 	UnknownValue                 // not a name that the enum has: its numbers are not taken
 	TooMany                      // more elements than allowed
 	Missing                      // a required field that is absent or null
+	NotUTF8                      // a text with bytes or escapes that are no characters, such as \ud800
 )
 
 // Problem is what is wrong, and where.
@@ -69,7 +70,8 @@ var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 func Check(body []byte, d protoreflect.MessageDescriptor, maxItems int) *Problem {
 	w := walk{
 		// Duplicates are found by field, since a name has two spellings.
-		dec:      jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true)),
+		// What is not UTF-8 is found by field, too.
+		dec:      jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
 		maxItems: maxItems,
 	}
 	if w.dec.PeekKind() != '{' {
@@ -170,7 +172,7 @@ func (w *walk) value(at place, kind jsontext.Kind) *Problem {
 		if kind != '"' {
 			return w.wrong(at, WrongType)
 		}
-		return w.skip()
+		return w.text(at)
 	case at.field.Message() != nil && !isTime(at.field.Message()):
 		if kind != '{' {
 			return w.wrong(at, WrongType)
@@ -189,6 +191,18 @@ func (w *walk) value(at place, kind jsontext.Kind) *Problem {
 		return nil
 	}
 	return at.problem(WrongType)
+}
+
+// text checks a text.
+func (w *walk) text(at place) *Problem {
+	raw, err := w.dec.ReadValue()
+	switch {
+	case err != nil:
+		return &Problem{Kind: NotJSON}
+	case !raw.IsValid(): // it is strict about UTF-8
+		return at.problem(NotUTF8)
+	}
+	return nil
 }
 
 // wrong is a problem of the value that comes next, if that is JSON at all.
