@@ -319,7 +319,7 @@ func TestAccessLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.send(t, http.MethodPost, "/twirp/CANARY-route", "CANARY-token", strings.NewReader("CANARY"))
-	allowed := []string{"level", "message", "method", "code", "duration_ms", "request_id", "caller", "log", "index", "items", "reason", "engine_code", "address"}
+	allowed := []string{"level", "message", "method", "code", "duration_ms", "request_id", "caller", "log", "index", "items", "reason", "cause", "engine_code", "address"}
 	lines := slices.Collect(strings.Lines(v.log.String()))
 	if len(lines) != 3 {
 		t.Errorf("%d log lines of 3 requests", len(lines))

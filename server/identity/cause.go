@@ -8,14 +8,14 @@ type Cause string
 
 // The causes. What a token says of itself, as its issuer, may be made up.
 const (
-	NoCredential          Cause = "no_credential"
+	NoCredential          Cause = "no_credential" //nolint:gosec // a word for the log
 	TwoHeaders            Cause = "two_headers"
 	NotBearer             Cause = "not_bearer"
 	UnknownToken          Cause = "unknown_token" // of no form that somebody knows, or not in the token file
 	ExpiredToken          Cause = "expired_token"
 	EarlyToken            Cause = "early_token"
 	MalformedToken        Cause = "malformed_token"
-	MalformedAWSToken     Cause = "malformed_aws_token"
+	MalformedAWSToken     Cause = "malformed_aws_token" //nolint:gosec // a word for the log
 	RefusedBySTS          Cause = "refused_by_sts"
 	UnknownIssuer         Cause = "unknown_issuer"
 	BadSignature          Cause = "bad_signature"
