@@ -73,12 +73,16 @@ func (s *Server) read(ctx context.Context, action policy.Action, req statement, 
 		return nil, errBusy
 	}
 	readings, err := s.vault.Read(ctx, s.call(ctx, action), statementOf(req), keys)
-	size := 0
+	values.shrink(sizeOf(readings))
+	return readings, err //nolint:wrapcheck // one table has them all
+}
+
+// sizeOf is what the values of readings take in an answer, in bytes.
+func sizeOf(readings []vault.Reading) (size int64) {
 	for _, r := range readings {
 		if value, ok := r.Value(); ok {
-			size += value.Size()
+			size += int64(value.Size())
 		}
 	}
-	values.shrink(int64(size))
-	return readings, err //nolint:wrapcheck // one table has them all
+	return size
 }

@@ -31,7 +31,8 @@ type access struct {
 	index     int64
 	items     int // of a batch
 	// engineCode is why an engine failed, in the form of AccessDeniedException.
-	engineCode string
+	engineCode   string
+	appendFailed bool // and a log line says so
 
 	body   *incoming // not logged
 	answer *outgoing // not logged

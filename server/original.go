@@ -36,7 +36,7 @@ func (s *Server) Original(caller policy.Caller) originalgrpc.Handler { return or
 
 // Handle implements originalgrpc.Handler. Each group of a stream's requests is one request in the
 // log, the metrics and the ledger, as a batch call is.
-func (o original) Handle(ctx context.Context, m originalgrpc.Method, from netip.Addr, requests []originalgrpc.Request) (answers []originalgrpc.Answer) {
+func (o original) Handle(ctx context.Context, m originalgrpc.Method, from netip.Addr, requests []originalgrpc.Request) (answers []originalgrpc.Answer, done func()) {
 	start := o.now()
 	a := o.access(m, from)
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, accessKey{}, a), requestTimeout)
@@ -46,13 +46,14 @@ func (o original) Handle(ctx context.Context, m originalgrpc.Method, from netip.
 		if p := recover(); p != nil {
 			o.log.Error().Str("request_id", a.requestID).Str("method", a.method).Msg("panic")
 			refuseAll(results, failInternal)
+			done = a.answer.close
 		}
 		answers = a.conclude(m, results)
 		o.finish(a, o.now().Sub(start))
 	}()
 	if f := o.limitRequest(ctx); f != nil {
 		refuseAll(results, f)
-		return nil
+		return nil, a.answer.close
 	}
 	switch m.Kind {
 	case originalgrpc.Create:
@@ -62,7 +63,7 @@ func (o original) Handle(ctx context.Context, m originalgrpc.Method, from netip.
 	case originalgrpc.Delete:
 		o.erase(ctx, requests, results)
 	}
-	return nil
+	return nil, a.answer.close
 }
 
 // Refused implements originalgrpc.Handler.
@@ -70,7 +71,7 @@ func (o original) Refused(m originalgrpc.Method, from netip.Addr, err error) {
 	a := o.access(m, from)
 	f := failInternal
 	for refusal, known := range map[error]*failure{
-		originalgrpc.ErrMalformed: failNotProtobuf, originalgrpc.ErrTooLarge: failBody, originalgrpc.ErrBusy: failBusy,
+		originalgrpc.ErrMalformed: failNotProtobuf, originalgrpc.ErrTooLarge: failBody, originalgrpc.ErrBusy: failBusy, originalgrpc.ErrSlowAnswer: failSlowAnswer,
 		originalgrpc.ErrStopping: failStopping, originalgrpc.ErrNoMethod: failBadRoute,
 	} {
 		if errors.Is(err, refusal) {
@@ -82,7 +83,7 @@ func (o original) Refused(m originalgrpc.Method, from netip.Addr, err error) {
 }
 
 func (o original) access(m originalgrpc.Method, from netip.Addr) *access {
-	a := &access{requestID: newRequestID(), network: from, caller: o.caller}
+	a := &access{requestID: newRequestID(), network: from, caller: o.caller, answer: &outgoing{}}
 	if m.Name != "" {
 		a.method = originalMethod + m.Name
 	}

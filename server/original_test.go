@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,7 +68,8 @@ func newOriginal(t *testing.T, faults func(op string, n int) audittest.Fault, ch
 func (v *originalServer) do(t *testing.T, method string, kind originalgrpc.Kind, requests ...originalgrpc.Request) (texts []string) {
 	t.Helper()
 	m := originalgrpc.Method{Name: method, Kind: kind, Stream: strings.HasSuffix(method, "s")}
-	answers := v.handler.Handle(t.Context(), m, netip.MustParseAddr("192.0.2.7"), requests)
+	answers, done := v.handler.Handle(t.Context(), m, netip.MustParseAddr("192.0.2.7"), requests)
+	defer done()
 	if len(answers) != len(requests) {
 		t.Fatalf("%d answers to %d requests", len(answers), len(requests))
 	}
@@ -219,4 +222,38 @@ func TestOriginalFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOriginalAnswersAreBounded: the values of all reads that wait for clients take no more than one
+// caller's share. A read beyond it is refused before its entry, and a read after them is answered.
+func TestOriginalAnswersAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newOriginal(t, nil, func(*server.Config) {})
+		putLongest(t, v.records.Mem, "k")
+		requests := slices.Repeat([]originalgrpc.Request{{ModifiedValue: "k", Basis: 1}}, originalgrpc.MaxGroup)
+		m := originalgrpc.Method{Name: "ReadPiiRecords", Kind: originalgrpc.Read, Stream: true}
+		var waiting []func()
+		for {
+			answers, done := v.handler.Handle(t.Context(), m, netip.Addr{}, requests)
+			waiting = append(waiting, done)
+			if !answers[0].Success {
+				if want := "busy: other requests take the memory that this one needs; try again"; answers[0].Message != want {
+					t.Errorf("got %q, want %q", answers[0].Message, want)
+				}
+				break
+			}
+			if len(waiting) > 32<<20/len(longest) {
+				t.Fatal("nothing bounds what waits")
+			}
+		}
+		if entries := len(v.outcomes(t)); entries != (len(waiting)-1)*len(requests) {
+			t.Errorf("%d entries of %d groups", entries, len(waiting)-1)
+		}
+		for _, done := range waiting {
+			done()
+		}
+		if got := v.do(t, "ReadPiiRecord", originalgrpc.Read, requests[0]); !strings.HasPrefix(got[0], "true OK") {
+			t.Errorf("after them: %.99q", got)
+		}
+	})
 }

@@ -9,28 +9,37 @@ import (
 )
 
 // read reads in the order of the requests. Those that follow each other with one basis are one
-// reading of the vault.
+// reading of the vault. As with the API, memory for the values is taken before any is fetched.
 func (o original) read(ctx context.Context, requests []originalgrpc.Request, results []originalResult) {
 	if f := o.limitRecords(ctx, len(requests)); f != nil {
 		refuseAll(results, f)
 		return
 	}
+	values := o.answers.open(o.caller.Principal())
+	accessOf(ctx).answer.values = values
+	if !values.grow(ctx, answerWait, int64(len(requests)*maxReading)) {
+		refuseAll(results, failBusy)
+		return
+	}
+	size := int64(0)
 	for from := 0; from < len(requests); {
 		to := from + 1
 		for to < len(requests) && requests[to].Basis == requests[from].Basis {
 			to++
 		}
-		o.readOnBasis(ctx, requests[from:to], results[from:to])
+		size += o.readOnBasis(ctx, requests[from:to], results[from:to])
 		from = to
 	}
+	values.shrink(size)
 }
 
-// readOnBasis reads the records of requests that all state the basis of the first.
-func (o original) readOnBasis(ctx context.Context, requests []originalgrpc.Request, results []originalResult) {
+// readOnBasis reads the records of requests that all state the basis of the first. It returns what
+// their values take in an answer, in bytes.
+func (o original) readOnBasis(ctx context.Context, requests []originalgrpc.Request, results []originalResult) (size int64) {
 	s := originalStatement(requests[0].Basis)
 	if f := o.checkStatement(s); f != nil {
 		refuseAll(results, f)
-		return
+		return 0
 	}
 	statement := statementOf(s)
 	statement.Reason = originalProtocol
@@ -43,6 +52,7 @@ func (o original) readOnBasis(ctx context.Context, requests []originalgrpc.Reque
 		}
 		results[i] = originalReading(readings[k])
 	}
+	return sizeOf(readings)
 }
 
 // originalStatement is what a read of the original states: a basis and nothing else. The original

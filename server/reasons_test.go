@@ -10,6 +10,7 @@ import (
 
 	"github.com/piinguin/piinguin/audit/audittest"
 	"github.com/piinguin/piinguin/rpc/client"
+	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 	"github.com/piinguin/piinguin/server/store"
 )
 
@@ -105,5 +106,14 @@ func TestAppendsSayWhy(t *testing.T) {
 	v.wantLine(t, `"reason":"audit_unavailable"`, `"engine_code":"ProvisionedThroughputExceededException"`)
 	if status, body := v.get(t, "/readyz"); status != http.StatusServiceUnavailable {
 		t.Errorf("/readyz: %d %q", status, body)
+	}
+	before := strings.Count(v.log.String(), `"message":"audit append failed"`)
+	if _, err := v.as(t, "reader").ReadPiiRecords(t.Context(), &piinguinv1.ReadPiiRecordsRequest{
+		ModifiedValues: []string{"a", "b", "c"}, ProcessingBasis: piinguinv1.LawfulBasisForProcessing_CONTRACT,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Count(v.log.String(), `"message":"audit append failed"`) - before; lines != 1 {
+		t.Errorf("%d lines of one batch:\n%s", lines, v.log)
 	}
 }

@@ -120,13 +120,17 @@ func (s *Server) call(ctx context.Context, action policy.Action) vault.Call {
 	return vault.Call{Caller: a.caller, Action: action, RequestID: a.requestID, Network: a.network, Time: s.now()}
 }
 
-// noteAppend counts and logs an append that failed, and notes the receipt of one that did not
-// for the request's log line.
+// noteAppend counts an append that failed, and notes the receipt of one that did not for the
+// request's log line. Of the failures of one request the first is logged: a batch has one each item.
 func (s *Server) noteAppend(ctx context.Context, r audit.Result) {
 	a := accessOf(ctx)
 	if r.Err != nil {
 		s.metrics.auditFailed.Inc()
 		s.noteFailure(ctx, r.Err)
+		if a.appendFailed {
+			return
+		}
+		a.appendFailed = true
 		s.log.Error().Str("request_id", a.requestID).Str("engine_code", engineCode(r.Err)).
 			Bool("unavailable", errors.Is(r.Err, audit.ErrUnavailable)).Msg("audit append failed")
 		return

@@ -24,8 +24,10 @@ type Client struct {
 // NewClient returns a client that connects when it is first used, and closes at the test's end.
 func NewClient(t *testing.T, address string, by credentials.TransportCredentials) *Client {
 	t.Helper()
-	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(by), grpc.WithDefaultCallOptions(
-		grpc.ForceCodecV2(rawCodec{}), grpc.WaitForReady(true), grpc.MaxCallSendMsgSize(16<<20)))
+	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(by),
+		grpc.WithStaticStreamWindowSize(64<<10), // what it takes unread does not grow
+		grpc.WithDefaultCallOptions(
+			grpc.ForceCodecV2(rawCodec{}), grpc.WaitForReady(true), grpc.MaxCallSendMsgSize(16<<20)))
 	if err != nil {
 		t.Fatal(err)
 	}

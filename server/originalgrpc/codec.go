@@ -6,7 +6,7 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// codec hands messages on as they are, as *[]byte and []byte. So they are decoded where their
+// codec hands messages on as they are: as *[]byte, and as []byte or message. So they are decoded where their
 // memory is counted, and a malformed one is answered with a text of this package.
 type codec struct{}
 
@@ -17,11 +17,13 @@ func (codec) Name() string { return "proto" }
 
 // Marshal implements encoding.CodecV2.
 func (codec) Marshal(v any) (mem.BufferSlice, error) {
-	message, ok := v.([]byte)
-	if !ok {
-		return nil, errCodec
+	switch m := v.(type) {
+	case []byte:
+		return mem.BufferSlice{mem.SliceBuffer(m)}, nil
+	case message:
+		return mem.BufferSlice{m.buffer()}, nil
 	}
-	return mem.BufferSlice{mem.SliceBuffer(message)}, nil
+	return nil, errCodec
 }
 
 // Unmarshal implements encoding.CodecV2.

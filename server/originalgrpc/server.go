@@ -9,7 +9,8 @@
 //     call fails as a whole.
 //   - A request is answered only after the Handler has returned for it.
 //   - What is received and not yet answered takes at most 64 MiB in all. A client that is too fast,
-//     or does not read its answers, waits.
+//     waits. One that does not take the answers to a group in 10 s, and a second for each MiB, loses
+//     the connection.
 //   - Errors have fixed texts. Nothing is logged here.
 //
 // It does not authenticate anybody, because the protocol has no credentials. Whoever listens
@@ -25,7 +26,6 @@ import (
 
 	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 )
 
@@ -55,28 +55,26 @@ type Config struct {
 
 // Server is a gRPC server of the original's protocol.
 type Server struct {
-	handler  Handler
-	free     *semaphore.Weighted // of maxMessages
-	grpc     *grpc.Server
-	drain    time.Duration
-	busyWait time.Duration
-	stopping chan struct{}
+	handler    Handler
+	free       *semaphore.Weighted // of maxMessages
+	grpc       *grpc.Server
+	drain      time.Duration
+	busyWait   time.Duration
+	answerTime time.Duration
+	stopping   chan struct{}
 }
 
 // New returns a Server that does not listen yet.
 func New(c Config) *Server {
 	s := &Server{
-		handler: c.Handler, free: semaphore.NewWeighted(maxMessages), drain: c.Drain, busyWait: busyWait, stopping: make(chan struct{}),
+		handler: c.Handler, free: semaphore.NewWeighted(maxMessages), drain: c.Drain, busyWait: busyWait, answerTime: answerTime, stopping: make(chan struct{}),
 	}
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(codec{}),
 		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams), grpc.MaxHeaderListSize(maxHeader),
 		grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(connectionWindow),
 		grpc.ConnectionTimeout(handshake), grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepAlive}),
-		grpc.UnknownServiceHandler(s.refuseUnknown), grpc.WaitForHandlers(true),
-	}
-	if c.TLS != nil {
-		options = append(options, grpc.Creds(credentials.NewTLS(c.TLS)))
+		grpc.UnknownServiceHandler(s.refuseUnknown), grpc.WaitForHandlers(true), grpc.Creds(newHandshaker(c.TLS)),
 	}
 	s.grpc = grpc.NewServer(options...)
 	s.grpc.RegisterService(s.description(), nil)

@@ -39,19 +39,21 @@ var methods = []Method{
 // Why a call or the rest of a stream is not handled, as the client is told; but of a message that is
 // too large package grpc itself tells it, with the sizes.
 var (
-	ErrMalformed = status.Error(codes.InvalidArgument, "the message is not a protobuf message of this method")
-	ErrTooLarge  = status.Error(codes.ResourceExhausted, "a message must be at most 512 KiB, and its originalValue at most 32 KiB")
-	ErrBusy      = status.Error(codes.Unavailable, "the messages of other calls take all memory that is meant for them; try again")
-	ErrStopping  = status.Error(codes.Unavailable, "the server stops; call again")
-	ErrNoMethod  = status.Error(codes.Unimplemented, "the original Piinguin has no such method")
+	ErrMalformed  = status.Error(codes.InvalidArgument, "the message is not a protobuf message of this method")
+	ErrTooLarge   = status.Error(codes.ResourceExhausted, "a message must be at most 512 KiB, and its originalValue at most 32 KiB")
+	ErrBusy       = status.Error(codes.Unavailable, "the messages of other calls take all memory that is meant for them; try again")
+	ErrSlowAnswer = status.Error(codes.DeadlineExceeded, "the answers were not taken in time")
+	ErrStopping   = status.Error(codes.Unavailable, "the server stops; call again")
+	ErrNoMethod   = status.Error(codes.Unimplemented, "the original Piinguin has no such method")
 )
 
 // Handler does what clients ask. It is safe for concurrent use.
 type Handler interface {
 	// Handle does 1 to MaxGroup requests that came together, in order, and returns one answer for
 	// each, in order. It does not panic. ctx ends with the client's call; from is the zero Addr if
-	// the address is not known.
-	Handle(ctx context.Context, m Method, from netip.Addr, requests []Request) []Answer
+	// the address is not known. done is called when the answers are on their way or the call has
+	// ended: until then they take memory.
+	Handle(ctx context.Context, m Method, from netip.Addr, requests []Request) (answers []Answer, done func())
 	// Refused is told of each call, or rest of a stream, that is not handled: err is one of this
 	// package's. The method has no Name if the client called one that does not exist.
 	Refused(m Method, from netip.Addr, err error)
@@ -74,7 +76,7 @@ func (s *Server) description() *grpc.ServiceDesc {
 func (s *Server) serve(m Method, stream grpc.ServerStream) error {
 	from := addressOf(stream.Context())
 	err := s.answer(m, from, stream)
-	for _, refusal := range []error{ErrMalformed, ErrTooLarge, ErrBusy, ErrStopping} {
+	for _, refusal := range []error{ErrMalformed, ErrTooLarge, ErrBusy, ErrSlowAnswer, ErrStopping} {
 		if errors.Is(err, refusal) {
 			s.handler.Refused(m, from, err)
 		}

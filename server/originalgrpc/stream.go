@@ -109,6 +109,8 @@ func (s *Server) answer(m Method, from netip.Addr, stream grpc.ServerStream) err
 		group, more := s.next(in)
 		err := s.handle(m, from, stream, group)
 		switch {
+		case errors.Is(err, ErrSlowAnswer):
+			return err
 		case stream.Context().Err() != nil:
 			in.discard(s.free)
 			return cmp.Or(in.end, stream.Context().Err())
@@ -167,10 +169,7 @@ func (s *Server) handle(m Method, from netip.Addr, stream grpc.ServerStream, gro
 	if len(group) == 0 || stream.Context().Err() != nil {
 		return nil
 	}
-	for _, a := range s.handler.Handle(stream.Context(), m, from, requests) {
-		if err := stream.SendMsg(m.Kind.encode(a)); err != nil {
-			return err
-		}
-	}
-	return nil
+	answers, done := s.handler.Handle(stream.Context(), m, from, requests)
+	defer done()
+	return s.send(m.Kind, stream, answers)
 }

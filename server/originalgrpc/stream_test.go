@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,26 +17,30 @@ import (
 	"github.com/piinguin/piinguin/internal/originaltest"
 )
 
-// testHandler answers each request with its key. While gate is not closed it waits.
+// testHandler answers each request with its key, and with a value of the given size. While gate is not
+// closed it waits.
 type testHandler struct {
-	gate chan struct{}
-	stop func() // of the server
+	size    int
+	gate    chan struct{}
+	stop    func() // of the server
+	address string // of the server
 
 	mu      sync.Mutex
 	groups  [][]Request
 	refused []error
+	done    int // groups whose answers take no more memory
 }
 
-func (h *testHandler) Handle(_ context.Context, _ Method, from netip.Addr, requests []Request) []Answer {
+func (h *testHandler) Handle(_ context.Context, _ Method, from netip.Addr, requests []Request) ([]Answer, func()) {
 	h.mu.Lock()
 	h.groups = append(h.groups, requests)
 	h.mu.Unlock()
 	<-h.gate
 	answers := make([]Answer, len(requests))
 	for i, r := range requests {
-		answers[i] = Answer{Success: true, Message: r.ModifiedValue, ModifiedValue: from.String()}
+		answers[i] = Answer{Success: true, Message: r.ModifiedValue, ModifiedValue: from.String(), OriginalValue: strings.Repeat("v", h.size)}
 	}
-	return answers
+	return answers, func() { h.mu.Lock(); defer h.mu.Unlock(); h.done++ }
 }
 
 func (h *testHandler) Refused(_ Method, _ netip.Addr, err error) {
@@ -63,7 +68,7 @@ func newTestServer(t *testing.T) (s *Server, h *testHandler, c *originaltest.Cli
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	h.stop = stop
+	h.stop, h.address = stop, listener.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ctx, listener) }()
 	t.Cleanup(func() {
