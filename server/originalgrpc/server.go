@@ -11,6 +11,8 @@
 //   - What is received and not yet answered takes at most 64 MiB in all. A client that is too fast,
 //     waits. One that does not take the answers to a group in 10 s, and a second for each MiB, loses
 //     the connection.
+//   - A message has 10 s to arrive, but 128 streams may wait longer for their clients. With 512 calls and
+//     128 connections at most, what is received in part is bounded too.
 //   - Errors have fixed texts. Nothing is logged here.
 //
 // It does not authenticate anybody, because the protocol has no credentials. Whoever listens
@@ -24,6 +26,7 @@ import (
 	"net"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
@@ -35,6 +38,10 @@ const (
 	maxMessage = 512 << 10
 	// maxStreams bounds the calls of one connection. A client's further calls wait there.
 	maxStreams = 64
+	// maxConnections bounds the connections, so that this port leaves the process files for the API.
+	// Further clients wait. maxCalls bounds the calls of all connections: package grpc may hold a
+	// message in part for each.
+	maxConnections, maxCalls = 128, 512
 	// Windows bound what a connection sends before it is read, in bytes.
 	streamWindow, connectionWindow = 64 << 10, 1 << 20
 	maxHeader                      = 16 << 10 // bytes
@@ -43,6 +50,8 @@ const (
 	// keepAlive is how long a connection may be silent until it is asked for a sign of life. It is
 	// long, because a Lambda function is frozen between two invocations and cannot answer.
 	keepAlive = 15 * time.Minute
+	// idle is how long a connection may have no call. It is as long as on the HTTP port.
+	idle = 2 * time.Minute
 )
 
 // Config says what a Server works with.
@@ -55,25 +64,30 @@ type Config struct {
 
 // Server is a gRPC server of the original's protocol.
 type Server struct {
-	handler    Handler
-	free       *semaphore.Weighted // of maxMessages
-	grpc       *grpc.Server
-	drain      time.Duration
-	busyWait   time.Duration
-	answerTime time.Duration
-	stopping   chan struct{}
+	handler     Handler
+	free        *semaphore.Weighted // of maxMessages
+	calls       *semaphore.Weighted // of maxCalls
+	patience    *semaphore.Weighted // of maxPatience
+	messageTime time.Duration
+	grpc        *grpc.Server
+	drain       time.Duration
+	busyWait    time.Duration
+	answerTime  time.Duration
+	stopping    chan struct{}
 }
 
 // New returns a Server that does not listen yet.
 func New(c Config) *Server {
 	s := &Server{
-		handler: c.Handler, free: semaphore.NewWeighted(maxMessages), drain: c.Drain, busyWait: busyWait, answerTime: answerTime, stopping: make(chan struct{}),
+		handler: c.Handler, free: semaphore.NewWeighted(maxMessages),
+		calls: semaphore.NewWeighted(maxCalls), patience: semaphore.NewWeighted(maxPatience), messageTime: messageTime,
+		drain: c.Drain, busyWait: busyWait, answerTime: answerTime, stopping: make(chan struct{}),
 	}
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(codec{}),
 		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams), grpc.MaxHeaderListSize(maxHeader),
 		grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(connectionWindow),
-		grpc.ConnectionTimeout(handshake), grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepAlive}),
+		grpc.ConnectionTimeout(handshake), grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepAlive, MaxConnectionIdle: idle}),
 		grpc.UnknownServiceHandler(s.refuseUnknown), grpc.WaitForHandlers(true), grpc.Creds(newHandshaker(c.TLS)),
 	}
 	s.grpc = grpc.NewServer(options...)
@@ -91,7 +105,7 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 // are cut off, and an error says so.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	failed := make(chan error, 1)
-	go func() { failed <- s.grpc.Serve(listener) }()
+	go func() { failed <- s.grpc.Serve(netutil.LimitListener(listener, maxConnections)) }()
 	select {
 	case err := <-failed:
 		return err

@@ -39,12 +39,13 @@ var methods = []Method{
 // Why a call or the rest of a stream is not handled, as the client is told; but of a message that is
 // too large package grpc itself tells it, with the sizes.
 var (
-	ErrMalformed  = status.Error(codes.InvalidArgument, "the message is not a protobuf message of this method")
-	ErrTooLarge   = status.Error(codes.ResourceExhausted, "a message must be at most 512 KiB, and its originalValue at most 32 KiB")
-	ErrBusy       = status.Error(codes.Unavailable, "the messages of other calls take all memory that is meant for them; try again")
-	ErrSlowAnswer = status.Error(codes.DeadlineExceeded, "the answers were not taken in time")
-	ErrStopping   = status.Error(codes.Unavailable, "the server stops; call again")
-	ErrNoMethod   = status.Error(codes.Unimplemented, "the original Piinguin has no such method")
+	ErrMalformed   = status.Error(codes.InvalidArgument, "the message is not a protobuf message of this method")
+	ErrTooLarge    = status.Error(codes.ResourceExhausted, "a message must be at most 512 KiB, and its originalValue at most 32 KiB")
+	ErrBusy        = status.Error(codes.Unavailable, "the messages of other calls take all memory that is meant for them; try again")
+	ErrSlowMessage = status.Error(codes.Unavailable, "no message arrived in time; call again")
+	ErrSlowAnswer  = status.Error(codes.DeadlineExceeded, "the answers were not taken in time")
+	ErrStopping    = status.Error(codes.Unavailable, "the server stops; call again")
+	ErrNoMethod    = status.Error(codes.Unimplemented, "the original Piinguin has no such method")
 )
 
 // Handler does what clients ask. It is safe for concurrent use.
@@ -75,8 +76,12 @@ func (s *Server) description() *grpc.ServiceDesc {
 // serve answers one call, and tells the handler if it, or the rest of it, was refused.
 func (s *Server) serve(m Method, stream grpc.ServerStream) error {
 	from := addressOf(stream.Context())
-	err := s.answer(m, from, stream)
-	for _, refusal := range []error{ErrMalformed, ErrTooLarge, ErrBusy, ErrSlowAnswer, ErrStopping} {
+	err := ErrBusy
+	if s.calls.TryAcquire(1) {
+		defer s.calls.Release(1)
+		err = s.answer(m, from, stream)
+	}
+	for _, refusal := range []error{ErrMalformed, ErrTooLarge, ErrBusy, ErrSlowMessage, ErrSlowAnswer, ErrStopping} {
 		if errors.Is(err, refusal) {
 			s.handler.Refused(m, from, err)
 		}

@@ -22,6 +22,10 @@ const (
 	maxMessages = 64 << 20
 	// busyWait is how long a message waits for its part of maxMessages.
 	busyWait = 20 * time.Second
+	// messageTime is how long a message may take to arrive. Package grpc does not tell whether a part
+	// of it has come, so a stream whose client is silent takes time too: maxPatience of them may wait on.
+	messageTime = 10 * time.Second
+	maxPatience = 128
 )
 
 // received is a request, and the part of maxMessages that it takes until it is answered.
@@ -34,7 +38,8 @@ type received struct {
 // client waits, by HTTP/2's flow control.
 type inbox struct {
 	requests chan received
-	end      error // why there are no more; set before requests is closed. nil is the client's half-close
+	late     chan struct{} // closed when a message did not arrive in time
+	end      error         // why there are no more; set before requests is closed. nil is the client's half-close
 }
 
 // receive fills an inbox until the client has sent everything, or something fails, or the call
@@ -42,8 +47,8 @@ type inbox struct {
 func (s *Server) receive(m Method, stream grpc.ServerStream, in *inbox) {
 	defer close(in.requests)
 	for {
-		var message []byte
-		if err := stream.RecvMsg(&message); err != nil {
+		message, err := s.receiveOne(m, stream, in)
+		if err != nil {
 			in.end = endOf(err)
 			return
 		}
@@ -67,6 +72,27 @@ func (s *Server) receive(m Method, stream grpc.ServerStream, in *inbox) {
 			return
 		}
 	}
+}
+
+// receiveOne receives a message. It closes in.late if none arrives in time.
+func (s *Server) receiveOne(m Method, stream grpc.ServerStream, in *inbox) (message []byte, err error) {
+	patient, decided := false, make(chan struct{})
+	late := time.AfterFunc(s.messageTime, func() {
+		defer close(decided)
+		if patient = m.Stream && s.patience.TryAcquire(1); !patient {
+			close(in.late)
+		}
+	})
+	err = stream.RecvMsg(&message)
+	if late.Stop() {
+		return message, err
+	}
+	<-decided
+	if !patient {
+		return nil, ErrSlowMessage
+	}
+	s.patience.Release(1)
+	return message, err
 }
 
 // endOf says why RecvMsg has no more messages.
@@ -102,7 +128,7 @@ func (in *inbox) discard(free *semaphore.Weighted) {
 // answer handles the requests of one call in order, as many together as wait, and sends an answer
 // for each before it takes more. At the client's half-close all that was sent is answered first.
 func (s *Server) answer(m Method, from netip.Addr, stream grpc.ServerStream) error {
-	in := &inbox{requests: make(chan received, MaxGroup)}
+	in := &inbox{requests: make(chan received, MaxGroup), late: make(chan struct{})}
 	go s.receive(m, stream, in)              // it ends with the call at the latest
 	defer func() { go in.discard(s.free) }() // and so does this
 	for {
@@ -118,6 +144,8 @@ func (s *Server) answer(m Method, from netip.Addr, stream grpc.ServerStream) err
 			return err
 		case more == stopped:
 			return ErrStopping
+		case more == late:
+			return ErrSlowMessage
 		case more == ended:
 			return in.end
 		}
@@ -130,11 +158,12 @@ type more int
 const (
 	perhaps more = iota
 	ended        // no: receiving has ended
+	late         // none came in time
 	stopped      // none that will be handled: the server stops
 )
 
-// next waits for a request and takes those that wait behind it. When the server stops it takes
-// what waits and then nothing more.
+// next waits for a request and takes those that wait behind it. When the server stops, or
+// a message did not arrive in time, it takes what waits and then nothing more.
 func (s *Server) next(in *inbox) (group []received, m more) {
 	select {
 	case first, open := <-in.requests:
@@ -142,6 +171,8 @@ func (s *Server) next(in *inbox) (group []received, m more) {
 			return nil, ended
 		}
 		group = append(group, first)
+	case <-in.late:
+		m = late
 	case <-s.stopping:
 		m = stopped
 	}
