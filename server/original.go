@@ -71,7 +71,8 @@ func (o original) Refused(m originalgrpc.Method, from netip.Addr, err error) {
 	a := o.access(m, from)
 	f := failInternal
 	for refusal, known := range map[error]*failure{
-		originalgrpc.ErrMalformed: failNotProtobuf, originalgrpc.ErrTooLarge: failBody, originalgrpc.ErrBusy: failBusy, originalgrpc.ErrSlowAnswer: failSlowAnswer, originalgrpc.ErrSlowMessage: failSlowBody,
+		originalgrpc.ErrMalformed: failNotProtobuf, originalgrpc.ErrTooLarge: failBody, originalgrpc.ErrBusy: failBusy,
+		originalgrpc.ErrSlowAnswer: failSlowAnswer, originalgrpc.ErrSlowMessage: failSlowBody, originalgrpc.ErrDistrusted: failUnauthenticated,
 		originalgrpc.ErrStopping: failStopping, originalgrpc.ErrNoMethod: failBadRoute,
 	} {
 		if errors.Is(err, refusal) {

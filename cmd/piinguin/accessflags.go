@@ -24,6 +24,8 @@ type accessFlags struct {
 	tokens                string
 	clientCA, callersFile string
 	providers             providerFlags
+
+	authorities *identity.Authorities // of clientCA, or nil; set by openTLS
 }
 
 func (a *accessFlags) addTo(flags *pflag.FlagSet) {
@@ -131,6 +133,7 @@ func (a *accessFlags) openTLS(log zerolog.Logger, directory *identity.Directory)
 		if err != nil {
 			return nil, nil, fmt.Errorf("--client-ca: %w", err)
 		}
+		a.authorities = authorities
 		config.ClientCAs = authorities.Pool
 		callers = append(callers, identity.NewMTLS(authorities, directory, time.Now))
 	}

@@ -4,11 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 
 	"github.com/piinguin/piinguin/internal/certtest"
 	"github.com/piinguin/piinguin/internal/originaltest"
@@ -70,6 +73,47 @@ func TestOriginalTLS(t *testing.T) {
 	}
 	wantShutOut(t, in, originaltest.NewClient(t, in.door(t), credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12})),
 		"no gRPC without TLS, which is all that this port takes")
+}
+
+// TestOriginalDistrusted: an authority that is removed ends what its clients may do on connections that
+// are open, in a stream that is open too.
+func TestOriginalDistrusted(t *testing.T) {
+	in := newTestInstall(t)
+	p, authority := serveDoorTLS(t, in)
+	defer p.stop(t)
+	cert, key := authority.Issue(t, certtest.Leaf{DNS: []string{"relay.acme.com"}}).Write(t, in.dir, "client")
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := originaltest.NewClient(t, in.door(t), credentials.NewTLS(&tls.Config{
+		RootCAs: authority.Pool(), MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair},
+	}))
+	s, err := c.Open(t.Context(), "CreatePiiRecords")
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func() (originaltest.Answer, error) {
+		if err := s.Send(originaltest.Create("k", canary)); err != nil {
+			t.Fatal(err)
+		}
+		return s.Receive()
+	}
+	if a, err := send(); err != nil || !a.Success {
+		t.Fatalf("%v, %v", a, err)
+	}
+	certtest.Replace(t, filepath.Join(in.dir, "ca.pem"), certtest.NewAuthority(t, "other").PEM())
+	for status.Code(err) != codes.Unauthenticated {
+		if _, err = c.Call(t.Context(), "CreatePiiRecord", originaltest.Create("k", canary)); err != nil && status.Code(err) != codes.Unauthenticated {
+			t.Fatal(err)
+		}
+	}
+	if a, err := send(); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("the open stream: %v, %v", a, err)
+	}
+	if !hasLine(in.log(), []string{`"reason":"unauthenticated"`, `"caller":"old-relay"`, `"address":"127.0.0.1"`}) {
+		t.Errorf("no line says so:\n%s", in.log())
+	}
 }
 
 // wantShutOut calls until the log says why the client cannot connect. The client itself would wait for

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
@@ -79,6 +80,15 @@ func (a *accessFlags) forOriginal(conf *tls.Config) *tls.Config {
 	return conf
 }
 
+// trusts returns what tells whether a client's certificate is still vouched for, or nil if none is
+// asked for.
+func (a *accessFlags) trusts() func(*tls.ConnectionState) bool {
+	if a.authorities == nil {
+		return nil
+	}
+	return func(s *tls.ConnectionState) bool { return a.authorities.Trust(s, time.Now()) }
+}
+
 // door is the port for clients of the original; the zero door is closed.
 type door struct {
 	server   *originalgrpc.Server
@@ -86,21 +96,22 @@ type door struct {
 }
 
 // open listens, and warns that the port is open.
-func (o *originalFlags) open(ctx context.Context, s *server.Server, conf *tls.Config, log zerolog.Logger) (door, error) {
+func (o *originalFlags) open(ctx context.Context, s *server.Server, access *accessFlags, conf *tls.Config, log zerolog.Logger) (door, error) {
 	if o.address == "" {
 		return door{}, nil
 	}
-	if o.plaintext {
-		conf = nil
+	config := originalgrpc.Config{Handler: s.Original(o.caller), Drain: drain}
+	if !o.plaintext {
+		config.TLS, config.Trusts = access.forOriginal(conf), access.trusts()
 	}
 	listener, err := originalgrpc.Listen(ctx, o.address)
 	if err != nil {
 		return door{}, fmt.Errorf("--original-grpc: %w", err)
 	}
 	logGRPC(log)
-	log.Warn().Stringer("address", listener.Addr()).Bool("tls", conf != nil).Str("caller", o.name).Strs("allow", append([]string{"create"}, o.allow...)).
+	log.Warn().Stringer("address", listener.Addr()).Bool("tls", config.TLS != nil).Str("caller", o.name).Strs("allow", append([]string{"create"}, o.allow...)).
 		Msg("the port of the original's protocol asks for no credential: whoever reaches it acts as this caller")
-	return door{originalgrpc.New(originalgrpc.Config{Handler: s.Original(o.caller), TLS: conf, Drain: drain}), listener}, nil
+	return door{originalgrpc.New(config), listener}, nil
 }
 
 // serve serves until ctx is done, and then lets open calls finish.

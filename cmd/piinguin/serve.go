@@ -195,7 +195,7 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	door, err := o.original.open(ctx, s, o.access.forOriginal(conf), log)
+	door, err := o.original.open(ctx, s, &o.access, conf, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

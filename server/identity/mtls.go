@@ -45,7 +45,7 @@ func (m *MTLS) Authenticate(r *http.Request) (policy.Caller, error) {
 	if !ok {
 		return policy.Caller{}, BadName
 	}
-	if !m.authorities.trust(r.TLS, m.now()) {
+	if !m.authorities.Trust(r.TLS, m.now()) {
 		return policy.Caller{}, DistrustedCertificate
 	}
 	given, ok := m.callers.Roles("mtls", name)
@@ -72,8 +72,8 @@ func certificateName(c *x509.Certificate) (string, bool) {
 	return "", false
 }
 
-// trust reports whether the client's certificate is still vouched for.
-func (a *Authorities) trust(s *tls.ConnectionState, now time.Time) bool {
+// Trust reports whether the certificate that a client proved in a handshake is still vouched for.
+func (a *Authorities) Trust(s *tls.ConnectionState, now time.Time) bool {
 	known := a.file.Current()
 	for _, chain := range s.VerifiedChains {
 		if known.holds(chain, now) {

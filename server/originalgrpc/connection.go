@@ -46,3 +46,20 @@ func hangUp(ctx context.Context) {
 		_ = c.raw.Close()
 	}
 }
+
+// trusted reports whether the client of a call may still use its connection.
+func (s *Server) trusted(ctx context.Context) bool {
+	if s.trusts == nil {
+		return true
+	}
+	p, known := peer.FromContext(ctx)
+	if !known {
+		return false
+	}
+	c, ours := p.AuthInfo.(connection)
+	if !ours {
+		return false
+	}
+	by, secured := c.AuthInfo.(credentials.TLSInfo)
+	return secured && s.trusts(&by.State)
+}

@@ -58,6 +58,9 @@ const (
 type Config struct {
 	Handler Handler     // required
 	TLS     *tls.Config // nil is plaintext, the only thing that the original's own client speaks
+	// Trusts reports whether a client's certificate is still vouched for. It is asked before each group
+	// of requests, because a connection outlives its handshake. nil is yes.
+	Trusts func(*tls.ConnectionState) bool
 	// Drain bounds how long calls may take to end after ctx of Serve is done.
 	Drain time.Duration
 }
@@ -65,6 +68,7 @@ type Config struct {
 // Server is a gRPC server of the original's protocol.
 type Server struct {
 	handler     Handler
+	trusts      func(*tls.ConnectionState) bool
 	free        *semaphore.Weighted // of maxMessages
 	calls       *semaphore.Weighted // of maxCalls
 	patience    *semaphore.Weighted // of maxPatience
@@ -79,7 +83,7 @@ type Server struct {
 // New returns a Server that does not listen yet.
 func New(c Config) *Server {
 	s := &Server{
-		handler: c.Handler, free: semaphore.NewWeighted(maxMessages),
+		handler: c.Handler, trusts: c.Trusts, free: semaphore.NewWeighted(maxMessages),
 		calls: semaphore.NewWeighted(maxCalls), patience: semaphore.NewWeighted(maxPatience), messageTime: messageTime,
 		drain: c.Drain, busyWait: busyWait, answerTime: answerTime, stopping: make(chan struct{}),
 	}

@@ -42,6 +42,7 @@ var (
 	ErrMalformed   = status.Error(codes.InvalidArgument, "the message is not a protobuf message of this method")
 	ErrTooLarge    = status.Error(codes.ResourceExhausted, "a message must be at most 512 KiB, and its originalValue at most 32 KiB")
 	ErrBusy        = status.Error(codes.Unavailable, "the messages of other calls take all memory that is meant for them; try again")
+	ErrDistrusted  = status.Error(codes.Unauthenticated, "the client's certificate is not trusted any more")
 	ErrSlowMessage = status.Error(codes.Unavailable, "no message arrived in time; call again")
 	ErrSlowAnswer  = status.Error(codes.DeadlineExceeded, "the answers were not taken in time")
 	ErrStopping    = status.Error(codes.Unavailable, "the server stops; call again")
@@ -81,7 +82,7 @@ func (s *Server) serve(m Method, stream grpc.ServerStream) error {
 		defer s.calls.Release(1)
 		err = s.answer(m, from, stream)
 	}
-	for _, refusal := range []error{ErrMalformed, ErrTooLarge, ErrBusy, ErrSlowMessage, ErrSlowAnswer, ErrStopping} {
+	for _, refusal := range []error{ErrMalformed, ErrTooLarge, ErrBusy, ErrDistrusted, ErrSlowMessage, ErrSlowAnswer, ErrStopping} {
 		if errors.Is(err, refusal) {
 			s.handler.Refused(m, from, err)
 		}

@@ -200,6 +200,9 @@ func (s *Server) handle(m Method, from netip.Addr, stream grpc.ServerStream, gro
 	if len(group) == 0 || stream.Context().Err() != nil {
 		return nil
 	}
+	if !s.trusted(stream.Context()) {
+		return ErrDistrusted
+	}
 	answers, done := s.handler.Handle(stream.Context(), m, from, requests)
 	defer done()
 	return s.send(m.Kind, stream, answers)
