@@ -38,24 +38,35 @@ func TestSilentStreams(t *testing.T) {
 		}
 		return stream
 	}
-	answered := func(stream *originaltest.Stream) {
-		if err := stream.Send(originaltest.Delete("k")); err != nil {
-			t.Fatal(err)
-		}
-		if a, err := stream.Receive(); err != nil || a.Message != "k" {
-			t.Fatalf("%+v, %v", a, err)
-		}
-	}
 	wantSlow(t, open("CreatePiiRecord"))
-	patient := open("DeletePiiRecords")
-	answered(patient)
-	for s.patience.TryAcquire(1) { // until the stream waits
-		s.patience.Release(1)
+	// Two are silent, and one of them may wait: which one is open.
+	type result struct {
+		stream *originaltest.Stream
+		answer originaltest.Answer
+		err    error
 	}
-	second := open("DeletePiiRecords")
-	answered(second)
-	wantSlow(t, second)
-	answered(patient)
+	streams := []*originaltest.Stream{open("DeletePiiRecords"), open("DeletePiiRecords")}
+	results := make(chan result, len(streams))
+	for _, stream := range streams {
+		go func() {
+			a, err := stream.Receive()
+			results <- result{stream, a, err}
+		}()
+	}
+	ended := <-results
+	if status.Convert(ended.err).Message() != status.Convert(ErrSlowMessage).Message() {
+		t.Errorf("a stream ended with %+v, %v", ended.answer, ended.err)
+	}
+	patient := streams[0]
+	if ended.stream == patient {
+		patient = streams[1]
+	}
+	if err := patient.Send(originaltest.Delete("k")); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-results; r.err != nil || r.answer.Message != "k" {
+		t.Errorf("the patient stream: %+v, %v", r.answer, r.err)
+	}
 	if err := patient.HalfClose(); err != nil {
 		t.Fatal(err)
 	}
