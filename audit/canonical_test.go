@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 	"unicode"
@@ -50,32 +51,49 @@ func anyEntry(t *rapid.T) audit.Entry {
 	text := func(name string, limit int) string {
 		return rapid.StringOfN(char, 0, -1, limit).Draw(t, name)
 	}
+	shown := func(name string, limit int) string { // which has no character that changes how others look
+		return rapid.StringOfN(char.Filter(func(r rune) bool { return !unicode.Is(unicode.Cf, r) }), 0, -1, limit).Draw(t, name)
+	}
 	e := audit.Entry{
-		Log: rapid.StringMatching(`[a-z0-9][a-z0-9.-]{0,62}`).Draw(t, "log"), Index: rapid.Int64Range(0, 1<<53-1).Draw(t, "index"),
+		Ledger: rapid.StringMatching(`[a-z0-9-][a-z0-9.-]{0,20}(/[a-z0-9-]{1,20}){0,2}`).Filter(audit.ValidName).Draw(t, "ledger"),
+		Log:    audit.LogID(rapid.IntRange(0, audit.MaxLogs).Draw(t, "log")), Index: rapid.Int64Range(0, 1<<53-1).Draw(t, "index"),
 		Time:      time.UnixMicro(rapid.Int64Range(-62_135_596_800_000_000, 253_402_300_799_999_999).Draw(t, "time")).UTC(),
 		Operation: rapid.SampledFrom([]audit.Operation{audit.Read, audit.Delete, audit.Create, audit.Review}).Draw(t, "operation"),
 		Outcome:   rapid.SampledFrom([]audit.Outcome{audit.Granted, audit.Denied, audit.NotFound, audit.Failed}).Draw(t, "outcome"),
 		Reason:    rapid.StringMatching(`[a-z_]{0,64}`).Draw(t, "reason"), Caller: text("caller", 256),
-		Authentication: text("authentication", 64), OnBehalfOf: text("on_behalf_of", 512),
-		Basis: rapid.SampledFrom([]string{"", "CONSENT"}).Draw(t, "basis"), Purpose: text("purpose", 512), Reference: text("reference", 512),
+		Authentication: text("authentication", 64), OnBehalfOf: shown("on_behalf_of", 512),
+		Basis: rapid.SampledFrom([]string{"", "CONSENT"}).Draw(t, "basis"), Purpose: shown("purpose", 512), Reference: shown("reference", 512),
 		ModifiedValue: text("modified_value", 2048), RequestID: "r" + text("request_id", 63), Count: rapid.Int64Range(0, 1<<53-1).Draw(t, "count"),
 	}
 	e.Policy, e.Condition = text("policy", 64), rapid.SampledFrom([]string{"", "ART9_HEALTH_CARE"}).Draw(t, "condition")
-	if rapid.Bool().Draw(t, "prune") {
-		e.Operation, e.Checkpoint = audit.Pruned, "piinguin-1 7 "+audit.LeafHash([]byte(e.Purpose)).String()
+	e.Detail, e.Grant = shown("detail", 2048), shown("grant", 64)
+	if rapid.Bool().Draw(t, "about") {
+		e.About = audit.Place{Log: e.Log, Index: e.Index}.String()
+	}
+	switch rapid.IntRange(0, 3).Draw(t, "kind") {
+	case 0:
+		e.Operation = audit.Operation(rapid.StringMatching(`[A-Z_]{1,32}`).Filter(func(o string) bool { return !slices.Contains(own, o) }).Draw(t, "unknown"))
+	case 1:
+		e.Operation, e.Checkpoint = audit.Pruned, "1 7 "+audit.LeafHash([]byte(e.Purpose)).String()
+	case 2:
+		root := audit.LeafHash([]byte(e.Purpose)).String()
+		e.Operation, e.Checkpoint, e.RequestID = audit.Checkpoint, "1 9007199254740991 "+root+" 64 1 "+root, ""
 	}
 	return e
 }
 
+// own are the operations that have rules of their own.
+var own = []string{"OPEN", "CHECKPOINT", "PRUNE", "HOLD", "RELEASE", "KEY", "ROLLBACK"}
+
 func fieldsOf(e audit.Entry) map[string]any {
 	all := map[string]any{
-		"version": audit.Version, "log": e.Log, "index": e.Index, "time": e.Time.Format("2006-01-02T15:04:05.000000Z"),
+		"version": audit.Version, "log": audit.Origin(e.Ledger, e.Log), "index": e.Index, "time": e.Time.Format("2006-01-02T15:04:05.000000Z"),
 		"operation": e.Operation, "outcome": e.Outcome,
 	}
 	for name, value := range map[string]string{
 		"reason": e.Reason, "caller": e.Caller, "authentication": e.Authentication, "on_behalf_of": e.OnBehalfOf,
 		"basis": e.Basis, "purpose": e.Purpose, "reference": e.Reference, "checkpoint": e.Checkpoint, "policy": e.Policy, "special_category_condition": e.Condition,
-		"modified_value": e.ModifiedValue, "request_id": e.RequestID,
+		"about": e.About, "detail": e.Detail, "grant": e.Grant, "modified_value": e.ModifiedValue, "request_id": e.RequestID,
 	} {
 		if value != "" {
 			all[name] = value

@@ -80,7 +80,9 @@ func TestLostStore(t *testing.T) {
 		if err := l.Ready(t.Context()); !errors.Is(err, audit.ErrUnavailable) {
 			t.Errorf("Ready: %v, want ErrUnavailable", err)
 		}
-		mustClose(t, l)
+		if err := l.Close(t.Context()); !errors.Is(err, audit.ErrLost) { // the spine does not list the last entries
+			t.Errorf("Close: %v, want ErrLost", err)
+		}
 		if took := time.Since(start); took != 0 {
 			t.Errorf("it took %v", took)
 		}

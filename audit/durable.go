@@ -8,7 +8,7 @@ import (
 
 // Receipt says where a durable entry stands.
 type Receipt struct {
-	Log      string
+	Log      LogID
 	Index    int64
 	Time     time.Time
 	LeafHash tlog.Hash // RFC 6962
@@ -22,11 +22,9 @@ type Durable struct {
 	receipt Receipt
 }
 
-// newDurable is called by the writer alone, after its page is committed. e is the entry as
-// its caller gave it.
-func newDurable(e Entry, r Receipt) Durable {
-	e.Log, e.Index, e.Time = r.Log, r.Index, r.Time
-	return Durable{e, r}
+// newDurable is called by the writer alone, after the entry's page is committed.
+func newDurable(e Entry, leaf tlog.Hash) Durable {
+	return Durable{e, Receipt{e.Log, e.Index, e.Time, leaf}}
 }
 
 // Entry returns the entry as the ledger holds it.

@@ -14,7 +14,7 @@ func TestDurable(t *testing.T) {
 	m := audit.NewMem()
 	l := newLedger(t, m, 1)
 	bad := newEntry(2)
-	bad.Operation = "NONE"
+	bad.Operation = "none"
 	for i, r := range l.AppendAll(t.Context(), []audit.Entry{newEntry(0), newEntry(1), bad}) {
 		if r.Err != nil {
 			if diff := cmp.Diff(audit.Entry{}, r.Durable.Entry()); diff != "" || i != 2 {
@@ -23,7 +23,7 @@ func TestDurable(t *testing.T) {
 			continue
 		}
 		at := r.Durable.Receipt()
-		want, err := m.Entry(t.Context(), at.Log, at.Index)
+		want, err := audit.OpenIndex(m).Entry(t.Context(), at.Log, at.Index)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"iter"
 	"runtime"
+	"slices"
+	"strings"
 
 	"filippo.io/torchwood"
 	"golang.org/x/mod/sumdb/note"
@@ -15,84 +17,121 @@ import (
 // examined is what a page shows without the pages before it. Examining is most of the work of
 // verifying. It needs nothing but the page, so many pages are examined at once.
 type examined struct {
-	page       Page
-	tree       tlog.Tree
-	treeErr    error
-	leaves     []tlog.Hash
-	entries    []Entry
-	entriesErr error
+	page    Page
+	ledger  string      // under whose name it was signed
+	key     VerifierKey // that signed it; of a KEY the old one
+	tree    tlog.Tree   // that its checkpoint signs
+	leaves  []tlog.Hash
+	entries []Entry
+	err     *RowError
 }
 
-func examine(p Page, v note.Verifier) examined {
-	x := examined{page: p, leaves: p.LeafHashes()}
-	if x.tree, x.treeErr = p.tree(v); x.treeErr == nil {
-		x.entries, x.entriesErr = p.signedEntries(x.leaves)
+// examine checks a page by itself. key is the one that should have signed it. The ledger's name is
+// what its entries say; that of a stub, which has none, is ledger.
+func examine(p Page, ledger string, key VerifierKey) examined {
+	x := examined{page: p, ledger: ledger, key: key}
+	var err error
+	if x.entries, err = p.Entries(); err == nil {
+		if len(x.entries) > 0 {
+			x.ledger = x.entries[0].Ledger
+		}
+		keys := []VerifierKey{key}
+		if before, next, is := rekeying(x.entries); is {
+			x.key, keys = before, []VerifierKey{before, next}
+		}
+		x.tree, err = p.signed(x.ledger, keys)
+	}
+	switch {
+	case err != nil:
+		x.err = asRow(err, p)
+	case x.tree.Hash != p.Root:
+		x.err = p.fault("its root is not that of its checkpoint")
+	case p.Stub && !p.wholeStub():
+		x.err = p.fault("it is not a stub as pruning leaves it")
+	case !p.Stub && len(p.Leaves) > 0:
+		x.err = p.fault("it has leaf hashes, which only a stub has")
+	}
+	for _, line := range p.Lines {
+		x.leaves = append(x.leaves, LeafHash(line))
 	}
 	return x
 }
 
-// signedEntries returns the page's entries, if every line is the one whose leaf was signed and
-// every column equals its line's. The error is a *RowError.
-func (p Page) signedEntries(leaves []tlog.Hash) ([]Entry, error) {
-	if len(p.Faults) > 0 {
-		return nil, p.Faults[0]
+// wholeStub reports whether a stub has nothing but what pruning leaves, and leaf hashes that its edge
+// has the roots of. Nothing signs the time of a stub, so it has none.
+func (p Page) wholeStub() bool {
+	var e edge
+	for n, leaf := range p.Leaves {
+		e = e.grow(int64(n), leaf)
 	}
-	if len(p.Lines) != len(leaves) || p.Beside != nil && len(p.Beside) != len(leaves) {
-		return nil, p.fault("its lines are not as many as its leaves")
-	}
-	for i, line := range p.Lines {
-		if line == nil && p.Pruned && p.First+int64(i) > 0 {
-			continue
-		}
-		if LeafHash(line) != leaves[i] {
-			return nil, &RowError{EntryRow(p.Log, p.First+int64(i)), "its line is not the one that was signed"}
-		}
-	}
-	entries, err := p.Entries()
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		if p.Beside != nil && p.Beside[e.Index-p.First] != e.Columns() {
-			return nil, &RowError{EntryRow(p.Log, e.Index), "a field beside its line differs from the line"}
-		}
-		if !e.Time.Equal(entries[0].Time) {
-			return nil, &RowError{EntryRow(p.Log, e.Index), "its time is not its page's"}
-		}
-	}
-	return entries, nil
+	return len(p.Lines) == 0 && p.Time.IsZero() && p.First > 0 && int64(len(p.Leaves)) == p.First%torchwood.TileWidth &&
+		len(p.Edge) >= len(e) && slices.Equal(edge(p.Edge[len(p.Edge)-len(e):]), e)
 }
 
-// tree checks the page's checkpoint and returns the tree that it signs. It accepts exactly the
-// bytes that a commit writes. Base64 and the note format allow other spellings of the same
-// content, and a change from one to another would go unnoticed.
-func (p Page) tree(v note.Verifier) (tlog.Tree, error) {
-	n, err := note.Open(p.Checkpoint, note.VerifierList(v))
+func asRow(err error, p Page) *RowError {
+	var row *RowError
+	if errors.As(err, &row) {
+		return row
+	}
+	return p.fault("its checkpoint cannot be checked")
+}
+
+// rekeying returns the two keys that a page's KEY names, both of which sign the page. A KEY is alone
+// on its page.
+func rekeying(entries []Entry) (before, next VerifierKey, is bool) {
+	if len(entries) != 1 || entries[0].Operation != Rekeyed {
+		return before, next, false
+	}
+	before, err := ParseVerifierKey(entries[0].Detail)
+	next, nextErr := ParseVerifierKey(entries[0].Reference)
+	return before, next, err == nil && nextErr == nil
+}
+
+// signed checks that the page's checkpoint is signed by exactly the keys, in their order, and returns
+// the tree that it signs. It accepts exactly the bytes that a commit writes. Base64 and the note
+// format allow other spellings of the same content, and a change from one to another would go
+// unnoticed.
+func (p Page) signed(ledger string, keys []VerifierKey) (tlog.Tree, error) {
+	origin := Origin(ledger, p.Log)
+	verifiers := make([]note.Verifier, len(keys))
+	for i, k := range keys {
+		v, err := k.verifier(origin)
+		if err != nil {
+			return tlog.Tree{}, err
+		}
+		verifiers[i] = v
+	}
+	n, err := note.Open(p.Checkpoint, note.VerifierList(verifiers...))
 	var unverified *note.UnverifiedNoteError
 	if errors.As(err, &unverified) {
 		return tlog.Tree{}, p.fault("its checkpoint is not signed by the ledger's key")
 	}
-	if err != nil || len(n.Sigs) != 1 || len(n.UnverifiedSigs) != 0 {
-		return tlog.Tree{}, p.fault("its checkpoint is not a note with one signature")
+	if err != nil || len(n.Sigs) != len(keys) || len(n.UnverifiedSigs) != 0 {
+		return tlog.Tree{}, p.fault("its checkpoint is not a note with the signatures that it must have")
 	}
-	sig, err := base64.StdEncoding.DecodeString(n.Sigs[0].Base64)
-	exact := n.Text + "\n— " + n.Sigs[0].Name + " " + base64.StdEncoding.EncodeToString(sig) + "\n"
-	if err != nil || exact != string(p.Checkpoint) {
+	exact := &strings.Builder{}
+	exact.WriteString(n.Text + "\n")
+	for i, s := range n.Sigs {
+		sig, err := base64.StdEncoding.DecodeString(s.Base64)
+		if err != nil || s.Hash != verifiers[i].KeyHash() {
+			return tlog.Tree{}, p.fault("its checkpoint is not in canonical form")
+		}
+		exact.WriteString("— " + s.Name + " " + base64.StdEncoding.EncodeToString(sig) + "\n")
+	}
+	if exact.String() != string(p.Checkpoint) {
 		return tlog.Tree{}, p.fault("its checkpoint is not in canonical form")
 	}
 	c, err := torchwood.ParseCheckpoint(n.Text)
-	if err != nil || c.Origin != p.Log || c.Extension != "" || c.String() != n.Text {
+	if err != nil || c.Origin != origin || c.Extension != "" || c.String() != n.Text {
 		return tlog.Tree{}, p.fault("its checkpoint is not one of this log")
-	}
-	if c.Hash != p.Root {
-		return tlog.Tree{}, p.fault("its root is not that of its checkpoint")
 	}
 	return c.Tree, nil
 }
 
 // examinePages examines pages on all CPUs, and yields them in their order. It reads a few pages
-// ahead. When the caller stops early, it returns only after the reader of pages has ended.
-func examinePages(ctx context.Context, pages iter.Seq2[Page, error], v note.Verifier) iter.Seq2[examined, error] {
+// ahead. When the caller stops early, it returns only after the reader of pages has ended. key says
+// which key to expect, and may be wrong for the pages after a KEY.
+func examinePages(ctx context.Context, pages iter.Seq2[Page, error], ledger string, key func() VerifierKey) iter.Seq2[examined, error] {
 	return func(yield func(examined, error) bool) {
 		ctx, stop := context.WithCancel(ctx)
 		workers := runtime.GOMAXPROCS(0)
@@ -120,7 +159,7 @@ func examinePages(ctx context.Context, pages iter.Seq2[Page, error], v note.Veri
 				case <-ctx.Done():
 					return
 				}
-				work <- func() { result <- examine(p, v) }
+				work <- func() { result <- examine(p, ledger, key()) }
 			}
 		}()
 		defer func() {

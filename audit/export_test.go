@@ -9,14 +9,14 @@ import (
 const MaxQueue = maxQueue
 
 // RawPages returns what Mem stores of a log.
-func (m *Mem) RawPages(log string) []Page {
+func (m *Mem) RawPages(log LogID) []Page {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.pages[log])
 }
 
 // SetRawPages replaces what Mem stores of a log, behind the back of Commit.
-func (m *Mem) SetRawPages(log string, pages []Page) {
+func (m *Mem) SetRawPages(log LogID, pages []Page) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.pages[log] = slices.Clone(pages)
@@ -32,25 +32,54 @@ func (m *Mem) SetRawKey(text string) {
 	m.key = text
 }
 
-// SetRawLogs replaces the registry.
-func (m *Mem) SetRawLogs(logs ...string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.registered = logs
-}
-
-// ForgePage returns a page that the key's holder writes after the pages of a log,
-// past every check of a writer.
+// ForgePage returns a page that the key's holder writes after the pages of a log, past every check of a
+// writer.
 func ForgePage(key Key, pages []Page, entries ...Entry) Page {
 	last := pages[len(pages)-1]
-	signer, err := key.signer(last.Log)
+	h, err := headAfter(last, pageLedger(last), key.Verifier())
 	if err != nil {
 		panic(err)
 	}
-	h := head{log: last.Log, number: last.Number + 1, size: last.Size(), edge: last.Edge}
-	p, _, err := h.nextPage(entries, time.Date(2030, time.January, 1, 0, 0, 0, 0, time.UTC), signer)
+	if h.log == Spine {
+		h.spine = &spine{}
+	}
+	p, _, err := h.nextPage(entries, time.Date(2030, time.January, 1, 0, 0, 0, 0, time.UTC), key)
 	if err != nil {
 		panic(err)
 	}
 	return p
+}
+
+func pageLedger(p Page) string {
+	entries, err := p.Entries()
+	if err != nil {
+		panic(err)
+	}
+	return entries[0].Ledger
+}
+
+// SetRawBlobs replaces the blobs of a kind.
+func (m *Mem) SetRawBlobs(kind BlobKind, blobs []Blob) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.blobs[kind] = slices.Clone(blobs)
+	if len(blobs) == 0 {
+		delete(m.blobs, kind)
+	}
+}
+
+// RawBlobs returns the blobs of a kind.
+func (m *Mem) RawBlobs(kind BlobKind) []Blob {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.blobs[kind])
+}
+
+// Resign signs a page's tree with a key.
+func Resign(key Key, p Page) []byte {
+	signed, err := sign(Origin(pageLedger(p), p.Log), p.Tree(), key)
+	if err != nil {
+		panic(err)
+	}
+	return signed
 }

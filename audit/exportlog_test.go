@@ -17,7 +17,7 @@ import (
 )
 
 // linesFrom returns the lines of a log from an index on, as an export has them.
-func linesFrom(m *audit.Mem, log string, from int64) string {
+func linesFrom(m *audit.Mem, log audit.LogID, from int64) string {
 	var lines bytes.Buffer
 	for _, p := range m.RawPages(log) {
 		for i, line := range p.Lines {
@@ -34,20 +34,20 @@ func TestExport(t *testing.T) {
 	key := newKey(t, 1).Verifier()
 	for _, from := range []int64{0, 1, 4, 8, 9} {
 		var out bytes.Buffer
-		l, err := audit.Export(t.Context(), m, key, "piinguin-2", from, &out)
+		l, err := audit.Export(t.Context(), m, ledgerName, key, 2, from, &out)
 		if err != nil {
 			t.Fatalf("Export from %d: %v", from, err)
 		}
-		if diff := cmp.Diff(linesFrom(m, "piinguin-2", from), out.String()); diff != "" {
+		if diff := cmp.Diff(linesFrom(m, 2, from), out.String()); diff != "" {
 			t.Errorf("Export from %d (-want +got):\n%s", from, diff)
 		}
-		pages := m.RawPages("piinguin-2")
+		pages := m.RawPages(2)
 		if last := pages[len(pages)-1]; !l.Whole || l.Size != 9 || l.Checkpoint != string(last.Checkpoint) || l.Root != last.Root {
 			t.Errorf("Export from %d: the report is %+v", from, l)
 		}
 	}
 	var out bytes.Buffer
-	if _, err := audit.Export(t.Context(), m, key, "piinguin-2", 10, &out); !errors.Is(err, audit.ErrNotFound) || out.Len() > 0 {
+	if _, err := audit.Export(t.Context(), m, ledgerName, key, 2, 10, &out); !errors.Is(err, audit.ErrNotFound) || out.Len() > 0 {
 		t.Errorf("Export past the end: %v, %d bytes; want ErrNotFound and none", err, out.Len())
 	}
 }
@@ -73,20 +73,20 @@ func newLongLines(t *testing.T) *audit.Mem {
 // broken page on.
 func TestExportOfATamperedLog(t *testing.T) {
 	m := newLongLines(t)
-	pages := m.RawPages("piinguin-1")
-	whole, written := linesFrom(m, "piinguin-1", 0), 0
+	pages := m.RawPages(1)
+	whole, written := linesFrom(m, 1, 0), 0
 	for at := range pages {
 		changed := slices.Clone(pages)
 		changed[at] = clonePage(pages[at])
 		changed[at].Lines[0][20] ^= 1
-		m.SetRawPages("piinguin-1", changed)
+		m.SetRawPages(1, changed)
 		var out bytes.Buffer
 		var row *audit.RowError
-		l, err := audit.Export(t.Context(), m, newKey(t, 1).Verifier(), "piinguin-1", 0, &out)
-		if want := audit.EntryRow("piinguin-1", pages[at].First); !errors.As(err, &row) || row.Row != want || l.Whole {
+		l, err := audit.Export(t.Context(), m, ledgerName, newKey(t, 1).Verifier(), 1, 0, &out)
+		if want := audit.PageRow(1, int64(at)); !errors.As(err, &row) || row.Row != want || l.Whole {
 			t.Errorf("page %d was changed: Export: %v, want %s", at, err, want)
 		}
-		before := len(whole) - len(linesFrom(m, "piinguin-1", pages[at].First))
+		before := len(whole) - len(linesFrom(m, 1, pages[at].First))
 		if !strings.HasPrefix(whole, out.String()) || out.Len() > before {
 			t.Errorf("page %d was changed: Export wrote %d bytes, want the first of %d", at, out.Len(), before)
 		}
@@ -95,9 +95,9 @@ func TestExportOfATamperedLog(t *testing.T) {
 	if written == 0 {
 		t.Error("nothing was ever written, so the test shows nothing")
 	}
-	m.SetRawPages("piinguin-1", pages)
+	m.SetRawPages(1, pages)
 	var row *audit.RowError
-	if _, err := audit.Export(t.Context(), m, newKey(t, 2).Verifier(), "piinguin-1", 0, io.Discard); !errors.As(err, &row) {
+	if _, err := audit.Export(t.Context(), m, ledgerName, newKey(t, 2).Verifier(), 1, 0, io.Discard); !errors.As(err, &row) {
 		t.Errorf("Export with another key: %v, want a *RowError", err)
 	}
 }
@@ -108,7 +108,7 @@ type endless struct {
 	read int
 }
 
-func (s *endless) Pages(ctx context.Context, log string, _ int64) iter.Seq2[audit.Page, error] {
+func (s *endless) Pages(ctx context.Context, log audit.LogID, _ int64) iter.Seq2[audit.Page, error] {
 	return func(yield func(audit.Page, error) bool) {
 		for p, err := range s.Mem.Pages(ctx, log, 0) {
 			for s.read++; yield(p, err); s.read++ {
@@ -122,7 +122,7 @@ func (s *endless) Pages(ctx context.Context, log string, _ int64) iter.Seq2[audi
 func TestExportEnds(t *testing.T) {
 	s := &endless{Mem: newFilled(t, 1)}
 	var row *audit.RowError
-	if _, err := audit.Export(t.Context(), s, newKey(t, 1).Verifier(), "piinguin-1", 0, io.Discard); !errors.As(err, &row) || s.read > 1000 {
+	if _, err := audit.Export(t.Context(), s, ledgerName, newKey(t, 1).Verifier(), 1, 0, io.Discard); !errors.As(err, &row) || s.read > 1000 {
 		t.Errorf("Export: %v after %d pages, want a *RowError soon", err, s.read)
 	}
 }
@@ -135,7 +135,7 @@ func (fullWriter) Write([]byte) (int, error) { return 0, errWriter }
 
 func TestExportToAFullDisk(t *testing.T) {
 	m := newFilled(t, 1)
-	if _, err := audit.Export(t.Context(), m, newKey(t, 1).Verifier(), "piinguin-1", 0, fullWriter{}); !errors.Is(err, errWriter) {
+	if _, err := audit.Export(t.Context(), m, ledgerName, newKey(t, 1).Verifier(), 1, 0, fullWriter{}); !errors.Is(err, errWriter) {
 		t.Errorf("Export: %v, want the writer's error", err)
 	}
 }
@@ -145,7 +145,8 @@ func TestExportOfAPrunedLog(t *testing.T) {
 	m := audit.NewMem()
 	now := time.Date(2026, time.October, 1, 0, 0, 0, 0, time.UTC)
 	l := openAt(t, m, &now)
-	mustAppend(t, l, newEntry(1), newEntry(2))
+	mustAppend(t, l, newEntry(1))
+	mustAppend(t, l, newEntry(2))
 	mustClose(t, l)
 	now = now.AddDate(0, 2, 0)
 	l = openAt(t, m, &now)
@@ -153,7 +154,7 @@ func TestExportOfAPrunedLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustClose(t, l)
-	got, err := audit.Export(t.Context(), m, newKey(t, 1).Verifier(), "piinguin-1", 0, io.Discard)
+	got, err := audit.Export(t.Context(), m, ledgerName, newKey(t, 1).Verifier(), 1, 0, io.Discard)
 	if !errors.Is(err, audit.ErrPruned) || !got.Whole || got.Pruned != 2 || got.Checkpoint == "" {
 		t.Errorf("Export: %v, %+v; want ErrPruned and the report", err, got)
 	}

@@ -46,7 +46,7 @@ func FuzzParseTilePath(f *testing.F) {
 		if again := torchwood.TilePath(tile); again != path {
 			t.Errorf("%q is taken, and its tile's path is %q", path, again)
 		}
-		data, err := audit.TileData(t.Context(), m, "piinguin-1", size, tile)
+		data, err := audit.TileData(t.Context(), m, 1, size, tile)
 		if err != nil && !errors.Is(err, audit.ErrNotFound) {
 			t.Errorf("TileData: %v, want ErrNotFound", err)
 		}
@@ -56,30 +56,39 @@ func FuzzParseTilePath(f *testing.F) {
 	})
 }
 
-// FuzzKeptCheckpoint: of a ledger that is whole, a kept note is either one that the ledger's key
-// signed, or an error, or a finding.
-func FuzzKeptCheckpoint(f *testing.F) {
+// FuzzKeptFile: of a ledger that is whole, a kept file is either one that says what its ledger was, or
+// an error, or a finding.
+func FuzzKeptFile(f *testing.F) {
 	m := newSame(f)
-	kept := checkpointsOf(m, "piinguin-1")
-	for _, k := range kept {
-		f.Add(k.Note)
-		f.Add(append(bytes.Clone(k.Note), "— witness.example AAAAAAAA\n"...))
-		f.Add(bytes.Replace(k.Note, []byte("\n1\n"), []byte("\n2\n"), 1))
-	}
-	f.Add([]byte("piinguin-1\n1\nAAAA\n\n— piinguin-1 AAAAAAAA\n"))
-	f.Add([]byte(canary))
+	good := mustKeep(f, m, "it").Data
+	line, proof, _ := bytes.Cut(good, []byte("\n"))
+	f.Add(good)
+	f.Add(append(bytes.Clone(good), "— witness.example AAAAAAAA\n"...))
+	f.Add(good[:len(good)-20])
+	f.Add(good[:len(line)+1])
+	f.Add(proof)
+	f.Add(bytes.Replace(good, []byte("index 2"), []byte("index 1"), 1))
+	f.Add(bytes.Replace(good, []byte("\n3\n"), []byte("\n9223372036854775807\n"), 1))
+	f.Add(append(bytes.Clone(good), make([]byte, audit.MaxKept)...))
+	f.Add([]byte(canary + "\n" + canary))
 	key := newKey(f, 1).Verifier()
-	f.Fuzz(func(t *testing.T, text []byte) {
-		r, err := audit.Verify(t.Context(), m, audit.VerifyOptions{Key: &key, Kept: []audit.KeptCheckpoint{{Name: "it", Note: text}}})
-		if err != nil || len(r.Findings) > 0 {
-			return
-		}
-		for _, k := range kept {
-			if signed, _, _ := bytes.Cut(k.Note, []byte("\n\n")); bytes.HasPrefix(text, append(signed, "\n\n"...)) {
-				return
+	f.Fuzz(func(t *testing.T, data []byte) {
+		k := audit.KeptFile{Name: "it", Data: data}
+		name, size, placeErr := audit.KeptPlace(k)
+		mustNotQuote(t, placeErr)
+		for _, o := range []audit.VerifyOptions{{Key: &key, Kept: each(k)}, {Key: &key, From: &k}} {
+			r, err := audit.Verify(t.Context(), m, o)
+			mustNotQuote(t, err)
+			if err != nil || len(r.Findings) > 0 {
+				continue
+			}
+			if got, _, _ := bytes.Cut(data, []byte("\n")); !bytes.Equal(got, line) && !bytes.Contains(got, []byte(`"index":1,`)) {
+				t.Errorf("%q passes for what the ledger was", data)
+			}
+			if placeErr != nil || name != ledgerName || size < 1 {
+				t.Errorf("KeptPlace: %s, %d, %v", name, size, placeErr)
 			}
 		}
-		t.Errorf("%q passes for a checkpoint of the ledger", text)
 	})
 }
 
@@ -87,10 +96,10 @@ func FuzzKeptCheckpoint(f *testing.F) {
 func FuzzCheckProof(f *testing.F) {
 	m := newSame(f)
 	lines := map[string]bool{}
-	for _, p := range m.RawPages("piinguin-1") {
+	for _, p := range m.RawPages(1) {
 		for i, line := range p.Lines {
 			lines[string(line)] = true
-			proof, err := audit.ProveEntry(f.Context(), m, "piinguin-1", p.First+int64(i))
+			proof, err := audit.ProveEntry(f.Context(), m, 1, p.First+int64(i))
 			if err != nil {
 				f.Fatal(err)
 			}
@@ -116,7 +125,7 @@ func FuzzCheckProof(f *testing.F) {
 // FuzzVerifyPage: a ledger with another page than its own in one place has a finding.
 func FuzzVerifyPage(f *testing.F) {
 	m := newSame(f)
-	pages := m.RawPages("piinguin-1")
+	pages := m.RawPages(1)
 	at := len(pages) / 2
 	own := pages[at]
 	join := func(hashes []tlog.Hash) (b []byte) {
@@ -129,7 +138,7 @@ func FuzzVerifyPage(f *testing.F) {
 	f.Add(own.Number, own.First, bytes.Join(own.Lines, []byte("\n")), join(own.Edge), own.Root[:], append(bytes.Clone(own.Checkpoint), "— witness.example AAAAAAAA\n"...))
 	next := pages[at+1]
 	f.Add(own.Number, own.First, bytes.Join(next.Lines, []byte("\n")), join(next.Edge), next.Root[:], next.Checkpoint)
-	f.Add(int64(-1), int64(1)<<62, []byte("{}\n"), []byte{}, []byte{}, []byte("piinguin-1\n1\nAAAA\n\n"))
+	f.Add(int64(-1), int64(1)<<62, []byte("{}\n"), []byte{}, []byte{}, []byte("vault.example.com/pii/1\n1\nAAAA\n\n"))
 	key := newKey(f, 1).Verifier()
 	f.Fuzz(func(t *testing.T, number, first int64, lines, edge, root, checkpoint []byte) {
 		changed := own
@@ -143,7 +152,7 @@ func FuzzVerifyPage(f *testing.F) {
 		copy(changed.Root[:], root)
 		now := slices.Clone(pages)
 		now[at] = changed
-		m.SetRawPages("piinguin-1", now)
+		m.SetRawPages(1, now)
 		r, err := audit.Verify(t.Context(), m, audit.VerifyOptions{Key: &key})
 		if err != nil {
 			t.Fatalf("the ledger cannot be checked: %v", err)

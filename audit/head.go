@@ -13,154 +13,211 @@ import (
 // head is the end of a log: everything that the next page builds on. The writer and the verifier
 // share it, so that both have the same rules for what comes next.
 type head struct {
-	log    string
-	number int64 // of the next page
+	ledger string
+	log    LogID
+	key    VerifierKey // signs the next page
+	number int64       // of the next page
 	size   int64
 	edge   edge
 	time   time.Time // of the last entry
-	opens  string    // the checkpoint that the log's OPEN must name; empty if it is not known
-	next   string    // the log that a CLOSE named; empty while this log is open
+	spine  *spine    // what the spine's entries say; nil in other logs
 }
 
-// at is the log's tree at this head. The log must have an entry.
-func (h head) at() commitment {
-	return commitment{h.log, tlog.Tree{N: h.size, Hash: h.edge.root()}}
-}
-
-// opening is the head of the log that the CLOSE of this one named.
-func (h head) opening() head { return head{log: h.next, opens: h.at().String()} }
-
-// take records an entry that was accepted: its time, and the next log if it is a CLOSE.
-func (h *head) take(e Entry) {
-	h.time = e.Time
-	if e.Operation == Closed {
-		h.next = e.Reference
+// newHead is the head of a log without pages.
+func newHead(ledger string, log LogID, key VerifierKey) head {
+	h := head{ledger: ledger, log: log, key: key}
+	if log == Spine {
+		h.spine = &spine{}
 	}
+	return h
 }
+
+func (h head) origin() string { return Origin(h.ledger, h.log) }
+
+// tree is the log's tree at this head. The log must have an entry.
+func (h head) tree() tlog.Tree { return tlog.Tree{N: h.size, Hash: h.edge.root()} }
 
 // nextPage returns the next page, with as many of the entries as fit into it, and the head after
 // it. Every entry gets the page's time. A clock that went back does not make time go back in the
-// log: the page then gets the time of the last entry.
-func (h head) nextPage(entries []Entry, now time.Time, signer note.Signer) (Page, head, error) {
+// log: the page then gets the time of the last entry. Every entry is held to the rules by which the
+// page will be verified; the error names what breaks them.
+//
+// The page is signed by key, which must be the head's, and if it holds a KEY entry by next as well.
+func (h head) nextPage(entries []Entry, now time.Time, key Key, next ...Key) (Page, head, error) {
 	at := now.UTC().Truncate(time.Microsecond)
 	if at.Before(h.time) {
 		at = h.time
 	}
-	after := head{log: h.log, number: h.number + 1, size: h.size, edge: h.edge, time: at}
-	p := Page{Log: h.log, Number: h.number, First: h.size}
+	after := h
+	p := Page{Log: h.log, Number: h.number, First: h.size, Time: at}
 	total := 0
 	for _, e := range entries {
+		if e.Operation != RolledBack {
+			e.Ledger = h.ledger
+		}
 		e.Log, e.Index, e.Time = h.log, after.size, at
 		line, err := e.Format()
 		if err != nil {
 			return Page{}, head{}, err
 		}
-		if total += len(line); total > MaxPageBytes && len(p.Lines) > 0 {
+		if total += len(line) + 1; total > MaxPageBytes && len(p.Lines) > 0 {
 			break
 		}
-		leaf := LeafHash(line)
-		p.Lines, p.Leaves, p.entries = append(p.Lines, line), append(p.Leaves, leaf), append(p.entries, e)
-		after.edge = after.edge.grow(after.size, leaf)
+		if err := after.take(e); err != nil {
+			return Page{}, head{}, err
+		}
+		after.edge = after.edge.grow(after.size, LeafHash(line))
 		after.size++
-		after.take(e)
+		p.Lines, p.entries = append(p.Lines, line), append(p.entries, e)
 	}
+	if err := h.checkTurn(p.entries); err != nil {
+		return Page{}, head{}, err
+	}
+	after.number++
 	p.Edge, p.Root = after.edge, after.edge.root()
-	text := torchwood.Checkpoint{Origin: h.log, Tree: tlog.Tree{N: after.size, Hash: p.Root}}.String()
-	signed, err := note.Sign(&note.Note{Text: text}, signer)
-	if err != nil {
-		return Page{}, head{}, fmt.Errorf("audit: sign checkpoint: %w", err)
-	}
+	signed, err := sign(after.origin(), p.Tree(), append([]Key{key}, next...)...)
 	p.Checkpoint = signed
-	return p, after, nil
+	return p, after, err
+}
+
+func sign(origin string, tree tlog.Tree, keys ...Key) ([]byte, error) {
+	signers := make([]note.Signer, len(keys))
+	for i, k := range keys {
+		var err error
+		if signers[i], err = k.signer(origin); err != nil {
+			return nil, err
+		}
+	}
+	text := torchwood.Checkpoint{Origin: origin, Tree: tree}.String()
+	signed, err := note.Sign(&note.Note{Text: text}, signers...)
+	if err != nil {
+		return nil, fmt.Errorf("audit: sign checkpoint: %w", err)
+	}
+	return signed, nil
 }
 
 // follow checks a page completely as the one that comes next, and returns the head after it. The
-// error is a *RowError. It names the page, or the entry if the page's own row is proven whole.
-func (h head) follow(p Page, v note.Verifier) (head, error) {
-	return h.advance(examine(p, v), nil)
-}
+// error is a *RowError.
+func (h head) follow(p Page) (head, error) { return h.advance(examine(p, h.ledger, h.key)) }
 
-// advance is follow for a page that was examined already. If grown is not nil, it is called with
-// the tree at every size that the page leads through; its first error is returned last, after
-// everything else about the page was found good.
-func (h head) advance(x examined, grown func(size int64, e edge) error) (head, error) {
+// advance is follow for a page that was examined already.
+func (h head) advance(x examined) (head, error) {
 	p := x.page
 	switch {
 	case p.Number > h.number:
 		return head{}, &RowError{PageRow(h.log, h.number), "missing"}
 	case p.Number < h.number:
 		return head{}, p.fault("out of order")
-	case x.treeErr != nil:
-		return head{}, x.treeErr
-	case len(x.leaves) == 0 || p.First != h.size || p.First+int64(len(x.leaves)) != x.tree.N:
+	case x.err != nil:
+		return head{}, x.err
+	case p.Stub:
+		return head{}, p.fault("it is a stub, though pages before it are there")
+	case len(x.entries) == 0 || p.First != h.size || p.Size() != x.tree.N:
 		return head{}, p.fault("its entries are not those of its checkpoint")
+	case !x.key.Equal(h.key):
+		return head{}, p.fault("its checkpoint is not signed by the key of the log here")
 	}
-	after := head{log: h.log, number: h.number + 1, size: h.size, edge: h.edge, time: h.time}
-	var off error
+	if err := h.checkTurn(x.entries); err != nil {
+		return head{}, err
+	}
+	after := h
+	after.number++
 	for _, leaf := range x.leaves {
 		after.edge = after.edge.grow(after.size, leaf)
 		after.size++
-		if grown != nil && off == nil {
-			off = grown(after.size, after.edge)
-		}
 	}
 	switch {
 	case after.edge.root() != x.tree.Hash:
 		return head{}, p.fault("its root is not that of its entries")
 	case !slices.Equal(after.edge, edge(p.Edge)):
 		return head{}, p.fault("its edge is not that of its entries")
-	case h.next != "":
-		return head{}, p.fault("it comes after the log's CLOSE")
-	// The page's own row is what was signed. Whatever differs from here on is in an entry's
-	// row.
-	case x.entriesErr != nil:
-		return head{}, x.entriesErr
 	}
-	for _, e := range x.entries {
-		if err := after.allow(e, h); err != nil {
+	for _, e := range x.entries { // the row is what was signed: the rest is about what the entries say
+		if err := after.take(e); err != nil {
 			return head{}, err
 		}
-		after.take(e)
 	}
-	return after, off
+	return after, nil
 }
 
-// allow checks whether an entry may come next in its log. before is the head before the entry's
-// page.
-func (h head) allow(e Entry, before head) error {
-	row := EntryRow(e.Log, e.Index)
-	switch {
-	case e.Time.Before(h.time):
-		return &RowError{row, "its time goes back"}
-	case h.next != "":
-		return &RowError{row, "it comes after the log's CLOSE"}
-	case e.Index == 0 && e.Operation != Opened:
-		return &RowError{row, "a log's first entry is not OPEN"}
-	case e.Index == 0 && before.opens != "" && e.Checkpoint != before.opens:
-		return &RowError{row, "it does not commit to the log that was closed before it"}
-	case e.Operation == Closed && (SeriesOf(e.Reference) != SeriesOf(e.Log) || e.Reference <= e.Log):
-		return &RowError{row, "it names no later log of its series"}
+// checkTurn holds that an entry which changes the name or the key is alone on its page: the name and
+// the keys that signed a page would not be clear otherwise. In the spine a ROLLBACK names the tree that
+// it goes on from. The error is a *RowError.
+func (h head) checkTurn(entries []Entry) error {
+	for _, e := range entries {
+		row := EntryRow(e.Log, e.Index)
+		switch {
+		case e.Operation != Rekeyed && e.Operation != RolledBack:
+			continue
+		case len(entries) > 1:
+			return &RowError{row, "it must be alone on its page"}
+		}
+		l, err := parseLoss(e)
+		if e.Operation == RolledBack && h.log == Spine && (err != nil || h.size == 0 || l.restored != h.tree()) {
+			return &RowError{row, "it does not name the tree that the spine has here"}
+		}
 	}
 	return nil
 }
 
+// take records an entry as the next one, if the rules of its log allow it. The error is a *RowError.
+func (h *head) take(e Entry) error {
+	row := EntryRow(e.Log, e.Index)
+	switch {
+	case e.Time.Before(h.time):
+		return &RowError{row, "its time goes back"}
+	case (e.Index == 0) != (e.Operation == Opened):
+		return &RowError{row, "OPEN must be a log's first entry, and stands nowhere else"}
+	case e.Operation == Opened && e.Reference != h.key.Text(h.ledger):
+		return &RowError{row, "it names another ledger or key than the one that signed it"}
+	case e.Operation.inSpine() && h.log != Spine:
+		return &RowError{row, "its operation stands in the spine only"}
+	}
+	if e.Operation == RolledBack {
+		if e.Ledger == h.ledger || e.Reference != h.ledger {
+			return &RowError{row, "it does not name the ledger that goes on under another name here"}
+		}
+		h.ledger = e.Ledger
+	}
+	if e.Ledger != h.ledger {
+		return &RowError{row, "it is an entry of another ledger"}
+	}
+	if e.Operation == Rekeyed {
+		next, err := ParseVerifierKey(e.Reference)
+		if err != nil || e.Reference != next.Text(h.ledger) || e.Detail != h.key.Text(h.ledger) || next.Equal(h.key) {
+			return &RowError{row, "it does not name the key here and another one of this ledger"}
+		}
+		h.key = next
+	}
+	if h.spine != nil {
+		s, err := h.spine.take(e)
+		if err != nil {
+			return err
+		}
+		h.spine = s
+	}
+	h.time = e.Time
+	return nil
+}
+
 // headAfter returns the head after a page, and trusts the page's signature for everything before
-// it. A writer starts with the page before the last one, and a verifier at a trusted checkpoint.
-func headAfter(p Page, v note.Verifier) (head, error) {
-	tree, err := p.tree(v)
-	if err != nil {
-		return head{}, err
+// it. A writer starts with the page before the last one, and a verifier at a trusted checkpoint or at
+// a stub. ledger and key are those of the next page. A spine's head from here knows no entry up to the page.
+func headAfter(p Page, ledger string, key VerifierKey) (head, error) {
+	x := examine(p, ledger, key)
+	if x.err != nil {
+		return head{}, x.err
 	}
-	entries, err := p.Entries()
-	if err != nil {
-		return head{}, err
+	if _, next, is := rekeying(x.entries); is && !next.Equal(key) || !is && !x.key.Equal(key) {
+		return head{}, p.fault("its checkpoint is not signed by the key of the log here")
 	}
-	if len(p.Lines) == 0 || p.Size() != tree.N || !edge(p.Edge).fits(tree.N) || edge(p.Edge).root() != tree.Hash {
+	if p.Size() != x.tree.N || !edge(p.Edge).fits(x.tree.N) || edge(p.Edge).root() != x.tree.Hash {
 		return head{}, p.fault("its entries or its edge are not those of its checkpoint")
 	}
-	h := head{log: p.Log, number: p.Number + 1, size: tree.N, edge: p.Edge}
-	for _, e := range entries {
-		h.take(e)
+	if x.ledger != ledger {
+		return head{}, p.fault("its entries are those of another ledger")
 	}
+	h := newHead(ledger, p.Log, key)
+	h.number, h.size, h.edge, h.time = p.Number+1, x.tree.N, p.Edge, p.Time
 	return h, nil
 }

@@ -11,6 +11,9 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
+// ledgerName is the name of the ledgers of the tests.
+const ledgerName = "vault.example.com/pii"
+
 // canary stands for a personal value: no error may quote it.
 const canary = "CANARY"
 
@@ -30,25 +33,36 @@ func newKey(t testing.TB, seed byte) audit.Key {
 	return key
 }
 
-// newLedger opens a ledger; the test closes it.
-func newLedger(t testing.TB, s audit.Store, logs int) *audit.Ledger {
+// config returns how the tests open a ledger: without a CHECKPOINT by time.
+func config(t testing.TB, s audit.Backend) audit.Config {
 	t.Helper()
-	l, err := audit.Open(t.Context(), audit.Config{Store: s, Key: newKey(t, 1), Logs: logs})
+	return audit.Config{Store: s, Key: newKey(t, 1), Name: ledgerName, Period: 10_000 * time.Hour}
+}
+
+func open(t testing.TB, c audit.Config) *audit.Ledger {
+	t.Helper()
+	l, err := audit.Open(t.Context(), c)
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
 	return l
 }
 
+// newLedger opens a ledger; the test closes it.
+func newLedger(t testing.TB, s audit.Backend, logs int) *audit.Ledger {
+	t.Helper()
+	c := config(t, s)
+	c.Logs = logs
+	return open(t, c)
+}
+
 // openAt opens a ledger whose clock is a variable; the test closes it. Only a closed ledger may have
 // its clock changed: the writer's goroutine reads it.
 func openAt(t testing.TB, s audit.Backend, now *time.Time) *audit.Ledger {
 	t.Helper()
-	l, err := audit.Open(t.Context(), audit.Config{Store: s, Key: newKey(t, 1), Now: func() time.Time { return *now }})
-	if err != nil {
-		t.Fatalf("Open: %v", err)
-	}
-	return l
+	c := config(t, s)
+	c.Now = func() time.Time { return *now }
+	return open(t, c)
 }
 
 // newFilled returns a store whose logs have five pages each.
@@ -88,7 +102,7 @@ func newEntry(n int) audit.Entry {
 // placedEntry is newEntry at a place in a log, fit for Format.
 func placedEntry() audit.Entry {
 	e := newEntry(1)
-	e.Log, e.Index, e.Time = "piinguin-1", 7, time.Date(2026, time.February, 3, 4, 5, 6, 123456000, time.UTC)
+	e.Ledger, e.Log, e.Index, e.Time = ledgerName, 1, 7, time.Date(2026, time.February, 3, 4, 5, 6, 123456000, time.UTC)
 	return e
 }
 

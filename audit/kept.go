@@ -2,111 +2,104 @@ package audit
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 
 	"filippo.io/torchwood"
-	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 )
 
-// KeptCheckpoint is a checkpoint that was kept outside the ledger's store.
-type KeptCheckpoint struct {
+// KeptFile is what is kept outside a ledger's store: a CHECKPOINT entry of the spine, and the proof
+// that the spine holds it. It names the size and the root of every log, so it binds all of them, even
+// when the spine is gone.
+//
+// The file is the entry's line, and behind it a C2SP tlog-proof v1, which ends with the signed
+// checkpoint of the spine. Whoever cosigns that (C2SP tlog-cosignature) adds a line at the end.
+type KeptFile struct {
 	Name string // where it is kept, for findings
-	Note []byte // C2SP signed note; signatures of others beside the log's own are passed over
+	Data []byte
 }
 
-// keptTree is the tree of a kept checkpoint.
-type keptTree struct {
-	commitment
-	name string
+// MaxKept is the size limit of a kept file in bytes.
+const MaxKept = 64 << 10
+
+// kept is a kept file whose signature and proof hold.
+type kept struct {
+	name  string
+	entry Entry
+	line  []byte
+	trees []LogTree // that the entry lists
+	tree  tlog.Tree // of the spine
 }
 
-// trees opens kept checkpoints, and sorts them by log and size. A note that is not
-// signed by the ledger's key is a finding: where the key was exchanged, what was kept
-// before shows it.
-func (v *verification) trees(kept []KeptCheckpoint) ([]keptTree, error) {
-	var trees []keptTree
-	for _, k := range kept {
-		tree, err := v.key.open(k)
-		var row *RowError
-		switch {
-		case errors.As(err, &row):
-			v.report.Findings = append(v.report.Findings, row)
-		case err != nil:
-			return nil, err
-		default:
-			trees = append(trees, tree)
-		}
+func formatKept(line, proof []byte) []byte {
+	return slices.Concat(line, []byte{'\n'}, proof)
+}
+
+// ErrKept says that a file is not a kept file.
+var ErrKept = errors.New("audit: not a kept checkpoint: want the line of a CHECKPOINT and its tlog-proof")
+
+// splitKept returns the parts of a kept file, and nothing about whether they are true.
+func splitKept(f KeptFile) (line, proof []byte, e Entry, err error) {
+	line, proof, found := bytes.Cut(f.Data, []byte{'\n'})
+	if !found || len(f.Data) > MaxKept {
+		return nil, nil, e, fmt.Errorf("%w: %s", ErrKept, f.Name)
 	}
-	slices.SortFunc(trees, func(a, b keptTree) int {
-		return cmp.Or(cmp.Compare(a.log, b.log), cmp.Compare(a.tree.N, b.tree.N))
-	})
-	return trees, nil
+	e, err = Parse(line)
+	if err != nil || e.Operation != Checkpoint || e.Log != Spine {
+		return nil, nil, e, fmt.Errorf("%w: %s", ErrKept, f.Name)
+	}
+	return line, proof, e, nil
 }
 
-func (v VerifierKey) open(k KeptCheckpoint) (keptTree, error) {
-	bad := fmt.Errorf("audit: %s is not a signed checkpoint", k.Name)
-	end := bytes.LastIndex(k.Note, []byte("\n\n")) // the text's own newline, then an empty line
-	c, err := torchwood.ParseCheckpoint(string(k.Note[:end+1]))
-	if err != nil || !logPattern.MatchString(c.Origin) || c.N < 1 {
-		return keptTree{}, bad
-	}
-	ver, err := v.verifier(c.Origin)
+// KeptPlace says which ledger a kept file is of, and how many entries its spine had. The file itself
+// may not be true.
+func KeptPlace(f KeptFile) (ledger string, size int64, err error) {
+	_, proof, e, err := splitKept(f)
 	if err != nil {
-		return keptTree{}, err
+		return "", 0, err
 	}
-	_, err = note.Open(k.Note, note.VerifierList(ver))
-	var unverified *note.UnverifiedNoteError
-	switch {
-	case errors.As(err, &unverified):
-		return keptTree{}, &RowError{"kept checkpoint " + k.Name, "it is not signed by the ledger's key"}
-	case err != nil:
-		return keptTree{}, bad
+	tree, err := proofTree(proof, e.Ledger)
+	if err != nil {
+		return "", 0, fmt.Errorf("%w: %s", ErrKept, f.Name)
 	}
-	return keptTree{commitment{c.Origin, c.Tree}, k.Name}, nil
+	return e.Ledger, tree.N, nil
 }
 
-// treesOf returns the trees of a log from a size on.
-func treesOf(all []keptTree, log string, from int64) []keptTree {
-	var own []keptTree
-	for _, k := range all {
-		if k.log == log && k.tree.N >= from {
-			own = append(own, k)
-		}
+// proofTree returns the tree of the checkpoint at the end of a tlog-proof.
+func proofTree(proof []byte, origin string) (tlog.Tree, error) {
+	_, signed, found := bytes.Cut(proof, []byte("\n\n"))
+	text, _, end := bytes.Cut(signed, []byte("\n\n"))
+	c, err := torchwood.ParseCheckpoint(string(text) + "\n")
+	if !found || !end || err != nil || c.Origin != origin || c.N < 1 {
+		return tlog.Tree{}, ErrKept
 	}
-	return own
+	return c.Tree, nil
 }
 
-func (k keptTree) fault(row, problem string) *RowError {
-	return &RowError{row, fmt.Sprintf("%s the one of the kept checkpoint %s", problem, k.name)}
-}
-
-// cut is the finding that a log has fewer entries than a kept checkpoint.
-func (k keptTree) cut(size int64) *RowError {
-	return &RowError{EntryRow(k.log, size), fmt.Sprintf("missing: the kept checkpoint %s has %d entries", k.name, k.tree.N)}
-}
-
-// check compares the tree of a size with the kept ones of that size, which it takes
-// off the list.
-func (v *verification) check(log string, kept *[]keptTree, size int64, e edge) error {
-	for len(*kept) > 0 && (*kept)[0].tree.N <= size {
-		k := (*kept)[0]
-		*kept = (*kept)[1:]
-		if k.tree.N == size && k.tree.Hash != e.root() {
-			return k.fault(EntryRow(log, size-1), "it or one before it was changed: the tree up to here is not")
-		}
-		v.report.Kept++
+// openKept checks a kept file with the names and keys that the ledger has had. A file that none signed
+// is a *RowError: where the key was exchanged, what was kept before shows it. Any other error says
+// that it is no kept file.
+func openKept(f KeptFile, turns turning) (kept, error) {
+	line, proof, e, err := splitKept(f)
+	if err != nil {
+		return kept{}, err
 	}
-	return nil
-}
-
-// missingLogs names the kept logs that are not there at all.
-func (v *verification) missingLogs(logs []string) {
-	for i, k := range v.kept {
-		if !slices.Contains(logs, k.log) && (i == 0 || v.kept[i-1].log != k.log) {
-			v.report.Findings = append(v.report.Findings, k.cut(0))
-		}
+	bad := func(problem string) (kept, error) { return kept{}, &RowError{"kept checkpoint " + f.Name, problem} }
+	if !slices.Contains(turns.names, e.Ledger) {
+		return bad("it is of another ledger")
 	}
+	tree, err := proofTree(proof, e.Ledger)
+	if err != nil {
+		return kept{}, fmt.Errorf("%w: %s", ErrKept, f.Name)
+	}
+	if !slices.ContainsFunc(turns.keys, func(k VerifierKey) bool { return CheckProof(k, proof, line) == nil }) {
+		return bad("its proof does not hold under the ledger's key")
+	}
+	trees, err := parseTrees(e.Checkpoint)
+	if err != nil {
+		return kept{}, err
+	}
+	return kept{f.Name, e, line, trees, tree}, nil
 }

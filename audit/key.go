@@ -12,11 +12,6 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// KeyName is the name of a ledger's key in its file and in the store. A log's checkpoints are signed
-// under the log's own name, because C2SP tlog-checkpoint wants the key's name to be the origin. The
-// key pair is the same for every log.
-const KeyName = "piinguin"
-
 // ErrKey says that a text is not a key.
 var ErrKey = errors.New("audit: not a valid Ed25519 note key")
 
@@ -58,10 +53,9 @@ func ParseKey(text string) (Key, error) {
 	return newKey(ed25519.NewKeyFromSeed(raw[1:])), nil
 }
 
-// Text returns the secret key as a signed-note signer key. It belongs into a file of mode 0600.
-func (k Key) Text() string {
-	return k.signerKey(KeyName)
-}
+// Text returns the secret key as a signed-note signer key under a name, normally the ledger's. It
+// belongs into a file of mode 0600.
+func (k Key) Text(name string) string { return k.signerKey(name) }
 
 // Format implements fmt.Formatter, so that no verb prints the key.
 func (Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
@@ -78,9 +72,10 @@ func (k Key) signerKey(name string) string {
 	return "PRIVATE+KEY+" + parts[0] + "+" + parts[1] + "+" + base64.StdEncoding.EncodeToString(secret)
 }
 
-// signer returns the signer of one log's checkpoints.
-func (k Key) signer(log string) (note.Signer, error) {
-	s, err := note.NewSigner(k.signerKey(log))
+// signer returns the signer of the checkpoints of one origin. C2SP tlog-checkpoint wants the key's
+// name to be the origin, so one key pair signs under the name of each log.
+func (k Key) signer(origin string) (note.Signer, error) {
+	s, err := note.NewSigner(k.signerKey(origin))
 	if err != nil {
 		return nil, ErrKey
 	}
@@ -90,8 +85,8 @@ func (k Key) signer(log string) (note.Signer, error) {
 // VerifierKey is the public half of a ledger's key.
 type VerifierKey struct{ public ed25519.PublicKey }
 
-// ParseVerifierKey reads a signed-note verifier key of type Ed25519, under the
-// name of the ledger or of any of its logs. The error is ErrKey.
+// ParseVerifierKey reads a signed-note verifier key of type Ed25519 under any name, normally that of
+// the ledger or of one of its logs. The error is ErrKey.
 func ParseVerifierKey(text string) (VerifierKey, error) {
 	text = strings.TrimSpace(text)
 	if _, err := note.NewVerifier(text); err != nil {
@@ -105,8 +100,8 @@ func ParseVerifierKey(text string) (VerifierKey, error) {
 	return VerifierKey{raw[1:]}, nil
 }
 
-// Text returns the signed-note verifier key under a name: KeyName, or the name of a log to check that
-// log's checkpoints with standard tools.
+// Text returns the signed-note verifier key under a name: an Origin, to check that log's checkpoints
+// with standard tools.
 func (v VerifierKey) Text(name string) string {
 	text, err := note.NewEd25519VerifierKey(name, v.public)
 	if err != nil {
@@ -115,11 +110,17 @@ func (v VerifierKey) Text(name string) string {
 	return text
 }
 
+// KeyName returns the name under which a signed-note verifier key is written.
+func KeyName(text string) string {
+	name, _, _ := strings.Cut(strings.TrimSpace(text), "+")
+	return name
+}
+
 // Equal reports whether both are the same key.
 func (v VerifierKey) Equal(other VerifierKey) bool { return bytes.Equal(v.public, other.public) }
 
-func (v VerifierKey) verifier(log string) (note.Verifier, error) {
-	ver, err := note.NewVerifier(v.Text(log))
+func (v VerifierKey) verifier(origin string) (note.Verifier, error) {
+	ver, err := note.NewVerifier(v.Text(origin))
 	if err != nil {
 		return nil, ErrKey
 	}

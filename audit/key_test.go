@@ -24,13 +24,13 @@ func TestKeyRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, text := range []string{key.Text(), "\n " + key.Text() + "\n"} {
+		for _, text := range []string{key.Text(ledgerName), "\n " + key.Text(ledgerName) + "\n"} {
 			again, err := audit.ParseKey(text)
-			if err != nil || again.Text() != key.Text() || !again.Verifier().Equal(key.Verifier()) {
+			if err != nil || again.Text(ledgerName) != key.Text(ledgerName) || !again.Verifier().Equal(key.Verifier()) {
 				t.Fatalf("ParseKey of a key's text: %v", err)
 			}
 		}
-		for _, name := range []string{audit.KeyName, "piinguin-1"} {
+		for _, name := range []string{ledgerName, audit.Origin(ledgerName, 1)} {
 			v, err := audit.ParseVerifierKey(key.Verifier().Text(name))
 			if err != nil || !v.Equal(key.Verifier()) || v.Text(name) != key.Verifier().Text(name) {
 				t.Fatalf("ParseVerifierKey(%s): %v", key.Verifier().Text(name), err)
@@ -40,7 +40,7 @@ func TestKeyRoundTrip(t *testing.T) {
 }
 
 func TestKeysDiffer(t *testing.T) {
-	if newKey(t, 1).Verifier().Equal(newKey(t, 2).Verifier()) || newKey(t, 1).Text() == newKey(t, 2).Text() {
+	if newKey(t, 1).Verifier().Equal(newKey(t, 2).Verifier()) || newKey(t, 1).Text(ledgerName) == newKey(t, 2).Text(ledgerName) {
 		t.Error("two keys are the same")
 	}
 	if _, err := audit.GenerateKey(strings.NewReader("short")); err == nil {
@@ -84,17 +84,18 @@ func TestKeyRedacted(t *testing.T) {
 // that standard tools then accept it only for that log.
 func TestVerifierKeyOfALog(t *testing.T) {
 	m := newFilled(t, 2)
-	for _, log := range []string{"piinguin-1", "piinguin-2"} {
+	for _, log := range []audit.LogID{audit.Spine, 1, 2} {
 		last, err := m.Last(t.Context(), log)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range []string{"piinguin-1", "piinguin-2", audit.KeyName} {
+		for _, of := range []audit.LogID{audit.Spine, 1, 2} {
+			name := audit.Origin(ledgerName, of)
 			v, err := note.NewVerifier(newKey(t, 1).Verifier().Text(name))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := note.Open(last.Checkpoint, note.VerifierList(v)); (err == nil) != (name == log) {
+			if _, err := note.Open(last.Checkpoint, note.VerifierList(v)); (err == nil) != (of == log) {
 				t.Errorf("checkpoint of %s under the name %s: %v", log, name, err)
 			}
 		}
@@ -104,7 +105,7 @@ func TestVerifierKeyOfALog(t *testing.T) {
 // badKeys are texts that are near a key's.
 func badKeys(t testing.TB, valid string) []string {
 	t.Helper()
-	all := []string{"", "+", "++++", canary, valid + "A", valid[:len(valid)-1], valid + "+" + canary, strings.ToLower(valid), strings.Replace(valid, "piinguin", canary, 1)}
+	all := []string{"", "+", "++++", canary, valid + "A", valid[:len(valid)-1], valid + "+" + canary, strings.ToLower(valid), strings.Replace(valid, "vault", canary, 1)}
 	for i := range valid {
 		all = append(all, valid[:i]+canary+valid[i:])
 	}
@@ -113,14 +114,14 @@ func badKeys(t testing.TB, valid string) []string {
 
 func TestBadKeys(t *testing.T) {
 	key := newKey(t, 3)
-	for _, text := range append(badKeys(t, key.Text()), key.Verifier().Text(audit.KeyName)) {
+	for _, text := range append(badKeys(t, key.Text(ledgerName)), key.Verifier().Text(ledgerName)) {
 		if _, err := audit.ParseKey(text); !errors.Is(err, audit.ErrKey) {
 			t.Errorf("ParseKey(%q): %v, want ErrKey", text, err)
 		} else {
 			mustNotQuote(t, err)
 		}
 	}
-	for _, text := range append(badKeys(t, key.Verifier().Text(audit.KeyName)), key.Text()) {
+	for _, text := range append(badKeys(t, key.Verifier().Text(ledgerName)), key.Text(ledgerName)) {
 		if _, err := audit.ParseVerifierKey(text); !errors.Is(err, audit.ErrKey) {
 			t.Errorf("ParseVerifierKey(%q): %v, want ErrKey", text, err)
 		} else {
@@ -134,10 +135,10 @@ func FuzzParseKey(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, text := range badKeys(f, key.Text()) {
+	for _, text := range badKeys(f, key.Text(ledgerName)) {
 		f.Add(text)
 	}
-	f.Add(key.Text())
+	f.Add(key.Text(ledgerName))
 	f.Fuzz(func(t *testing.T, text string) {
 		key, err := audit.ParseKey(text)
 		if err != nil {
@@ -146,7 +147,7 @@ func FuzzParseKey(f *testing.F) {
 			}
 			return
 		}
-		again, err := audit.ParseKey(key.Text())
+		again, err := audit.ParseKey(key.Text(ledgerName))
 		if err != nil || !again.Verifier().Equal(key.Verifier()) {
 			t.Errorf("a parsed key's text does not parse again: %v", err)
 		}
@@ -158,10 +159,10 @@ func FuzzParseVerifierKey(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, text := range badKeys(f, key.Verifier().Text(audit.KeyName)) {
+	for _, text := range badKeys(f, key.Verifier().Text(ledgerName)) {
 		f.Add(text)
 	}
-	f.Add(key.Verifier().Text("piinguin-1"))
+	f.Add(key.Verifier().Text(audit.Origin(ledgerName, 1)))
 	f.Fuzz(func(t *testing.T, text string) {
 		v, err := audit.ParseVerifierKey(text)
 		if err != nil {
@@ -170,7 +171,7 @@ func FuzzParseVerifierKey(f *testing.F) {
 			}
 			return
 		}
-		again, err := audit.ParseVerifierKey(v.Text(audit.KeyName))
+		again, err := audit.ParseVerifierKey(v.Text(ledgerName))
 		if err != nil || !again.Equal(v) {
 			t.Errorf("a parsed verifier key's text does not parse again: %v", err)
 		}

@@ -20,28 +20,26 @@ type leaser struct {
 	cut atomic.Bool
 }
 
-func (s *leaser) Lease(ctx context.Context, series, holder string, now, until time.Time) (bool, error) {
+func (s *leaser) Lease(ctx context.Context, log audit.LogID, holder string, now, until time.Time) (bool, error) {
 	if s.cut.Load() {
 		return false, errors.New("no answer")
 	}
-	return s.Mem.Lease(ctx, series, holder, now, until)
+	return s.Mem.Lease(ctx, log, holder, now, until)
 }
 
 // openLeased opens a ledger of two logs that are leased.
 func openLeased(t *testing.T, m *audit.Mem) (*audit.Ledger, *leaser) {
 	t.Helper()
 	s := &leaser{Mem: m}
-	l, err := audit.Open(t.Context(), audit.Config{Store: m, Key: newKey(t, 1), Logs: 2, Leases: s})
-	if err != nil {
-		t.Fatalf("Open: %v", err)
-	}
-	return l, s
+	c := config(t, m)
+	c.Logs, c.Leases = 2, s
+	return open(t, c), s
 }
 
 // logsOf appends some entries and returns the logs that they went to.
-func logsOf(t *testing.T, l *audit.Ledger) []string {
+func logsOf(t *testing.T, l *audit.Ledger) []audit.LogID {
 	t.Helper()
-	var logs []string
+	var logs []audit.LogID
 	for n := range 8 {
 		if r := mustAppend(t, l, newEntry(n))[0]; !slices.Contains(logs, r.Log) {
 			logs = append(logs, r.Log)
@@ -51,7 +49,7 @@ func logsOf(t *testing.T, l *audit.Ledger) []string {
 	return logs
 }
 
-func mustWrite(t *testing.T, l *audit.Ledger, want ...string) {
+func mustWrite(t *testing.T, l *audit.Ledger, want ...audit.LogID) {
 	t.Helper()
 	if diff := cmp.Diff(want, logsOf(t, l)); diff != "" {
 		t.Errorf("logs (-want +got):\n%s", diff)
@@ -64,27 +62,27 @@ func TestLeases(t *testing.T) {
 		m := audit.NewMem()
 		a, leasesOfA := openLeased(t, m)
 		b, _ := openLeased(t, m)
-		mustWrite(t, a, "piinguin-1", "piinguin-2")
-		mustWrite(t, b, "piinguin-3", "piinguin-4")
+		mustWrite(t, a, 1, 2)
+		mustWrite(t, b, 3, 4)
 		time.Sleep(time.Minute) // they renew
 		c, _ := openLeased(t, m)
-		mustWrite(t, c, "piinguin-5", "piinguin-6")
+		mustWrite(t, c, 5, 6)
 
 		mustClose(t, b) // gives its leases back
 		d, _ := openLeased(t, m)
-		mustWrite(t, d, "piinguin-3", "piinguin-4")
+		mustWrite(t, d, 3, 4)
 
 		leasesOfA.cut.Store(true)
 		time.Sleep(time.Minute)
-		mustWrite(t, a, "piinguin-1", "piinguin-2") // nobody told it otherwise
+		mustWrite(t, a, 1, 2) // nobody told it otherwise
 		e, _ := openLeased(t, m)
-		mustWrite(t, e, "piinguin-1", "piinguin-2")
-		mustWrite(t, a, "piinguin-1", "piinguin-2") // both write them, and neither harms the other
-		mustWrite(t, e, "piinguin-1", "piinguin-2")
+		mustWrite(t, e, 1, 2)
+		mustWrite(t, a, 1, 2) // both write them, and neither harms the other
+		mustWrite(t, e, 1, 2)
 		leasesOfA.cut.Store(false)
 		time.Sleep(time.Minute)
-		mustWrite(t, a, "piinguin-7", "piinguin-8")
-		mustWrite(t, e, "piinguin-1", "piinguin-2")
+		mustWrite(t, a, 7, 8)
+		mustWrite(t, e, 1, 2)
 		for _, l := range []*audit.Ledger{a, c, d, e} {
 			mustClose(t, l)
 		}
@@ -102,11 +100,11 @@ func TestMoreServersThanLogs(t *testing.T) {
 			all = append(all, l)
 		}
 		last := all[len(all)-1]
-		mustWrite(t, last, "piinguin-1", "piinguin-2")
-		mustWrite(t, all[0], "piinguin-1", "piinguin-2")
+		mustWrite(t, last, 1, 2)
+		mustWrite(t, all[0], 1, 2)
 		mustClose(t, all[3])
 		time.Sleep(time.Minute)
-		mustWrite(t, last, "piinguin-7", "piinguin-8")
+		mustWrite(t, last, 7, 8)
 		for _, l := range all {
 			mustClose(t, l)
 		}
@@ -132,9 +130,9 @@ func TestMoveUnderLoad(t *testing.T) {
 			}
 		}()
 		for i := range 8 { // others take what it holds
-			series := []string{"piinguin-1", "piinguin-2", "piinguin-3", "piinguin-4"}[i%4]
+			log := []audit.LogID{1, 2, 3, 4}[i%4]
 			now := time.Now().Add(time.Hour) // by a clock that is wrong
-			if held, err := m.Lease(t.Context(), series, "other", now, now.Add(time.Duration(i)*time.Second)); err != nil || !held {
+			if held, err := m.Lease(t.Context(), log, "other", now, now.Add(time.Duration(i)*time.Second)); err != nil || !held {
 				t.Errorf("Lease: %t, %v", held, err)
 			}
 			time.Sleep(10 * time.Second)
@@ -142,7 +140,7 @@ func TestMoveUnderLoad(t *testing.T) {
 		<-stop
 		mustClose(t, l)
 		mustBeWhole(t, m)
-		entries, err := m.List(t.Context(), audit.Query{Operation: audit.Read, Limit: 10_000})
+		entries, _, err := audit.OpenIndex(m).List(t.Context(), audit.Query{Operation: audit.Read, Limit: 10_000})
 		if err != nil || len(entries) != 800 {
 			t.Errorf("%d entries, %v; want 800", len(entries), err)
 		}

@@ -13,48 +13,57 @@ import (
 type Ledger struct {
 	config  Config
 	store   Backend
+	name    string
 	holder  string // this ledger's name for its leases
+	spine   *registrar
+	derived *deriver
 	writers atomic.Pointer[[]*writer]
 	next    atomic.Uint64
 	late    atomic.Int64 // time of the last failed append in Unix nanoseconds; 0 after one that succeeded
 	closed  atomic.Bool
-	run     func(*writer)      // starts a writer
-	stop    context.CancelFunc // of the writers
+	halted  atomic.Pointer[error] // why nothing more is signed; nil if it is
+	run     func(*writer)         // starts a writer
+	stop    context.CancelFunc    // of the writers
 	done    sync.WaitGroup
-	release context.CancelFunc // of the leases
-	renewed sync.WaitGroup
+	release context.CancelFunc // of the leases, the spine's period and deriving
+	behind  sync.WaitGroup     // what runs behind the commits
 }
 
-// ErrOtherKey says that the ledger in the store belongs to another key.
-var ErrOtherKey = errors.New("audit: the store's ledger is signed by another key")
+var (
+	// ErrOtherKey says that the ledger in the store belongs to another key.
+	ErrOtherKey = errors.New("audit: the store's ledger is signed by another key")
+	// ErrOtherName says that the ledger in the store has another name.
+	ErrOtherName = errors.New("audit: the store's ledger has another name, which it keeps")
+)
 
-// Open opens Config.Logs logs for writing: piinguin-1 and so on, or with Config.Leases those that no
-// other Ledger holds. A new log begins with an OPEN entry, which names the verifier key. With the
-// first entry of a later month a log is closed and the next log of its series is opened.
+// Open opens Config.Logs logs for writing: 1 and so on, or with Config.Leases those that no other
+// Ledger holds. A new log begins with an OPEN entry, which names the verifier key, and takes no other
+// entry before the spine lists it.
 //
-// The error is ErrOtherKey if the ledger in the store belongs to another key. It is a *RowError if
-// a log's last page is not what was written: a Ledger adds nothing to a broken log.
+// The error is ErrOtherKey if the ledger in the store belongs to another key, ErrOtherName if it has
+// another name, and ErrFormat if it is of another format. It is a *RowError if a log's last page is
+// not what was written, or a log has less than the spine lists: a Ledger adds nothing to a broken log.
 func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	key := c.Key.Verifier()
-	kept, err := c.Store.KeepVerifierKey(ctx, key.Text(KeyName))
+	name, err := keepName(ctx, c)
 	if err != nil {
-		return nil, fmt.Errorf("audit: keep verifier key: %w", err)
+		return nil, err
 	}
-	if kept != key.Text(KeyName) {
-		return nil, ErrOtherKey
+	l := &Ledger{config: c, store: c.Store, name: name, holder: newHolder(), derived: newDeriver(c.Store)}
+	l.spine = &registrar{appender: l.newAppender(Spine)}
+	if err := l.openSpine(ctx); err != nil {
+		return nil, err
 	}
-	l := &Ledger{config: c, store: c.Store, holder: newHolder()}
 	writers := []*writer{}
 	l.writers.Store(&writers)
 	for range c.Logs {
-		series, err := l.firstSeries(ctx)
+		log, err := l.firstLog(ctx)
 		if err != nil {
 			return nil, err
 		}
-		w, err := openWriter(ctx, c, series)
+		w, err := l.openWriter(ctx, log)
 		if err != nil {
 			return nil, err
 		}
@@ -67,20 +76,26 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	for _, w := range writers {
 		l.run(w)
 	}
-	leasing, release := context.WithCancel(running)
+	behind, release := context.WithCancel(running)
 	l.release = release
+	l.behind.Go(func() { l.keepSpine(behind) })
+	l.behind.Go(func() { l.derived.run(behind) })
 	if c.Leases != nil {
-		l.renewed.Go(func() { l.renew(leasing) })
+		l.behind.Go(func() { l.renew(behind) })
 	}
 	return l, nil
 }
 
-// Append makes the entry durable under a signed root, and returns the proof of that. It sets Log,
-// Index and Time of the entry.
+// Name returns the ledger's name.
+func (l *Ledger) Name() string { return l.name }
+
+// Append makes the entry durable under a signed root, and returns the proof of that. It sets Ledger,
+// Log, Index and Time of the entry.
 //
 // After any error the caller must not do what the entry would justify. ErrUnavailable: the entry
 // may not be durable, because the deadline passed, too many entries wait or the ledger is closed.
-// ErrEntry: the entry breaks the format and was not written.
+// ErrEntry: the entry breaks the format, or is one that only the ledger itself writes, and was not
+// written.
 func (l *Ledger) Append(ctx context.Context, e Entry) (Durable, error) {
 	r := l.AppendAll(ctx, []Entry{e})[0]
 	return r.Durable, r.Err
@@ -94,7 +109,11 @@ func (l *Ledger) AppendAll(ctx context.Context, entries []Entry) []Result {
 	items := make([]*pending, 0, len(entries))
 	place := make([]int, 0, len(entries))
 	for i, e := range entries {
-		if err := e.validateContent(); err != nil {
+		err := e.validateContent()
+		if err == nil && e.Operation.own() {
+			err = fmt.Errorf("%w: operation", ErrEntry)
+		}
+		if err != nil {
 			results[i].Err = err
 			continue
 		}
@@ -103,7 +122,11 @@ func (l *Ledger) AppendAll(ctx context.Context, entries []Entry) []Result {
 	if len(items) == 0 {
 		return results
 	}
-	if err := l.enqueue(items); err != nil {
+	err := l.halt()
+	if err == nil {
+		err = l.enqueue(items)
+	}
+	if err != nil {
 		l.note(err)
 		for _, i := range place {
 			results[i].Err = err
@@ -165,12 +188,26 @@ func (l *Ledger) idlest() *writer {
 	return best
 }
 
-// Close writes the entries that wait, and stops. If ctx ends first, the entries that are not written
-// by then fail with ErrUnavailable, and so does Close.
+// Halt makes the ledger sign nothing more: appends and CHECKPOINTs fail. It is for a ledger that is found
+// to be an older copy, whose next checkpoint would contradict one that was signed before.
+func (l *Ledger) Halt(why error) {
+	err := fmt.Errorf("%w: %w", ErrUnavailable, why)
+	l.halted.Store(&err)
+}
+
+func (l *Ledger) halt() error {
+	if err := l.halted.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Close writes the entries that wait, puts the trees of the logs into the spine, and stops. If ctx
+// ends first, the entries that are not written by then fail with ErrUnavailable, and so does Close.
 func (l *Ledger) Close(ctx context.Context) error {
 	l.closed.Store(true)
 	l.release()
-	l.renewed.Wait() // from here on no writer is replaced
+	l.behind.Wait() // from here on no writer is replaced
 	for _, w := range *l.writers.Load() {
 		w.close()
 	}
@@ -179,10 +216,16 @@ func (l *Ledger) Close(ctx context.Context) error {
 	defer l.stop()
 	select {
 	case <-finished:
-		return nil
 	case <-ctx.Done():
 		l.stop()
 		<-finished
 		return fmt.Errorf("%w: closed before all was written", ErrUnavailable)
 	}
+	if l.halt() != nil {
+		return nil
+	}
+	if err := l.checkpoint(ctx); err != nil {
+		return fmt.Errorf("%w: closed without the last CHECKPOINT: %w", ErrUnavailable, err)
+	}
+	return nil
 }

@@ -38,6 +38,26 @@ func TestAppendAllResults(t *testing.T) {
 	mustBeWhole(t, m)
 }
 
+// TestAppendOfTheLedgersOwn holds that no caller appends what only the ledger writes.
+func TestAppendOfTheLedgersOwn(t *testing.T) {
+	m := audit.NewMem()
+	l := newLedger(t, m, 1)
+	key, root := newKey(t, 1).Verifier().Text(ledgerName), audit.LeafHash(nil).String()
+	for _, e := range []audit.Entry{
+		{Operation: audit.Opened, Reference: key}, {Operation: audit.Rekeyed, Reference: key, Detail: key},
+		{Operation: audit.Checkpoint, Checkpoint: "1 1 " + root}, {Operation: audit.Pruned, Checkpoint: "1 1 " + root},
+		{Operation: audit.Held, Reference: "a"}, {Operation: audit.Released, Reference: "a"}, {Operation: audit.RolledBack, Reference: ledgerName},
+	} {
+		e.Outcome, e.RequestID = audit.Granted, "r"
+		if _, err := l.Append(t.Context(), e); !errors.Is(err, audit.ErrEntry) {
+			t.Errorf("%s: %v, want ErrEntry", e.Operation, err)
+		}
+	}
+	mustAppend(t, l, newEntry(1))
+	mustClose(t, l)
+	mustBeWhole(t, m)
+}
+
 // TestIdlestLog holds that appends go around a log whose commit hangs.
 func TestIdlestLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -46,13 +66,13 @@ func TestIdlestLog(t *testing.T) {
 		l := newLedger(t, s, 3)
 		gate := make(chan struct{})
 		s.before(func(ctx context.Context, p audit.Page) error {
-			if p.Log != "piinguin-2" {
+			if p.Log != 2 {
 				return nil
 			}
 			return waitsFor(gate)(ctx, p)
 		})
 		var stuck []<-chan audit.Result
-		used := map[string]int{}
+		used := map[audit.LogID]int{}
 		for n := range 30 {
 			c := startAppend(t.Context(), l, newEntry(n))
 			synctest.Wait()
@@ -63,7 +83,7 @@ func TestIdlestLog(t *testing.T) {
 				stuck = append(stuck, c)
 			}
 		}
-		if len(stuck) != 1 || used["piinguin-1"] < 10 || used["piinguin-3"] < 10 {
+		if len(stuck) != 1 || used[1] < 10 || used[3] < 10 {
 			t.Errorf("%d appends went to the log that hangs, and %v to the others", len(stuck), used)
 		}
 		close(gate)
@@ -121,7 +141,7 @@ func TestCloseInAHurry(t *testing.T) {
 			}
 		}
 		mustBeWhole(t, m)
-		if got := pageSizes(t, m, "piinguin-1"); len(got) != 1 {
+		if got := pageSizes(t, m, 1); len(got) != 1 {
 			t.Errorf("sizes of the pages %v, want the first alone", got)
 		}
 	})
@@ -154,7 +174,7 @@ func TestLostNumberIsAdopted(t *testing.T) {
 func TestAppendOntoBrokenLog(t *testing.T) {
 	m := audit.NewMem()
 	l := newLedger(t, m, 1)
-	broken := m.RawPages("piinguin-1")[0]
+	broken := m.RawPages(1)[0]
 	broken.Number = 1
 	if err := m.Commit(t.Context(), broken); err != nil {
 		t.Fatal(err)
@@ -162,7 +182,7 @@ func TestAppendOntoBrokenLog(t *testing.T) {
 	for n := range 2 {
 		var row *audit.RowError
 		_, err := l.Append(t.Context(), newEntry(n))
-		if !errors.Is(err, audit.ErrUnavailable) || !errors.As(err, &row) || row.Row != audit.PageRow("piinguin-1", 1) {
+		if !errors.Is(err, audit.ErrUnavailable) || !errors.As(err, &row) || row.Row != audit.PageRow(1, 1) {
 			t.Errorf("append: %v, want ErrUnavailable that names page 1", err)
 		}
 	}
@@ -170,7 +190,7 @@ func TestAppendOntoBrokenLog(t *testing.T) {
 		t.Errorf("Ready: %v, want ErrUnavailable", err)
 	}
 	mustClose(t, l)
-	if got := len(m.RawPages("piinguin-1")); got != 2 {
+	if got := len(m.RawPages(1)); got != 2 {
 		t.Errorf("%d pages, want nothing after the broken one", got)
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Version is the version of the entry format that this package writes and reads.
-const Version = 1
+const Version = 2
 
 // MaxLine is the size limit of a line in bytes (C2SP tlog-tiles, entry bundles).
 const MaxLine = 65535
@@ -19,7 +19,17 @@ const MaxLine = 65535
 // timeLayout has a fixed width, so that times sort as texts do.
 const timeLayout = "2006-01-02T15:04:05.000000Z"
 
-func formatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
+// FormatTime returns a time as lines and rows have it: UTC with microseconds, of a fixed width.
+func FormatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
+
+// ParseTime reads FormatTime, and no other spelling of it.
+func ParseTime(text string) (time.Time, error) {
+	t, err := time.Parse(timeLayout, text)
+	if err != nil || FormatTime(t) != text {
+		return time.Time{}, fmt.Errorf("%w: time", ErrEntry)
+	}
+	return t, nil
+}
 
 // wireEntry is what Parse decodes the JSON of an entry into.
 type wireEntry struct {
@@ -39,6 +49,9 @@ type wireEntry struct {
 	Purpose        string `json:"purpose,omitempty"`
 	Reference      string `json:"reference,omitempty"`
 	Checkpoint     string `json:"checkpoint,omitempty"`
+	About          string `json:"about,omitempty"`
+	Detail         string `json:"detail,omitempty"`
+	Grant          string `json:"grant,omitempty"`
 	ModifiedValue  string `json:"modified_value,omitempty"`
 	RequestID      string `json:"request_id,omitempty"`
 	Count          int64  `json:"count,omitempty"`
@@ -78,6 +91,7 @@ func (e Entry) canonical() []byte {
 		name(field)
 		b = strconv.AppendInt(b, value, 10)
 	}
+	text("about", e.About)
 	text("authentication", e.Authentication)
 	text("basis", e.Basis)
 	text("caller", e.Caller)
@@ -85,8 +99,10 @@ func (e Entry) canonical() []byte {
 	if e.Count != 0 {
 		number("count", e.Count)
 	}
+	text("detail", e.Detail)
+	text("grant", e.Grant)
 	number("index", e.Index)
-	text("log", e.Log)
+	text("log", Origin(e.Ledger, e.Log))
 	text("modified_value", e.ModifiedValue)
 	text("on_behalf_of", e.OnBehalfOf)
 	text("operation", string(e.Operation))
@@ -97,7 +113,7 @@ func (e Entry) canonical() []byte {
 	text("reference", e.Reference)
 	text("request_id", e.RequestID)
 	text("special_category_condition", e.Condition)
-	text("time", formatTime(e.Time))
+	text("time", FormatTime(e.Time))
 	number("version", Version)
 	return append(b, '}')
 }
@@ -114,13 +130,6 @@ func appendText(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// Member returns a field that holds a text, as it stands in a line: "caller":"alice". A line holds
-// these bytes if and only if the field has this value, because a quote inside of a value is escaped.
-// The value is not empty: a line leaves out such a field.
-func Member(field, value string) string {
-	return string(appendText([]byte(`"`+field+`":`), value))
-}
-
 // Parse reads a line. It accepts exactly the lines that Format returns, to the byte, so a line has
 // one spelling only. The error wraps ErrEntry.
 func Parse(line []byte) (Entry, error) {
@@ -133,15 +142,20 @@ func Parse(line []byte) (Entry, error) {
 	if w.Version != Version {
 		return Entry{}, fmt.Errorf("%w: not of version %d", ErrEntry, Version)
 	}
-	at, err := time.Parse(timeLayout, w.Time)
+	at, err := ParseTime(w.Time)
 	if err != nil {
-		return Entry{}, fmt.Errorf("%w: time", ErrEntry)
+		return Entry{}, err
+	}
+	ledger, log, err := parseOrigin(w.Log)
+	if err != nil {
+		return Entry{}, fmt.Errorf("%w: log", ErrEntry)
 	}
 	e := Entry{
-		Log: w.Log, Index: w.Index, Time: at,
+		Ledger: ledger, Log: log, Index: w.Index, Time: at,
 		Operation: Operation(w.Operation), Outcome: Outcome(w.Outcome), Reason: w.Reason,
 		Caller: w.Caller, Authentication: w.Authentication, OnBehalfOf: w.OnBehalfOf,
 		Basis: w.Basis, Condition: w.Condition, Policy: w.Policy, Purpose: w.Purpose, Reference: w.Reference, Checkpoint: w.Checkpoint,
+		About: w.About, Detail: w.Detail, Grant: w.Grant,
 		ModifiedValue: w.ModifiedValue, RequestID: w.RequestID, Count: w.Count,
 	}
 	again, err := e.Format()

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"regexp"
 )
 
 var (
 	// ErrTaken says that a page with this number exists.
 	ErrTaken = errors.New("audit: page number taken")
-	// ErrNotFound says that there is no such page, entry, log or key.
+	// ErrNotFound says that there is no such page, entry, log, blob or key.
 	ErrNotFound = errors.New("audit: not found")
 	// ErrLost says that the store is lost to this process: no commit that failed can still be
 	// applied, and no later one will be.
@@ -17,6 +18,9 @@ var (
 	// ErrUnavailable says that the entry may not be durable. The caller must not release what
 	// the entry would justify.
 	ErrUnavailable = errors.New("audit: unavailable")
+	// ErrFormat says that the store holds a ledger of another format than this program's. It is
+	// never opened as an empty one.
+	ErrFormat = errors.New("audit: the store holds a ledger of another format, which this version does not read")
 )
 
 // PageReader reads the pages of logs.
@@ -27,12 +31,12 @@ var (
 type PageReader interface {
 	// Last returns the page with the highest number. ErrNotFound: the log has no page. The
 	// read is strongly consistent: it sees every Commit that returned nil before it began.
-	Last(ctx context.Context, log string) (Page, error)
+	Last(ctx context.Context, log LogID) (Page, error)
 
 	// Pages yields the pages of a log in the order of their numbers, from the number from on,
-	// as consistently as Last. It yields what is stored, gaps and faults included, and stops
-	// after the first error. A log without pages yields nothing.
-	Pages(ctx context.Context, log string, from int64) iter.Seq2[Page, error]
+	// as consistently as Last. It yields what is stored, gaps included, and stops after the first
+	// error. A log without pages yields nothing. Its memory does not grow with the log.
+	Pages(ctx context.Context, log LogID, from int64) iter.Seq2[Page, error]
 }
 
 // Log stores the pages of logs. The safety of the ledger rests on one property of it: each page
@@ -50,18 +54,55 @@ type Log interface {
 	Commit(ctx context.Context, p Page) error
 }
 
-// Registry lists the logs of a ledger, and keeps its verifier key.
+// Blob is something derived from pages, under the name that its first three fields make. What a name
+// holds follows from the pages alone, so writing it again is harmless, by another server too.
+type Blob struct {
+	Log    LogID
+	Kind   string // as kindPattern
+	Number int64  // from 0
+	Data   []byte // at most MaxBlob bytes
+}
+
+// MaxBlob is the size limit of a blob in bytes.
+const MaxBlob = 256 << 10
+
+// kindPattern is the form of Blob.Kind: a word, and numbers behind it.
+var kindPattern = regexp.MustCompile(`^[a-z]{1,16}(/[0-9]{1,5}){0,3}$`)
+
+// ValidKind reports whether a blob can be of the kind.
+func ValidKind(kind string) bool { return kindPattern.MatchString(kind) }
+
+// BlobReader reads blobs. It is safe for concurrent use, and its errors are those of PageReader.
+type BlobReader interface {
+	// Blobs yields the blobs of a kind in the order of their numbers, from the number from on, and
+	// stops after the first error. It sees every PutBlobs that returned nil before it began.
+	Blobs(ctx context.Context, log LogID, kind string, from int64) iter.Seq2[Blob, error]
+}
+
+// Reader reads everything that a ledger stores.
+type Reader interface {
+	PageReader
+	BlobReader
+	// VerifierKey returns what KeepVerifierKey stored. ErrNotFound: nothing is. ErrFormat: the
+	// ledger is of another format.
+	VerifierKey(ctx context.Context) (string, error)
+}
+
+// Backend is what a Ledger needs of an engine.
 //
-// It is safe for concurrent use, by several processes too. An error leaves the outcome of a write
-// unknown, and writing again is safe.
-type Registry interface {
-	// Logs returns the names of the registered logs, sorted. The read is strongly consistent.
-	Logs(ctx context.Context) ([]string, error)
-	// Register adds a log to those that Logs returns. Registering it again changes nothing. A
-	// Ledger registers a log once its OPEN page is durable, and before it takes any other entry:
-	// a registered log without pages is therefore evidence.
-	Register(ctx context.Context, log string) error
-	// KeepVerifierKey stores a signed-note verifier key if none is stored, and returns the one
-	// that is stored now. Of several concurrent calls one wins, and all return its key.
+// It is safe for concurrent use, by several processes too.
+type Backend interface {
+	Reader
+	Log
+	// PutBlobs stores blobs durably, each by itself, and replaces those of the same name. An error
+	// leaves the outcome of each unknown, and putting them again is safe.
+	PutBlobs(ctx context.Context, blobs []Blob) error
+	// KeepVerifierKey stores a signed-note verifier key, under the ledger's name, if none is stored,
+	// and returns the one that is stored now. Of several concurrent calls one wins, and all return
+	// its key. An error leaves the outcome unknown, and keeping it again is safe. ErrFormat: the
+	// store holds a ledger of another format.
 	KeepVerifierKey(ctx context.Context, key string) (string, error)
+	// Reviews returns a Reader of the same rows for what reviewers ask. It may make them wait for
+	// one another, and no append waits for it.
+	Reviews() Reader
 }

@@ -1,24 +1,23 @@
 package audit
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"iter"
 	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 // Mem is a Store in memory, for tests: the simplest driver, and the model for the others. It loses
 // everything when the process ends.
 type Mem struct {
-	mu         sync.Mutex
-	pages      map[string][]Page
-	registered []string
-	key        string
-	leases     map[string]lease // the key is the series
+	mu     sync.Mutex
+	pages  map[LogID][]Page
+	blobs  map[BlobKind][]Blob
+	key    string
+	leases map[LogID]lease
 }
 
 type lease struct {
@@ -27,7 +26,9 @@ type lease struct {
 }
 
 // NewMem returns an empty store.
-func NewMem() *Mem { return &Mem{pages: map[string][]Page{}, leases: map[string]lease{}} }
+func NewMem() *Mem {
+	return &Mem{pages: map[LogID][]Page{}, blobs: map[BlobKind][]Blob{}, leases: map[LogID]lease{}}
+}
 
 // Commit implements Log.
 func (m *Mem) Commit(ctx context.Context, p Page) error {
@@ -46,7 +47,7 @@ func (m *Mem) Commit(ctx context.Context, p Page) error {
 }
 
 // Last implements PageReader.
-func (m *Mem) Last(ctx context.Context, log string) (Page, error) {
+func (m *Mem) Last(ctx context.Context, log LogID) (Page, error) {
 	if err := ctx.Err(); err != nil {
 		return Page{}, err
 	}
@@ -60,161 +61,87 @@ func (m *Mem) Last(ctx context.Context, log string) (Page, error) {
 }
 
 // Pages implements PageReader.
-func (m *Mem) Pages(ctx context.Context, log string, from int64) iter.Seq2[Page, error] {
-	return func(yield func(Page, error) bool) {
+func (m *Mem) Pages(ctx context.Context, log LogID, from int64) iter.Seq2[Page, error] {
+	return each(ctx, func() []Page {
+		at, _ := m.find(log, from)
+		return m.pages[log][at:]
+	}, &m.mu)
+}
+
+// each yields the items that there are at one moment.
+func each[T any](ctx context.Context, items func() []T, mu *sync.Mutex) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		mu.Lock()
+		all := slices.Clone(items())
+		mu.Unlock()
+		var none T
 		if err := ctx.Err(); err != nil {
-			yield(Page{}, err)
+			yield(none, err)
 			return
 		}
-		m.mu.Lock()
-		at, _ := m.find(log, from)
-		pages := slices.Clone(m.pages[log][at:])
-		m.mu.Unlock()
-		for _, p := range pages {
+		for _, item := range all {
 			if err := ctx.Err(); err != nil {
-				yield(Page{}, err)
+				yield(none, err)
 				return
 			}
-			if !yield(p, nil) {
+			if !yield(item, nil) {
 				return
 			}
 		}
 	}
 }
 
-func (m *Mem) find(log string, number int64) (int, bool) {
-	return slices.BinarySearchFunc(m.pages[log], number, func(p Page, n int64) int { return int(p.Number - n) })
+func (m *Mem) find(log LogID, number int64) (int, bool) {
+	return slices.BinarySearchFunc(m.pages[log], number, func(p Page, n int64) int { return cmp.Compare(p.Number, n) })
 }
 
-// List implements Index.
-func (m *Mem) List(ctx context.Context, q Query) ([]Entry, error) {
-	entries, err := m.entries(ctx)
-	if err != nil {
-		return nil, err
-	}
-	entries = slices.DeleteFunc(entries, func(e Entry) bool { return !q.Match(e) })
-	slices.SortFunc(entries, func(a, b Entry) int { return b.Position().Compare(a.Position()) })
-	return entries[:min(q.Limit, len(entries))], nil
-}
-
-// Entry implements Index.
-func (m *Mem) Entry(ctx context.Context, log string, index int64) (Entry, error) {
+// PutBlobs implements Backend.
+func (m *Mem) PutBlobs(ctx context.Context, blobs []Blob) error {
 	if err := ctx.Err(); err != nil {
-		return Entry{}, err
+		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, p := range m.pages[log] {
-		if index < p.First || index >= p.Size() {
-			continue
+	for _, b := range blobs {
+		kind := BlobKind{b.Log, b.Kind}
+		at, there := m.findBlob(kind, b.Number)
+		if there {
+			m.blobs[kind][at] = b
+		} else {
+			m.blobs[kind] = slices.Insert(m.blobs[kind], at, b)
 		}
-		return p.Entry(index)
 	}
-	return Entry{}, ErrNotFound
+	return nil
 }
 
-func (m *Mem) entries(ctx context.Context) ([]Entry, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var all []Entry
-	for _, pages := range m.pages {
-		for _, p := range pages {
-			entries, err := p.Entries()
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, entries...)
-		}
-	}
-	return all, nil
+func (m *Mem) findBlob(kind BlobKind, number int64) (int, bool) {
+	return slices.BinarySearchFunc(m.blobs[kind], number, func(b Blob, n int64) int { return cmp.Compare(b.Number, n) })
 }
 
-// Lines implements Tiles.
-func (m *Mem) Lines(ctx context.Context, log string, first, count int64) ([][]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var lines [][]byte
-	for _, p := range m.pages[log] {
-		for i, line := range p.Lines {
-			if at := p.First + int64(i); at >= first && at < first+count && line != nil {
-				lines = append(lines, line)
-			}
-		}
-	}
-	if int64(len(lines)) != count {
-		return nil, ErrNotFound
-	}
-	return lines, nil
+// Blobs implements BlobReader.
+func (m *Mem) Blobs(ctx context.Context, log LogID, kind string, from int64) iter.Seq2[Blob, error] {
+	return each(ctx, func() []Blob {
+		at, _ := m.findBlob(BlobKind{log, kind}, from)
+		return m.blobs[BlobKind{log, kind}][at:]
+	}, &m.mu)
 }
 
-// Leaves implements Tiles.
-func (m *Mem) Leaves(ctx context.Context, log string, first, count int64) ([]tlog.Hash, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var leaves []tlog.Hash
-	for _, p := range m.pages[log] {
-		for i, leaf := range p.LeafHashes() {
-			if at := p.First + int64(i); at >= first && at < first+count {
-				leaves = append(leaves, leaf)
-			}
-		}
-	}
-	if int64(len(leaves)) != count {
-		return nil, ErrNotFound
-	}
-	return leaves, nil
-}
+// Reviews implements Backend.
+func (m *Mem) Reviews() Reader { return m }
 
 // Prune implements Pruner.
-func (m *Mem) Prune(ctx context.Context, pages []Page) error {
+func (m *Mem) Prune(ctx context.Context, stub Page) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, p := range pages {
-		at, there := m.find(p.Log, p.Number)
-		if !there {
-			return ErrNotFound
-		}
-		pruned, err := m.pages[p.Log][at].Prune()
-		if err != nil {
-			return err
-		}
-		m.pages[p.Log][at] = pruned
+	at, there := m.find(stub.Log, stub.Number)
+	if !there || !bytes.Equal(m.pages[stub.Log][at].Checkpoint, stub.Checkpoint) {
+		return ErrNotFound
 	}
+	m.pages[stub.Log] = slices.Concat([]Page{stub}, m.pages[stub.Log][at+1:])
 	return ctx.Err()
 }
 
-// Tile implements Tiles. Mem stores none.
-func (*Mem) Tile(ctx context.Context, _ string, _ int, _ int64) ([]tlog.Hash, error) {
-	return nil, cmp.Or(ctx.Err(), ErrNotFound)
-}
-
-// Logs implements Registry.
-func (m *Mem) Logs(ctx context.Context) ([]string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Clone(m.registered), ctx.Err()
-}
-
-// Register implements Registry.
-func (m *Mem) Register(ctx context.Context, log string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if at, known := slices.BinarySearch(m.registered, log); !known {
-		m.registered = slices.Insert(m.registered, at, log)
-	}
-	return ctx.Err()
-}
-
-// KeepVerifierKey implements Registry.
+// KeepVerifierKey implements Backend.
 func (m *Mem) KeepVerifierKey(ctx context.Context, key string) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -224,7 +151,7 @@ func (m *Mem) KeepVerifierKey(ctx context.Context, key string) (string, error) {
 	return m.key, ctx.Err()
 }
 
-// VerifierKey implements Evidence.
+// VerifierKey implements Reader.
 func (m *Mem) VerifierKey(ctx context.Context) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -235,30 +162,33 @@ func (m *Mem) VerifierKey(ctx context.Context) (string, error) {
 }
 
 // Lease implements Leases.
-func (m *Mem) Lease(ctx context.Context, series, holder string, now, until time.Time) (bool, error) {
+func (m *Mem) Lease(ctx context.Context, log LogID, holder string, now, until time.Time) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if have, is := m.leases[series]; is && have.holder != holder && have.until.After(now) {
+	if have, is := m.leases[log]; is && have.holder != holder && have.until.After(now) {
 		return false, nil
 	}
-	m.leases[series] = lease{holder, until}
+	m.leases[log] = lease{holder, until}
 	return true, nil
 }
 
-// Audit implements Evidence. Mem derives nothing.
-func (m *Mem) Audit(ctx context.Context, found func(*RowError)) ([]string, error) {
+// Survey implements Evidence.
+func (m *Mem) Survey(ctx context.Context, _ func(*RowError)) (Survey, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	logs := slices.Clone(m.registered)
-	for log := range m.pages {
-		if !slices.Contains(logs, log) {
-			found(&RowError{LogRow(log), "not registered"})
-			logs = append(logs, log)
+	var s Survey
+	for log, pages := range m.pages {
+		if len(pages) > 0 {
+			s.Logs = append(s.Logs, log)
 		}
 	}
-	slices.Sort(logs)
-	return logs, ctx.Err()
+	for kind := range m.blobs {
+		s.Blobs = append(s.Blobs, kind)
+	}
+	slices.Sort(s.Logs)
+	slices.SortFunc(s.Blobs, func(a, b BlobKind) int { return cmp.Or(cmp.Compare(a.Log, b.Log), cmp.Compare(a.Kind, b.Kind)) })
+	return s, ctx.Err()
 }

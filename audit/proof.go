@@ -6,18 +6,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 
 	"filippo.io/torchwood"
 	"golang.org/x/mod/sumdb/tlog"
 )
-
-// Tree is what a proof is made from: the hashes of a log and its signed root. What it answers is
-// checked against that root.
-type Tree interface {
-	// Last is that of PageReader.
-	Last(ctx context.Context, log string) (Page, error)
-	Tiles
-}
 
 // ErrProof says that a proof does not prove the entry under the key.
 var ErrProof = errors.New("audit: the proof does not hold")
@@ -26,14 +19,89 @@ var ErrProof = errors.New("audit: the proof does not hold")
 // inclusion path and the latest signed checkpoint. CheckProof, or any tlog-proof verifier, checks
 // it without the ledger. ErrNotFound: there is no such log or entry. A *RowError says that the
 // ledger is not whole.
-func ProveEntry(ctx context.Context, s Tree, log string, index int64) ([]byte, error) {
-	last, err := s.Last(ctx, log)
+func ProveEntry(ctx context.Context, s Reader, log LogID, index int64) ([]byte, error) {
+	last, err := lastPage(ctx, s, log)
 	if err != nil {
 		return nil, err
 	}
+	return proveIn(ctx, s, last, index)
+}
+
+// ErrNotListed says that the spine does not list an entry yet: no CHECKPOINT is of so many entries.
+var ErrNotListed = errors.New("audit: not in the spine yet")
+
+// ProveListed proves an entry in the tree that the spine lists of its log, and that tree in the spine.
+// It returns the entry's proof, as ProveEntry, and the file that binds it (KeptFile). ErrNotListed: the
+// newest CHECKPOINT is older than the entry.
+func ProveListed(ctx context.Context, s Reader, log LogID, index int64) (proof, file []byte, err error) {
+	file, _, err = Keep(ctx, s)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil, ErrNotListed
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	_, _, e, err := splitKept(KeptFile{Data: file})
+	if err != nil {
+		return nil, nil, err
+	}
+	trees, err := parseTrees(e.Checkpoint)
+	if err != nil {
+		return nil, nil, err
+	}
+	i := slices.IndexFunc(trees, func(t LogTree) bool { return t.Log == log })
+	if i < 0 || index >= trees[i].N {
+		return nil, nil, ErrNotListed
+	}
+	p, err := pageOf(ctx, s, log, trees[i].N-1)
+	if errors.Is(err, ErrNotFound) { // pruned since: the stub has the tree
+		p, err = stubOf(ctx, s, log)
+	}
+	if err == nil && p.Tree() != trees[i].Tree {
+		err = p.fault("its tree is not the one that the spine lists")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	proof, err = proveIn(ctx, s, p, index)
+	return proof, file, err
+}
+
+// CheckListed checks that a kept file lists the very tree in which a proof, that CheckProof has found
+// to hold, proves the line. It returns the CHECKPOINT. The error is ErrKept, or wraps ErrProof.
+func CheckListed(key VerifierKey, proof, line []byte, f KeptFile) (Entry, error) {
+	_, spineProof, listed, err := splitKept(f)
+	if err != nil {
+		return Entry{}, err
+	}
+	e, err := Parse(line)
+	if err != nil {
+		return Entry{}, err
+	}
+	if e.Ledger != listed.Ledger {
+		return Entry{}, fmt.Errorf("%w: the checkpoint is of another ledger", ErrProof)
+	}
+	spineLine, _, _ := bytes.Cut(f.Data, []byte{'\n'})
+	if err := CheckProof(key, spineProof, spineLine); err != nil {
+		return Entry{}, err
+	}
+	tree, err := proofTree(proof, Origin(e.Ledger, e.Log))
+	if err != nil {
+		return Entry{}, fmt.Errorf("%w: it has no checkpoint", ErrProof)
+	}
+	trees, err := parseTrees(listed.Checkpoint)
+	if err != nil || !slices.Contains(trees, LogTree{e.Log, tree}) {
+		return Entry{}, fmt.Errorf("%w: the checkpoint does not list the tree of the proof", ErrProof)
+	}
+	return listed, nil
+}
+
+// proveIn proves that the log held the entry after a page.
+func proveIn(ctx context.Context, s Reader, last Page, index int64) ([]byte, error) {
 	if index < 0 || index >= last.Size() {
 		return nil, ErrNotFound
 	}
+	var err error
 	var proof tlog.RecordProof
 	err = withHashes(ctx, s, last, func(r tlog.HashReader) (err error) {
 		proof, err = tlog.ProveRecord(last.Size(), index, r)
@@ -56,8 +124,8 @@ type ConsistencyProof struct {
 // ProveConsistency proves that a log, as it is now, extends the one of its first oldSize entries, 1
 // to its size. ErrNotFound: there is no such log, or it has fewer entries. A *RowError says that
 // the ledger is not whole.
-func ProveConsistency(ctx context.Context, s Tree, log string, oldSize int64) (ConsistencyProof, error) {
-	last, err := s.Last(ctx, log)
+func ProveConsistency(ctx context.Context, s Reader, log LogID, oldSize int64) (ConsistencyProof, error) {
+	last, err := lastPage(ctx, s, log)
 	if err != nil {
 		return ConsistencyProof{}, err
 	}
@@ -74,7 +142,7 @@ func ProveConsistency(ctx context.Context, s Tree, log string, oldSize int64) (C
 
 // withHashes calls f with the hashes of the tree after a page, each checked against its root. A
 // hash that fails the check makes the error a *RowError.
-func withHashes(ctx context.Context, s Tree, last Page, f func(tlog.HashReader) error) error {
+func withHashes(ctx context.Context, s Reader, last Page, f func(tlog.HashReader) error) error {
 	tiles := &tileReader{s: s, log: last.Log, size: last.Size()}
 	tree := tlog.Tree{N: last.Size(), Hash: last.Root}
 	err := f(torchwood.TileHashReaderWithContext(ctx, tree, tiles))
@@ -95,13 +163,15 @@ func CheckProof(key VerifierKey, proof, line []byte) error {
 	if err != nil {
 		return err
 	}
-	v, err := key.verifier(e.Log)
+	origin := Origin(e.Ledger, e.Log)
+	v, err := key.verifier(origin)
 	if err != nil {
 		return err
 	}
-	policy := torchwood.ThresholdPolicy(2, torchwood.OriginPolicy(e.Log), torchwood.SingleVerifierPolicy(v))
-	if !strictBase64(proof) || torchwood.VerifyProof(policy, LeafHash(line), proof) != nil {
-		return fmt.Errorf("%w for entry %s/%d", ErrProof, e.Log, e.Index)
+	policy := torchwood.ThresholdPolicy(2, torchwood.OriginPolicy(origin), torchwood.SingleVerifierPolicy(v))
+	index := fmt.Appendf(nil, "\nindex %d\n", e.Index) // a decoder takes 07 for 7 as well
+	if !bytes.Contains(proof, index) || !strictBase64(proof) || torchwood.VerifyProof(policy, LeafHash(line), proof) != nil {
+		return fmt.Errorf("%w for entry %s", ErrProof, e.Place())
 	}
 	return nil
 }

@@ -1,143 +1,178 @@
 package audit
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
 
-// Pruner removes lines from stored pages. It is a right of its own, which no server needs.
+// Pruner removes pages. It is a right of its own, which no server needs.
 type Pruner interface {
-	// Prune removes from pages of a closed log the lines that Page.Prune removes, and everything
-	// derived from those lines. It gets whole pages, as Pages yields them. Hashes, edges, roots
-	// and checkpoints stay. An error leaves the outcome of each page unknown; pruning the same
-	// pages again is safe, and completes what was interrupted. With nil, the lines are gone
-	// durably.
-	Prune(ctx context.Context, pages []Page) error
+	// Prune replaces the page with the stub's log and number by the stub, on the condition that it
+	// has the stub's checkpoint, and then removes all pages of the log before it. Blobs stay. An
+	// error leaves the outcome unknown; pruning again with the same stub is safe, and completes what
+	// was interrupted. With nil, the lines are gone durably. ErrNotFound: there is no such page.
+	Prune(ctx context.Context, stub Page) error
 }
-
-// pruneChunk is how many pages one call of a Pruner gets.
-const pruneChunk = 64
 
 // PrunedLog says what Ledger.Prune did with a log.
 type PrunedLog struct {
-	Log     string
-	Entries int64  // how many entries lost their lines
-	Kept    string // why the log was left alone; empty if it was pruned
+	Log     LogID
+	Entries int64     // how many entries lost their lines by this call
+	Until   time.Time // of the last of them
 }
 
-// The values of PrunedLog.Kept.
-const (
-	KeptOpen  = "it is open"
-	KeptLater = "it has later entries"
-	KeptGone  = "it was pruned before"
-)
+// ErrHeld says that a HOLD forbids pruning.
+var ErrHeld = errors.New("audit: a hold forbids pruning")
 
-// Prune removes, through s, the lines of every closed log whose last entry is older than before. s
-// must remove them from the store that the Ledger has. What proves the other entries stays: hashes,
-// checkpoints, and the lines of the ledger's own entries. Before the first line of a log goes, a
-// PRUNE entry that names the log's checkpoint is durable; by holds that entry's other fields, such
-// as the caller and the reference.
+// Prune removes, through s, the pages of every log that are older than before, and leaves of the last
+// of them a stub. s must remove them from the store that the Ledger has. Tiles stay, so that proofs
+// and lines that were kept still verify; the last page of a log stays, and so do pages of the last
+// hour. Before the first page of a log goes, a PRUNE entry that names the log's tree is durable in the
+// spine; by holds that entry's other fields, such as the caller and the reference.
 //
-// Each log is verified before it is pruned. If it is not whole, the error is a *RowError and the
-// log stays as it is: pruning would destroy the evidence. After any error, calling Prune again
+// The ledger is verified before. If it is not whole, the error is a *RowError and all stays as it is:
+// pruning would destroy the evidence. ErrHeld: a HOLD is in force. After any error, calling Prune again
 // completes what was interrupted. The logs that were done until then are returned with it.
 func (l *Ledger) Prune(ctx context.Context, s Pruner, before time.Time, by Entry) ([]PrunedLog, error) {
-	if err := l.closeIdle(ctx); err != nil {
+	if err := l.checkpoint(ctx); err != nil {
 		return nil, err
 	}
-	logs, err := l.store.Logs(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("audit: read the registered logs: %w", err)
+	v := &verification{store: l.store, report: &Report{}, options: VerifyOptions{}, cursors: map[LogID]*cursor{}, again: map[LogID]*cursor{}}
+	defer v.close()
+	if found, err := v.identify(ctx); err != nil || !found {
+		return nil, fmt.Errorf("audit: prune: %w", err)
+	}
+	if err := v.run(ctx, Survey{}); err != nil {
+		return nil, err
+	}
+	if len(v.report.Findings) > 0 {
+		return nil, v.report.Findings[0]
+	}
+	if held := v.spine.spine.holds; len(held) > 0 {
+		return nil, fmt.Errorf("%w; not released: %d", ErrHeld, len(held))
 	}
 	var all []PrunedLog
-	for _, log := range logs {
-		p, err := l.pruneLog(ctx, s, log, before, by)
+	for _, t := range v.spine.spine.trees {
+		p, err := l.pruneLog(ctx, s, t, v.spine.spine.pruned[t.Log], before, by)
 		if err != nil {
-			return all, fmt.Errorf("audit: prune %s: %w", log, err)
+			return all, fmt.Errorf("audit: prune log %s: %w", t.Log, err)
 		}
 		all = append(all, p)
 	}
 	return all, nil
 }
 
-// closeIdle closes logs of past months that no server writes any more, and opens the next log of
-// their series. Only closed logs can be pruned.
-func (l *Ledger) closeIdle(ctx context.Context) error {
-	logs, err := l.store.Logs(ctx)
+// pruneLog prunes one log, of which the spine lists a tree and has these PRUNEs.
+func (l *Ledger) pruneLog(ctx context.Context, s Pruner, listed LogTree, prunes []pruning, before time.Time, by Entry) (PrunedLog, error) {
+	done := PrunedLog{Log: listed.Log}
+	first, err := stubOf(ctx, l.store, listed.Log)
 	if err != nil {
-		return fmt.Errorf("audit: read the registered logs: %w", err)
+		return done, err
 	}
-	for _, log := range logs {
-		if log != SeriesOf(log) || l.writes(log) {
-			continue
+	if n := len(prunes); n > 0 && !first.Stub {
+		p, err := pageAt(ctx, l.store, listed.Log, prunes[n-1].page)
+		if err != nil {
+			return done, err
 		}
-		if _, err := openWriter(ctx, l.config, log); err != nil {
-			return err
+		if p.Stub { // pages below it were left by an interruption
+			if err := s.Prune(ctx, p); err != nil {
+				return done, err
+			}
+			first = p
 		}
 	}
-	return nil
-}
-
-func (l *Ledger) pruneLog(ctx context.Context, s Pruner, log string, before time.Time, by Entry) (PrunedLog, error) {
-	last, err := l.store.Last(ctx, log)
-	if err != nil {
-		return PrunedLog{}, err
+	if fresh := l.config.Now().Add(-freshFor); fresh.Before(before) {
+		before = fresh
 	}
-	end, err := last.Entry(last.Size() - 1)
+	last, err := l.lastPageBefore(ctx, listed, before)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return done, err
+	}
+	declared := false
+	if n := len(prunes); n > 0 && prunes[n-1].page >= last.Number {
+		// What a PRUNE in the spine covers is removed, even if it was interrupted and the date is an
+		// earlier one now.
+		declared = true
+		if last, err = pageAt(ctx, l.store, listed.Log, prunes[n-1].page); err != nil {
+			return done, err
+		}
+	}
 	switch {
-	case err != nil:
-		return PrunedLog{}, err
-	case end.Operation != Closed:
-		return PrunedLog{Log: log, Kept: KeptOpen}, nil
-	case !end.Time.Before(before):
-		return PrunedLog{Log: log, Kept: KeptLater}, nil
+	case last.Stub: // pages below it may have been left by an interruption
+		return done, s.Prune(ctx, last)
+	case len(last.Lines) == 0: // nothing is that old
+		return done, nil
 	}
-	v := newVerification(l.store, l.config.Key.Verifier())
-	if err := v.verifyLog(ctx, log); err != nil {
-		return PrunedLog{}, err
+	at, err := resumeDerivation(ctx, l.store, listed.Log)
+	if err != nil {
+		return done, err
 	}
-	if len(v.report.Findings) > 0 {
-		return PrunedLog{}, v.report.Findings[0]
+	if err := at.catchUp(ctx, l.store); err != nil { // the tiles replace the lines
+		return done, err
 	}
-	if last.Pruned { // pages are pruned in their order, so all are
-		return PrunedLog{Log: log, Kept: KeptGone}, nil
+	before256, err := leaves(ctx, l.store, listed.Log, last.First-last.First%BundleWidth, last.First%BundleWidth)
+	if err != nil {
+		return done, err
 	}
-	by.Operation, by.Outcome, by.Checkpoint = Pruned, Granted, v.last[log].at().String()
-	if _, err := l.Append(ctx, by); err != nil {
-		return PrunedLog{}, err
+	stub := last.toStub(before256)
+	if !declared {
+		by.Operation, by.Outcome = Pruned, Granted
+		by.Checkpoint, by.Detail, by.Count = newPruning(listed.Log, pruning{last.Number, stub.Tree(), before.UTC().Truncate(time.Microsecond)})
+		if err := l.declare(ctx, by); err != nil {
+			return done, err
+		}
 	}
-	gone, err := l.removeLines(ctx, s, log)
-	return PrunedLog{Log: log, Entries: gone}, err
+	if err := s.Prune(ctx, stub); err != nil {
+		return done, err
+	}
+	done.Entries, done.Until = stub.First-first.First, last.Time
+	return done, nil
 }
 
-// removeLines prunes the pages of a log in their order, and returns how many lines it removed.
-func (l *Ledger) removeLines(ctx context.Context, s Pruner, log string) (int64, error) {
-	gone := int64(0)
-	var chunk []Page
-	flush := func() error {
-		err := s.Prune(ctx, chunk)
-		chunk = chunk[:0]
-		return err
+// declare appends a PRUNE, unless a HOLD came since the ledger was verified.
+func (l *Ledger) declare(ctx context.Context, by Entry) error {
+	_, err := l.spine.append(ctx, func(h head) (Entry, error) {
+		if len(h.spine.holds) > 0 {
+			return Entry{}, ErrHeld
+		}
+		return by, nil
+	})
+	return err
+}
+
+// lastPageBefore returns the last page of a log whose time is before a moment, of those that the spine
+// lists and that are not the log's last one. It is no page of a KEY: the entry says which two keys have
+// signed the page, so a stub of it could not be checked. ErrNotFound, and the zero Page: there is none.
+func (l *Ledger) lastPageBefore(ctx context.Context, listed LogTree, before time.Time) (Page, error) {
+	last, err := lastPage(ctx, l.store, listed.Log)
+	if err != nil {
+		return Page{}, err
 	}
-	for p, err := range l.store.Pages(ctx, log, 0) {
-		if err != nil {
-			return gone, err
+	after, err := search(ctx, l.store, last, func(p Page) bool { return !p.Time.Before(before) || p.Size() > listed.N })
+	if err != nil {
+		return Page{}, err
+	}
+	if after.Number == 0 {
+		return Page{}, ErrNotFound
+	}
+	for number := after.Number - 1; ; number-- {
+		p, err := pageAt(ctx, l.store, listed.Log, number)
+		if err != nil || p.Number != number {
+			return Page{}, cmp.Or(err, ErrNotFound)
 		}
-		after, err := p.Prune()
-		if err != nil {
-			return gone, err
-		}
-		for i := range after.Lines {
-			if after.Lines[i] == nil && p.Lines[i] != nil {
-				gone++
-			}
-		}
-		if chunk = append(chunk, p); len(chunk) == pruneChunk {
-			if err := flush(); err != nil {
-				return gone, err
-			}
+		entries, err := p.Entries()
+		if _, _, is := rekeying(entries); err != nil || !is {
+			return p, err
 		}
 	}
-	return gone, flush()
+}
+
+// Hold appends a HOLD or a RELEASE, as by.Operation says, with by.Reference. While a HOLD is not
+// released, Prune removes nothing.
+func (l *Ledger) Hold(ctx context.Context, by Entry) (Receipt, error) {
+	by.Outcome = Granted
+	return l.spine.append(ctx, func(head) (Entry, error) { return by, nil })
 }

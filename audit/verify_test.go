@@ -2,12 +2,13 @@ package audit_test
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/piinguin/piinguin/audit"
-	"github.com/piinguin/piinguin/audit/audittest"
 )
 
 func TestVerifyReport(t *testing.T) {
@@ -15,16 +16,17 @@ func TestVerifyReport(t *testing.T) {
 	given := newKey(t, 1).Verifier()
 	for _, key := range []*audit.VerifierKey{nil, &given} {
 		got := mustVerify(t, m, key)
-		want := audit.Report{Key: given.Text(audit.KeyName), KeyFromStore: key == nil}
-		for _, log := range []string{"piinguin-1", "piinguin-2"} {
+		want := audit.Report{Name: ledgerName, Key: given.Text(ledgerName), Keys: 1, KeyFromStore: key == nil, Checkpoints: 3}
+		for log, size := range map[audit.LogID][2]int64{audit.Spine: {4, 4}, 1: {5, 9}, 2: {5, 9}} {
 			last, err := m.Last(t.Context(), log)
 			if err != nil {
 				t.Fatal(err)
 			}
 			want.Logs = append(want.Logs, audit.LogReport{
-				Log: log, Pages: 5, Size: 9, Root: last.Root, Checkpoint: string(last.Checkpoint), Whole: true,
+				Log: log, Pages: size[0], Size: size[1], Root: last.Root, Checkpoint: string(last.Checkpoint), Whole: true,
 			})
 		}
+		slices.SortFunc(want.Logs, func(a, b audit.LogReport) int { return int(a.Log - b.Log) })
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("report (-want +got):\n%s", diff)
 		}
@@ -35,18 +37,18 @@ func TestVerifyReport(t *testing.T) {
 // it, and the others all the same.
 func TestVerifyReportsWhatIsWhole(t *testing.T) {
 	m := newFilled(t, 2)
-	pages := m.RawPages("piinguin-1")
+	pages := m.RawPages(1)
 	pages[3] = clonePage(pages[3])
 	pages[3].Root[0] ^= 1
-	m.SetRawPages("piinguin-1", pages)
+	m.SetRawPages(1, pages)
 	r := mustVerify(t, m, nil)
-	if diff := cmp.Diff([]string{audit.PageRow("piinguin-1", 3)}, rows(r)); diff != "" {
+	if diff := cmp.Diff([]string{audit.PageRow(1, 3)}, rows(r)); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
-	if l := r.Logs[0]; l.Whole || l.Pages != 3 || l.Size != 5 || l.Root != pages[2].Root || l.Checkpoint != string(pages[2].Checkpoint) {
+	if l := r.Logs[1]; l.Whole || l.Pages != 3 || l.Size != 5 || l.Root != pages[2].Root || l.Checkpoint != string(pages[2].Checkpoint) {
 		t.Errorf("the log with the finding: %+v, want three pages of it", l)
 	}
-	if l := r.Logs[1]; !l.Whole || l.Size != 9 {
+	if l := r.Logs[2]; !l.Whole || l.Size != 9 {
 		t.Errorf("the other log: %+v, want it whole", l)
 	}
 }
@@ -55,21 +57,21 @@ func TestVerifyReportsWhatIsWhole(t *testing.T) {
 // key is used whatever the store says.
 func TestVerifyKey(t *testing.T) {
 	own, other := newKey(t, 1).Verifier(), newKey(t, 2).Verifier()
-	firsts := []string{audit.PageRow("piinguin-1", 0), audit.PageRow("piinguin-2", 0)}
+	firsts := []string{audit.PageRow(audit.Spine, 0), audit.PageRow(1, 0), audit.PageRow(2, 0)}
 	for name, c := range map[string]struct {
 		kept  string
 		given *audit.VerifierKey
 		want  []string
 	}{
-		"lost":                            {"", nil, []string{audit.KeyRow}},
-		"changed":                         {other.Text(audit.KeyName), nil, []string{audit.KeyRow}},
-		"renamed":                         {own.Text("piinguin-1"), nil, []string{audit.KeyRow}},
-		"no key":                          {canary, nil, []string{audit.KeyRow}},
-		"changed, but the own is given":   {other.Text(audit.KeyName), &own, nil},
-		"lost, but the own is given":      {"", &own, nil},
-		"another is given":                {own.Text(audit.KeyName), &other, firsts},
-		"another is given and kept":       {other.Text(audit.KeyName), &other, firsts},
-		"own is given and another's kept": {other.Text(audit.KeyName), &own, nil},
+		"lost":                          {"", nil, []string{audit.KeyRow}},
+		"changed":                       {other.Text(ledgerName), nil, []string{audit.KeyRow}},
+		"renamed":                       {own.Text("vault.example.com/other"), nil, []string{audit.KeyRow}},
+		"no key":                        {canary, nil, []string{audit.KeyRow}},
+		"changed, but the own is given": {other.Text(ledgerName), &own, []string{audit.KeyRow}},
+		"renamed, but the own is given": {own.Text("vault.example.com/other"), &own, []string{audit.KeyRow}},
+		"lost, but the own is given":    {"", &own, []string{audit.KeyRow}},
+		"another is given":              {own.Text(ledgerName), &other, firsts},
+		"another is given and kept":     {other.Text(ledgerName), &other, append([]string{audit.KeyRow}, firsts...)},
 	} {
 		m := newFilled(t, 2)
 		m.SetRawKey(c.kept)
@@ -81,7 +83,7 @@ func TestVerifyKey(t *testing.T) {
 		if c.given != nil {
 			want = *c.given
 		}
-		if r.Key != want.Text(audit.KeyName) || r.KeyFromStore != (c.given == nil) {
+		if r.Key != want.Text(ledgerName) || r.KeyFromStore != (c.given == nil) {
 			t.Errorf("%s: used %s, from the store %t", name, r.Key, r.KeyFromStore)
 		}
 		for _, f := range r.Findings {
@@ -93,29 +95,40 @@ func TestVerifyKey(t *testing.T) {
 // TestVerifyWithoutAnyKey has neither a kept key nor a first page that names one.
 func TestVerifyWithoutAnyKey(t *testing.T) {
 	m := newFilled(t, 1)
-	m.SetRawPages("piinguin-1", m.RawPages("piinguin-1")[1:])
+	m.SetRawPages(audit.Spine, m.RawPages(audit.Spine)[1:])
 	m.SetRawKey("")
 	r := mustVerify(t, m, nil)
 	if diff := cmp.Diff([]string{audit.KeyRow}, rows(r)); diff != "" || len(r.Logs) > 0 {
 		t.Errorf("logs %v, findings (-want +got):\n%s", r.Logs, diff)
 	}
+	key := newKey(t, 1).Verifier()
+	if _, err := audit.Verify(t.Context(), m, audit.VerifyOptions{Key: &key}); err == nil || !strings.Contains(err.Error(), "name") {
+		t.Errorf("with a key and no name: %v, want an error that asks for the name", err)
+	}
+	named, err := audit.Verify(t.Context(), m, audit.VerifyOptions{Key: &key, Name: ledgerName})
+	if diff := cmp.Diff([]string{audit.KeyRow, audit.PageRow(audit.Spine, 0)}, rows(named)); err != nil || diff != "" {
+		t.Errorf("with a key and a name: %v, findings (-want +got):\n%s", err, diff)
+	}
 }
 
-func TestVerifyRegistry(t *testing.T) {
-	m := newFilled(t, 3)
-	m.SetRawLogs("piinguin-1", "piinguin-2", "piinguin-9")
-	want := []string{audit.PageRow("piinguin-9", 0), audit.LogRow("piinguin-3")}
-	r := mustVerify(t, m, nil)
-	if diff := cmp.Diff(want, rows(r)); diff != "" {
+// TestVerifyUnlisted has logs that the spine does not list: one that a server opened before it stopped,
+// and one whose place in the spine is gone.
+func TestVerifyUnlisted(t *testing.T) {
+	m, other := newFilled(t, 1), newFilled(t, 2)
+	m.SetRawPages(2, other.RawPages(2)[:1])
+	mustBeWhole(t, m)
+	m.SetRawPages(2, other.RawPages(2))
+	if diff := cmp.Diff([]string{audit.PageRow(2, 1)}, rows(mustVerify(t, m, nil))); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
-	if len(r.Logs) != 4 || !r.Logs[2].Whole || r.Logs[3].Whole {
-		t.Errorf("logs %+v, want the unregistered one verified and the one without pages not whole", r.Logs)
+	m.SetRawPages(2, other.RawPages(2)[1:])
+	if diff := cmp.Diff([]string{audit.PageRow(2, 0)}, rows(mustVerify(t, m, nil))); diff != "" {
+		t.Errorf("findings without the first page (-want +got):\n%s", diff)
 	}
 }
 
-// TestVerifyOfNothing holds that what is not there is not whole: the reviewer may
-// have named the wrong store.
+// TestVerifyOfNothing holds that what is not there is not whole: the reviewer may have named the wrong
+// store.
 func TestVerifyOfNothing(t *testing.T) {
 	given := newKey(t, 1).Verifier()
 	for _, key := range []*audit.VerifierKey{nil, &given} {
@@ -125,34 +138,17 @@ func TestVerifyOfNothing(t *testing.T) {
 	}
 }
 
-// TestVerifyEngineError holds that a store that could not be read is no evidence.
-func TestVerifyEngineError(t *testing.T) {
-	given := newKey(t, 1).Verifier()
+// TestVerifyProgress holds that progress never goes back and ends at the number of entries.
+func TestVerifyProgress(t *testing.T) {
 	m := newFilled(t, 2)
-	for name, c := range map[string]struct {
-		store audit.Store
-		key   *audit.VerifierKey
-	}{
-		"Audit":                 {&failingStore{m, "Audit"}, &given},
-		"VerifierKey":           {&failingStore{m, "VerifierKey"}, nil},
-		"Pages, for the key":    {audittest.NewFaulty(m, failsAt(1)), nil},
-		"Pages, a log":          {audittest.NewFaulty(m, failsAt(1)), &given},
-		"Pages, the second log": {audittest.NewFaulty(m, failsAt(2)), &given},
-		"Pages, after the key":  {audittest.NewFaulty(m, failsAt(2)), nil},
-	} {
-		r, err := audit.Verify(t.Context(), c.store, audit.VerifyOptions{Key: c.key})
-		if !errors.Is(err, errEngine) || len(r.Findings) > 0 {
-			t.Errorf("%s fails: %v with findings %v, want the error alone", name, err, r.Findings)
+	var done, total int64
+	_, err := audit.Verify(t.Context(), m, audit.VerifyOptions{Progress: func(d, all int64) {
+		if d <= done || d > all {
+			t.Errorf("progress from %d to %d of %d", done, d, all)
 		}
-	}
-}
-
-// failsAt fails one reading of pages.
-func failsAt(call int) func(string, int) audittest.Fault {
-	return func(op string, n int) audittest.Fault {
-		if op == audittest.Pages && n == call {
-			return audittest.Fault{Err: errEngine}
-		}
-		return audittest.Fault{}
+		done, total = d, all
+	}})
+	if err != nil || done != 22 || total != 22 {
+		t.Errorf("progress ended at %d of %d, %v; want 22", done, total, err)
 	}
 }

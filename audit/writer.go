@@ -5,40 +5,24 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
-
-	"golang.org/x/mod/sumdb/note"
 )
 
 // maxQueue is how many entries may wait for one writer. Beyond it an append fails at once: in a
 // longer queue every append would only miss its deadline.
 const maxQueue = 16384
 
-// writer commits the entries of one series of logs. Its goroutine takes all entries that wait and
-// writes them as the next page. It never has two pages in flight: if the later one were stored and
-// the earlier one not, the log would have a gap that nobody may fill.
+// writer commits the entries of one log. Its goroutine takes all entries that wait and writes them as
+// the next page.
 type writer struct {
-	store interface {
-		Log
-		Registry
-	}
-	series string
-	key    Key
-	now    func() time.Time
+	appender
+	log    LogID
+	derive func(Page) // told of each page that was committed
 
-	// Used by the writer's goroutine only.
-	head       head
-	signer     note.Signer // for the head's log
-	verifier   note.Verifier
-	registered bool // whether the head's log is registered
-
-	waiting   atomic.Int64          // entries queued or in flight
-	trouble   atomic.Pointer[error] // why the outcome of a commit is not known at the moment; nil if it is
-	mu        sync.Mutex
-	queue     []*pending
-	closed    bool
-	wake      chan struct{}
-	commitFor time.Duration // how long one call to the store may take
+	waiting atomic.Int64 // entries queued or in flight
+	mu      sync.Mutex
+	queue   []*pending
+	closed  bool
+	wake    chan struct{}
 }
 
 // pending is an entry that waits. Whoever takes it first decides its fate: the goroutine commits it,

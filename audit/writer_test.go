@@ -35,7 +35,7 @@ func TestGroupCommit(t *testing.T) {
 		if took := time.Since(start); took != 300*time.Millisecond {
 			t.Errorf("took %v, want three commits of 100ms", took)
 		}
-		if diff := cmp.Diff([]int{1, 1, audit.MaxPageEntries, 300 - audit.MaxPageEntries}, pageSizes(t, m, "piinguin-1")); diff != "" {
+		if diff := cmp.Diff([]int{1, 1, audit.MaxPageEntries, 300 - audit.MaxPageEntries}, pageSizes(t, m, 1)); diff != "" {
 			t.Errorf("sizes of the pages (-want +got):\n%s", diff)
 		}
 		mustClose(t, l)
@@ -55,7 +55,7 @@ func TestPageBytes(t *testing.T) {
 	mustAppend(t, l, entries...)
 	mustClose(t, l)
 	mustBeWhole(t, m)
-	pages := m.RawPages("piinguin-1")[1:]
+	pages := m.RawPages(1)[1:]
 	for i, p := range pages {
 		total := 0
 		for _, line := range p.Lines {
@@ -100,17 +100,16 @@ func TestClockGoesBackInALife(t *testing.T) {
 	m := audit.NewMem()
 	noon := time.Date(2026, time.February, 3, 12, 0, 0, 0, time.UTC)
 	steps := make(chan time.Duration, 1)
-	l, err := audit.Open(t.Context(), audit.Config{Store: m, Key: newKey(t, 1), Now: func() time.Time {
+	c := config(t, m)
+	c.Now = func() time.Time {
 		select {
 		case d := <-steps:
 			return noon.Add(d)
 		default:
 			return noon
 		}
-	}})
-	if err != nil {
-		t.Fatal(err)
 	}
+	l := open(t, c)
 	for i, c := range []struct{ clock, want time.Duration }{{time.Hour, time.Hour}, {-time.Hour, time.Hour}, {2 * time.Hour, 2 * time.Hour}, {time.Minute, 2 * time.Hour}} {
 		steps <- c.clock
 		if r := mustAppend(t, l, newEntry(i))[0]; r.Time != noon.Add(c.want) {
@@ -189,7 +188,7 @@ func TestQueueIsBounded(t *testing.T) {
 			}
 		}
 		mustClose(t, l)
-		if last, err := m.Last(t.Context(), "piinguin-1"); err != nil || last.Size() != audit.MaxQueue+2 {
+		if last, err := m.Last(t.Context(), 1); err != nil || last.Size() != audit.MaxQueue+2 {
 			t.Errorf("the log has %d entries, %v; want %d", last.Size(), err, audit.MaxQueue+2)
 		}
 	})

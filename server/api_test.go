@@ -97,7 +97,7 @@ var calls = []struct {
 		return err
 	}},
 	{"GetEntry", "auditor", func(ctx context.Context, c *client.Client) error {
-		_, err := c.GetEntry(ctx, &piinguinv1.GetEntryRequest{Log: "piinguin-1"})
+		_, err := c.GetEntry(ctx, &piinguinv1.GetEntryRequest{Log: "1"})
 		return err
 	}},
 	{"GetCheckpoint", "auditor", func(ctx context.Context, c *client.Client) error {
@@ -105,11 +105,11 @@ var calls = []struct {
 		return err
 	}},
 	{"ProveEntry", "auditor", func(ctx context.Context, c *client.Client) error {
-		_, err := c.ProveEntry(ctx, &piinguinv1.ProveEntryRequest{Log: "piinguin-1"})
+		_, err := c.ProveEntry(ctx, &piinguinv1.ProveEntryRequest{Log: "1"})
 		return err
 	}},
 	{"ProveConsistency", "auditor", func(ctx context.Context, c *client.Client) error {
-		_, err := c.ProveConsistency(ctx, &piinguinv1.ProveConsistencyRequest{Log: "piinguin-1", OldSize: 1})
+		_, err := c.ProveConsistency(ctx, &piinguinv1.ProveConsistencyRequest{Log: "1", OldSize: 1})
 		return err
 	}},
 }
@@ -139,7 +139,7 @@ func TestRoles(t *testing.T) {
 func TestUnauthenticatedMakesNoEntry(t *testing.T) {
 	v := newMemServer(t, nil)
 	for _, token := range []string{"", "CANARY-token", "dev-reader2"} {
-		for _, path := range []string{"/twirp/piinguin.v1.Piinguin/ReadPiiRecord", "/twirp/nothing", "/log/piinguin-1/checkpoint"} {
+		for _, path := range []string{"/twirp/piinguin.v1.Piinguin/ReadPiiRecord", "/twirp/nothing", "/log/1/checkpoint"} {
 			if status, body := v.send(t, http.MethodPost, path, token, strings.NewReader("{}")); status != 401 || !strings.Contains(body, `"unauthenticated"`) {
 				t.Errorf("%s with token %q: %d %s", path, token, status, body)
 			}
@@ -168,7 +168,7 @@ func TestOutcomes(t *testing.T) {
 	if diff := cmp.Diff([]string{canary, "modified_value_required", "not_found", canary}, reasons); diff != "" {
 		t.Errorf("batch (-want +have):\n%s", diff)
 	}
-	if _, err := auditor.GetEntry(t.Context(), &piinguinv1.GetEntryRequest{Log: "piinguin-1", Index: 999}); err == nil {
+	if _, err := auditor.GetEntry(t.Context(), &piinguinv1.GetEntryRequest{Log: "1", Index: 999}); err == nil {
 		t.Error("an entry that is not there")
 	}
 	if _, err := auditor.ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{Subject: "a", Outcome: piinguinv1.Outcome_GRANTED}); err != nil {

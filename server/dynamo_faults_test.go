@@ -187,23 +187,20 @@ func (w *wave) read(t *testing.T, c *client.Client) {
 func TestDynamoThroughABadNetwork(t *testing.T) {
 	d := newTables(t)
 	var calm atomic.Bool
+	calm.Store(true) // until the ledgers are open
 	var servers []testServer
 	for seed := range uint64(2) {
 		plan := dynamotest.RandomTrouble(seed, 4)
 		c := dynamotest.ProxyClient(t, func(n int) dynamotest.Trouble {
-			if calm.Load() || n < 20 { // until the ledger is open
+			if calm.Load() {
 				return dynamotest.Trouble{}
 			}
 			return plan(n)
 		})
-		log := dynamolog.New(c, d.ledger)
-		deriving, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-		var done sync.WaitGroup
-		done.Go(func() { log.Derive(deriving) })
-		t.Cleanup(func() { stop(); done.Wait() })
-		f, _ := newTestServer(t, dynamostore.New(c, d.records), audit.Config{Store: log, Logs: 2})
+		f, _ := newTestServer(t, dynamostore.New(c, d.records), audit.Config{Store: dynamolog.New(c, d.ledger), Logs: 2})
 		servers = append(servers, f)
 	}
+	calm.Store(false)
 	w := wave{stored: map[string]int64{}, tried: map[string]int64{}}
 	var wg sync.WaitGroup
 	for i, f := range slices.Concat(servers, servers) {

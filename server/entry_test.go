@@ -15,7 +15,6 @@ import (
 func TestFieldsAreTheLines(t *testing.T) {
 	var at hours
 	v := newReviewed(t, &at)
-	at.Store(30 * 24) // another month, so a log is closed and its successor names its checkpoint
 	if _, err := v.as(t, "writer").CreatePiiRecords(t.Context(), &piinguinv1.CreatePiiRecordsRequest{
 		PiiRecords: []*piinguinv1.PiiRecord{{ModifiedValue: "x"}, {ModifiedValue: "y"}}, Reference: "R-9",
 	}); err != nil {
@@ -26,21 +25,25 @@ func TestFieldsAreTheLines(t *testing.T) {
 	if _, err := v.as(t, "reader").ReadPiiRecord(t.Context(), req); err != nil {
 		t.Fatal(err)
 	}
-	out, err := v.as(t, "auditor").ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{})
-	if err != nil {
-		t.Fatal(err)
+	var all []*piinguinv1.Entry
+	for _, operation := range []piinguinv1.Operation{0, piinguinv1.Operation_OPEN, piinguinv1.Operation_CHECKPOINT} { // the spine's by their operation
+		out, err := v.as(t, "auditor").ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{Operation: operation})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, out.GetEntries()...)
 	}
-	if n := len(out.GetEntries()); n != 9 {
-		t.Errorf("%d entries are listed, want 9", n)
+	if n := len(all); n != 7+2+1 {
+		t.Errorf("%d entries are listed, want 10", n)
 	}
-	for _, listed := range out.GetEntries() {
+	for _, listed := range all {
 		e, err := audit.Parse([]byte(listed.GetLine()))
 		if err != nil {
 			t.Fatal(err)
 		}
 		leaf := audit.LeafHash([]byte(listed.GetLine()))
 		want := &piinguinv1.Entry{
-			Line: listed.GetLine(), LeafHash: leaf[:], Log: e.Log, Index: e.Index, Time: timestamppb.New(e.Time),
+			Line: listed.GetLine(), LeafHash: leaf[:], Ledger: e.Ledger, Log: e.Log.String(), Index: e.Index, Time: timestamppb.New(e.Time),
 			Operation: piinguinv1.Operation(piinguinv1.Operation_value[string(e.Operation)]),
 			Outcome:   piinguinv1.Outcome(piinguinv1.Outcome_value[string(e.Outcome)]),
 			Reason:    e.Reason, Caller: e.Caller, Authentication: e.Authentication, OnBehalfOf: e.OnBehalfOf,
@@ -48,7 +51,7 @@ func TestFieldsAreTheLines(t *testing.T) {
 			SpecialCategoryCondition: piinguinv1.SpecialCategoryCondition(
 				piinguinv1.SpecialCategoryCondition_value[e.Condition]),
 			Policy: e.Policy, Purpose: e.Purpose, Reference: e.Reference, ModifiedValue: e.ModifiedValue,
-			RequestId: e.RequestID, Count: e.Count, Checkpoint: e.Checkpoint,
+			RequestId: e.RequestID, Count: e.Count, Checkpoint: e.Checkpoint, About: e.About, Detail: e.Detail,
 		}
 		got, err := v.as(t, "auditor").GetEntry(t.Context(), &piinguinv1.GetEntryRequest{Log: listed.GetLog(), Index: listed.GetIndex()})
 		if err != nil {

@@ -1,10 +1,12 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -39,16 +41,16 @@ var rpcs = []struct {
 		return doReview(c.ListEntries(ctx, &piinguinv1.ListEntriesRequest{}))
 	}},
 	{"GetEntry", "auditor", func(ctx context.Context, c *client.Client) reply {
-		return doReview(c.GetEntry(ctx, &piinguinv1.GetEntryRequest{Log: "piinguin-1"}))
+		return doReview(c.GetEntry(ctx, &piinguinv1.GetEntryRequest{Log: "1"}))
 	}},
 	{"GetCheckpoint", "auditor", func(ctx context.Context, c *client.Client) reply {
 		return doReview(c.GetCheckpoint(ctx, &piinguinv1.GetCheckpointRequest{}))
 	}},
 	{"ProveEntry", "auditor", func(ctx context.Context, c *client.Client) reply {
-		return doReview(c.ProveEntry(ctx, &piinguinv1.ProveEntryRequest{Log: "piinguin-1"}))
+		return doReview(c.ProveEntry(ctx, &piinguinv1.ProveEntryRequest{Log: "1"}))
 	}},
 	{"ProveConsistency", "auditor", func(ctx context.Context, c *client.Client) reply {
-		return doReview(c.ProveConsistency(ctx, &piinguinv1.ProveConsistencyRequest{Log: "piinguin-1", OldSize: 1}))
+		return doReview(c.ProveConsistency(ctx, &piinguinv1.ProveConsistencyRequest{Log: "1", OldSize: 1}))
 	}},
 }
 
@@ -82,7 +84,7 @@ func (p *probe) watch(at point, met func()) {
 func (p *probe) hit(op string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.on {
+	if !p.on || isDeriving() {
 		return false
 	}
 	p.count[op]++
@@ -93,6 +95,10 @@ func (p *probe) hit(op string) bool {
 	p.met()
 	return true
 }
+
+// isDeriving reports whether the ledger makes the call behind the commits, at a time of its own, and
+// so for no request.
+func isDeriving() bool { return bytes.Contains(debug.Stack(), []byte("audit.(*deriver).")) }
 
 // hits is how often the fault was met.
 func (p *probe) hits() int {

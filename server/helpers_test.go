@@ -90,7 +90,7 @@ func newMemServer(t *testing.T, faults func(op string, n int) audittest.Fault, c
 func newTestServer(t tester, records store.Store, c audit.Config, changes ...func(*server.Config)) (f testServer, end func()) {
 	t.Helper()
 	f = testServer{log: &lockedBuffer{}, answers: &lockedBuffer{}}
-	c.Key = newTestKey(t)
+	c.Key, c.Name = newTestKey(t), ledgerName
 	ledger, err := audit.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -121,6 +121,13 @@ func newTestServer(t tester, records store.Store, c audit.Config, changes ...fun
 	t.Cleanup(end)
 	return f, end
 }
+
+// ledgerName is the name of the tests' ledgers.
+const ledgerName = "ledger.test/pii"
+
+// openCommits is how many pages a new ledger with one log begins with: the OPEN of the spine, the
+// log's own, and the CHECKPOINT that lists it.
+const openCommits = 3
 
 // newTestKey returns the same key each time.
 func newTestKey(t tester) audit.Key {
@@ -227,7 +234,7 @@ func (v *memServer) put(t *testing.T, keys ...string) {
 	}
 }
 
-// entries returns all entries but OPEN, oldest first, of a ledger that is whole.
+// entries returns all entries of its one log but OPEN, oldest first, of a ledger that is whole.
 func (v *memServer) entries(t *testing.T) []audit.Entry {
 	t.Helper()
 	r, err := audit.Verify(t.Context(), v.ledger, audit.VerifyOptions{})
@@ -235,7 +242,7 @@ func (v *memServer) entries(t *testing.T) []audit.Entry {
 		t.Fatalf("Verify: %v %v", r.Findings, err)
 	}
 	var all []audit.Entry
-	for p, err := range v.ledger.Pages(t.Context(), "piinguin-1", 0) {
+	for p, err := range v.ledger.Pages(t.Context(), 1, 0) {
 		if err != nil {
 			t.Fatal(err)
 		}

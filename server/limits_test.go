@@ -24,10 +24,9 @@ func TestLimitsAgree(t *testing.T) {
 		"reference":      {piinguinv1.MaxText, func(e *audit.Entry, text string) { e.Reference = text }},
 		"on_behalf_of":   {piinguinv1.MaxText, func(e *audit.Entry, text string) { e.OnBehalfOf = text }},
 		"caller":         {piinguinv1.MaxCaller, func(e *audit.Entry, text string) { e.Caller = text }},
-		"log":            {piinguinv1.MaxLogName, func(e *audit.Entry, text string) { e.Log = text }},
 	} {
 		for n, want := range map[int]bool{c.limit: true, c.limit + 1: false} {
-			e := audit.Entry{Log: "l", Time: time.Unix(1, 0), Operation: audit.Read, Outcome: audit.Granted, RequestID: "r"}
+			e := audit.Entry{Ledger: ledgerName, Log: 1, Time: time.Unix(1, 0), Operation: audit.Read, Outcome: audit.Granted, RequestID: "r"}
 			c.set(&e, strings.Repeat("x", n))
 			if _, err := e.Format(); (err == nil) != want {
 				t.Errorf("the ledger and a %s of %d bytes: %v", name, n, err)
@@ -36,6 +35,9 @@ func TestLimitsAgree(t *testing.T) {
 	}
 	if vault.MaxReleased != piinguinv1.MaxAnswerValues {
 		t.Errorf("the vault releases %d bytes, and an answer has %d", vault.MaxReleased, piinguinv1.MaxAnswerValues)
+	}
+	if audit.MaxLogs != piinguinv1.MaxLogs || audit.Spine.String() != piinguinv1.Spine {
+		t.Errorf("the ledger has a log %s and %d others, and the API %s and %d", audit.Spine, audit.MaxLogs, piinguinv1.Spine, piinguinv1.MaxLogs)
 	}
 	if store.MaxBatch != piinguinv1.MaxBatch {
 		t.Errorf("the store takes %d items, and the API %d", store.MaxBatch, piinguinv1.MaxBatch)

@@ -173,7 +173,7 @@ func TestOriginalHasNoTime(t *testing.T) {
 // value goes with them.
 func TestOriginalFails(t *testing.T) {
 	fails := func(op string, n int) audittest.Fault {
-		if op == audittest.Commit && n > 1 {
+		if op == audittest.Commit && n > openCommits {
 			return audittest.Fault{Err: errEngine}
 		}
 		return audittest.Fault{}

@@ -217,7 +217,11 @@ func (f *testServer) keepsPromise(t tester, ledger audit.Store, replies ...reply
 
 func wantEntryOf(t tester, ledger audit.Store, r *piinguinv1.AuditReceipt) {
 	t.Helper()
-	e, err := ledger.Entry(t.Context(), r.GetLog(), r.GetIndex())
+	log, err := audit.ParseLogID(r.GetLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := audit.OpenIndex(ledger).Entry(t.Context(), log, r.GetIndex())
 	if err != nil {
 		t.Fatal(err)
 	}

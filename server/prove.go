@@ -2,8 +2,8 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"regexp"
 
 	"github.com/piinguin/piinguin/audit"
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
@@ -14,24 +14,28 @@ import (
 // ProveEntry implements piinguinv1.Audit. A proof holds hashes and no entry, so only a denial
 // is an entry.
 func (m methods) ProveEntry(ctx context.Context, req *piinguinv1.ProveEntryRequest) (*piinguinv1.ProveEntryResponse, error) {
-	if f := checkEntryName(req.GetLog(), req.GetIndex()); f != nil {
+	log, f := checkPlace(req.GetLog(), req.GetIndex())
+	if f != nil {
 		return nil, f.wire()
 	}
-	var proof []byte
+	var proof, kept []byte
 	inquiry := vault.Inquiry{Reference: fmt.Sprintf("prove entry %s/%d", req.GetLog(), req.GetIndex()), Hashes: true}
 	_, err := m.vault.Review(ctx, m.call(ctx, policy.ProveEntry), inquiry, func() (err error) {
-		proof, err = m.ledger.ProveEntry(ctx, req.GetLog(), req.GetIndex())
+		proof, kept, err = m.ledger.ProveListed(ctx, log, req.GetIndex())
+		if errors.Is(err, audit.ErrNotListed) {
+			proof, err = m.ledger.ProveEntry(ctx, log, req.GetIndex())
+		}
 		return err
 	})
 	if err != nil {
 		return nil, failureOf(err).wire()
 	}
-	return &piinguinv1.ProveEntryResponse{Proof: string(proof)}, nil
+	return &piinguinv1.ProveEntryResponse{Proof: string(proof), Kept: string(kept)}, nil
 }
 
 // ProveConsistency implements piinguinv1.Audit. Only a denial is an entry.
 func (m methods) ProveConsistency(ctx context.Context, req *piinguinv1.ProveConsistencyRequest) (*piinguinv1.ProveConsistencyResponse, error) {
-	f := checkLog(req.GetLog())
+	log, f := checkLog(req.GetLog())
 	if f == nil && req.GetOldSize() < 1 {
 		f = invalid("old_size", "out_of_range", "must be at least 1")
 	}
@@ -41,7 +45,7 @@ func (m methods) ProveConsistency(ctx context.Context, req *piinguinv1.ProveCons
 	var p audit.ConsistencyProof
 	inquiry := vault.Inquiry{Reference: fmt.Sprintf("prove consistency %s from %d", req.GetLog(), req.GetOldSize()), Hashes: true}
 	_, err := m.vault.Review(ctx, m.call(ctx, policy.ProveConsistency), inquiry, func() (err error) {
-		p, err = m.ledger.ProveConsistency(ctx, req.GetLog(), req.GetOldSize())
+		p, err = m.ledger.ProveConsistency(ctx, log, req.GetOldSize())
 		return err
 	})
 	if err != nil {
@@ -57,27 +61,22 @@ func (m methods) ProveConsistency(ctx context.Context, req *piinguinv1.ProveCons
 }
 
 // checkLog checks the name of a log.
-func checkLog(log string) *failure {
-	if log == "" {
-		return invalid("log", "required", "is required")
+func checkLog(name string) (audit.LogID, *failure) {
+	if name == "" {
+		return 0, invalid("log", "required", "is required")
 	}
-	if !logName.MatchString(log) {
-		return invalid("log", "not_a_name", "must be a log's name: at most 63 of a-z, 0-9, dot and hyphen, and no dot or hyphen first")
+	log, err := audit.ParseLogID(name)
+	if err != nil {
+		return 0, invalid("log", "not_a_log", fmt.Sprintf("must be %s, or the number of a log: 1 to %d", piinguinv1.Spine, piinguinv1.MaxLogs))
 	}
-	return nil
+	return log, nil
 }
 
-// logName keeps rows that are no log's, such as the ledger's key, from being asked for as logs: what
-// is found there would look like a ledger that was changed.
-var logName = regexp.MustCompile(piinguinv1.LogNamePattern)
-
-// checkEntryName checks the place of an entry.
-func checkEntryName(log string, index int64) *failure {
-	if f := checkLog(log); f != nil {
-		return f
+// checkPlace checks the place of an entry.
+func checkPlace(name string, index int64) (audit.LogID, *failure) {
+	log, f := checkLog(name)
+	if f == nil && index < 0 {
+		f = invalid("index", "negative", "must not be negative")
 	}
-	if index < 0 {
-		return invalid("index", "negative", "must not be negative")
-	}
-	return nil
+	return log, f
 }

@@ -12,12 +12,11 @@ import (
 	"github.com/piinguin/piinguin/server/policy"
 )
 
-// queryOf checks the filters. Limit is one more than the page, to learn whether there is a
-// next one.
+// queryOf checks the filters.
 func queryOf(req *piinguinv1.ListEntriesRequest, asks policy.Caller) (audit.Query, *failure) {
 	q := audit.Query{
 		ModifiedValue: req.GetSubject(), Caller: req.GetCaller(), Purpose: req.GetPurpose(), Reference: req.GetReference(),
-		RequestID: req.GetRequestId(), Limit: piinguinv1.DefaultPageSize + 1,
+		RequestID: req.GetRequestId(), Limit: piinguinv1.DefaultPageSize,
 	}
 	if req.GetHideOwnReviews() {
 		q.HideReviews = audit.Principal{Caller: asks.Name, Authentication: asks.Authentication}
@@ -37,7 +36,7 @@ func queryOf(req *piinguinv1.ListEntriesRequest, asks policy.Caller) (audit.Quer
 		if n < 0 || n > piinguinv1.MaxPageSize {
 			return q, invalid("page_size", "out_of_range", fmt.Sprintf("must be 1 to %d", piinguinv1.MaxPageSize))
 		}
-		q.Limit = int(n) + 1
+		q.Limit = int(n)
 	}
 	if token := req.GetPageToken(); f == nil && token != "" {
 		before, err := audit.ParsePosition(token)

@@ -109,6 +109,6 @@ func wireReading(r vault.Reading) *piinguinv1.ReadPiiRecordResult {
 // wireReceipt is a receipt as the contract has it.
 func wireReceipt(r audit.Receipt) *piinguinv1.AuditReceipt {
 	return &piinguinv1.AuditReceipt{
-		Log: r.Log, Index: r.Index, Time: timestamppb.New(r.Time), LeafHash: r.LeafHash[:],
+		Log: r.Log.String(), Index: r.Index, Time: timestamppb.New(r.Time), LeafHash: r.LeafHash[:],
 	}
 }

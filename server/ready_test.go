@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/server"
 	"github.com/piinguin/piinguin/server/store"
 )
 
@@ -53,4 +55,34 @@ func TestManyProbesAreOneLook(t *testing.T) {
 		status, _ := v.get(t, "/readyz")
 		return status == http.StatusServiceUnavailable
 	})
+}
+
+// TestNotReadyWhileTheLedgerDisagrees: a ledger that does not extend what was kept of it makes the server not
+// ready, and the answer says why and no more.
+func TestNotReadyWhileTheLedgerDisagrees(t *testing.T) {
+	var disagrees atomic.Bool
+	v := newMemServer(t, nil, func(c *server.Config) {
+		c.Ready = func(context.Context) error {
+			if disagrees.Load() {
+				return errEngine
+			}
+			return nil
+		}
+	})
+	for _, want := range []struct {
+		disagrees bool
+		status    int
+		body      string
+	}{{false, http.StatusOK, "ok\n"}, {true, http.StatusServiceUnavailable, "ledger_not_whole\n"}, {false, http.StatusOK, "ok\n"}} {
+		disagrees.Store(want.disagrees)
+		var body string
+		eventually(t, fmt.Sprintf("%d %q", want.status, want.body), func() bool {
+			var status int
+			status, body = v.get(t, "/readyz")
+			return status == want.status
+		})
+		if body != want.body {
+			t.Errorf("/readyz answers %d %q, want %q", want.status, body, want.body)
+		}
+	}
 }

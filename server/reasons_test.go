@@ -94,7 +94,7 @@ func (w wrapped) Unwrap() []error { return []error{store.ErrUnavailable, w.engin
 // TestAppendsSayWhy: what became of the commit is not known yet, but why it failed is.
 func TestAppendsSayWhy(t *testing.T) {
 	v := newMemServer(t, func(op string, n int) audittest.Fault {
-		if op == audittest.Commit && n > 1 {
+		if op == audittest.Commit && n > openCommits {
 			return audittest.Fault{Err: engineError{"ProvisionedThroughputExceededException"}}
 		}
 		return audittest.Fault{}

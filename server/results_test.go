@@ -29,7 +29,7 @@ func inWords[R outcomer](t *testing.T, v *memServer, results []R) []string {
 		if words[i] = r.GetError().GetReason(); r.GetReceipt() == nil {
 			continue
 		}
-		e, err := v.ledger.Entry(t.Context(), r.GetReceipt().GetLog(), r.GetReceipt().GetIndex())
+		e, err := audit.OpenIndex(v.ledger).Entry(t.Context(), 1, r.GetReceipt().GetIndex())
 		if err != nil {
 			t.Fatal(err)
 		}

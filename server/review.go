@@ -13,8 +13,7 @@ import (
 	"github.com/piinguin/piinguin/server/vault"
 )
 
-// ListEntries implements piinguinv1.Audit. It asks for one entry more than the page holds, to
-// learn whether there is a next page; that one does not leave the server.
+// ListEntries implements piinguinv1.Audit.
 func (m methods) ListEntries(ctx context.Context, req *piinguinv1.ListEntriesRequest) (*piinguinv1.ListEntriesResponse, error) {
 	call := m.call(ctx, policy.ListEntries)
 	q, f := queryOf(req, call.Caller)
@@ -22,24 +21,25 @@ func (m methods) ListEntries(ctx context.Context, req *piinguinv1.ListEntriesReq
 		return nil, f.wire()
 	}
 	var found []audit.Entry
+	var next *audit.Position
 	inquiry := vault.Inquiry{ModifiedValue: req.GetSubject(), Reference: describe(req)}
 	receipt, err := m.vault.Review(ctx, call, inquiry, func() (err error) {
-		found, err = m.ledger.Index().List(ctx, q)
+		found, next, err = m.ledger.Index().List(ctx, q)
 		return err
 	})
 	if err != nil {
 		return nil, failureOf(err).wire()
 	}
 	out := &piinguinv1.ListEntriesResponse{Receipt: wireReceipt(receipt)}
-	for _, e := range found[:min(len(found), q.Limit-1)] {
+	for _, e := range found {
 		w, err := wireEntry(e)
 		if err != nil {
 			return nil, failureOf(err).wire()
 		}
 		out.Entries = append(out.Entries, w)
 	}
-	if len(found) == q.Limit {
-		out.NextPageToken = found[q.Limit-2].Position().String()
+	if next != nil {
+		out.NextPageToken = next.String()
 	}
 	return out, nil
 }
@@ -47,13 +47,14 @@ func (m methods) ListEntries(ctx context.Context, req *piinguinv1.ListEntriesReq
 // GetEntry implements piinguinv1.Audit. An entry that does not exist is an entry of the reading
 // as well.
 func (m methods) GetEntry(ctx context.Context, req *piinguinv1.GetEntryRequest) (*piinguinv1.GetEntryResponse, error) {
-	if f := checkEntryName(req.GetLog(), req.GetIndex()); f != nil {
+	log, f := checkPlace(req.GetLog(), req.GetIndex())
+	if f != nil {
 		return nil, f.wire()
 	}
 	var found audit.Entry
 	inquiry := vault.Inquiry{Reference: fmt.Sprintf("entry %s/%d", req.GetLog(), req.GetIndex())}
 	_, err := m.vault.Review(ctx, m.call(ctx, policy.GetEntry), inquiry, func() (err error) {
-		found, err = m.ledger.Index().Entry(ctx, req.GetLog(), req.GetIndex())
+		found, err = m.ledger.Index().Entry(ctx, log, req.GetIndex())
 		return err
 	})
 	if err != nil {
@@ -68,15 +69,18 @@ func (m methods) GetEntry(ctx context.Context, req *piinguinv1.GetEntryRequest) 
 
 // GetCheckpoint implements piinguinv1.Audit.
 func (m methods) GetCheckpoint(ctx context.Context, req *piinguinv1.GetCheckpointRequest) (*piinguinv1.GetCheckpointResponse, error) {
+	var logs []audit.LogID
 	if req.GetLog() != "" {
-		if f := checkLog(req.GetLog()); f != nil {
+		log, f := checkLog(req.GetLog())
+		if f != nil {
 			return nil, f.wire()
 		}
+		logs = append(logs, log)
 	}
 	out := &piinguinv1.GetCheckpointResponse{}
 	inquiry := vault.Inquiry{Reference: strings.TrimSpace("checkpoint " + req.GetLog()), Hashes: true}
 	_, err := m.vault.Review(ctx, m.call(ctx, policy.GetCheckpoint), inquiry, func() (err error) {
-		out.Checkpoints, err = m.checkpoints(ctx, req.GetLog())
+		out.Checkpoints, err = m.checkpoints(ctx, logs)
 		return err
 	})
 	if err != nil {
@@ -85,10 +89,9 @@ func (m methods) GetCheckpoint(ctx context.Context, req *piinguinv1.GetCheckpoin
 	return out, nil
 }
 
-// checkpoints returns the checkpoint of a log, or with "" those of all logs.
-func (s *Server) checkpoints(ctx context.Context, log string) ([]*piinguinv1.Checkpoint, error) {
-	logs := []string{log}
-	if log == "" {
+// checkpoints returns the checkpoints of logs, or with none those of all.
+func (s *Server) checkpoints(ctx context.Context, logs []audit.LogID) ([]*piinguinv1.Checkpoint, error) {
+	if logs == nil {
 		var err error
 		if logs, err = s.ledger.Logs(ctx); err != nil {
 			return nil, err
@@ -101,7 +104,7 @@ func (s *Server) checkpoints(ctx context.Context, log string) ([]*piinguinv1.Che
 			return nil, err
 		}
 		all = append(all, &piinguinv1.Checkpoint{
-			Log: log, Size: tree.N, RootHash: tree.Hash[:], Checkpoint: string(signed),
+			Log: log.String(), Size: tree.N, RootHash: tree.Hash[:], Checkpoint: string(signed),
 		})
 	}
 	return all, nil
@@ -116,13 +119,14 @@ func wireEntry(e audit.Entry) (*piinguinv1.Entry, error) {
 	}
 	leaf := audit.LeafHash(line)
 	return &piinguinv1.Entry{
-		Line: string(line), LeafHash: leaf[:], Log: e.Log, Index: e.Index, Time: timestamppb.New(e.Time),
+		Line: string(line), LeafHash: leaf[:], Log: e.Log.String(), Index: e.Index, Time: timestamppb.New(e.Time),
 		Operation: piinguinv1.Operation(piinguinv1.Operation_value[string(e.Operation)]),
 		Outcome:   piinguinv1.Outcome(piinguinv1.Outcome_value[string(e.Outcome)]),
 		Reason:    e.Reason, Caller: e.Caller, Authentication: e.Authentication, OnBehalfOf: e.OnBehalfOf,
 		Basis:   piinguinv1.LawfulBasisForProcessing(piinguinv1.LawfulBasisForProcessing_value[e.Basis]),
 		Purpose: e.Purpose, Reference: e.Reference, ModifiedValue: e.ModifiedValue,
 		RequestId: e.RequestID, Count: e.Count, Checkpoint: e.Checkpoint,
+		About: e.About, Detail: e.Detail, Ledger: e.Ledger,
 		Policy: e.Policy, SpecialCategoryCondition: piinguinv1.SpecialCategoryCondition(piinguinv1.SpecialCategoryCondition_value[e.Condition]),
 	}, nil
 }

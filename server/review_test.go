@@ -175,24 +175,24 @@ var reviews = []struct {
 		_, err := c.ListEntries(ctx, &piinguinv1.ListEntriesRequest{Caller: "x"})
 		return err
 	}, ""},
-	{"entry piinguin-1/2", false, func(ctx context.Context, c *client.Client) error {
-		_, err := c.GetEntry(ctx, &piinguinv1.GetEntryRequest{Log: "piinguin-1", Index: 2})
+	{"entry 1/2", false, func(ctx context.Context, c *client.Client) error {
+		_, err := c.GetEntry(ctx, &piinguinv1.GetEntryRequest{Log: "1", Index: 2})
 		return err
 	}, ""},
-	{"checkpoint piinguin-1", true, func(ctx context.Context, c *client.Client) error {
-		_, err := c.GetCheckpoint(ctx, &piinguinv1.GetCheckpointRequest{Log: "piinguin-1"})
+	{"checkpoint 1", true, func(ctx context.Context, c *client.Client) error {
+		_, err := c.GetCheckpoint(ctx, &piinguinv1.GetCheckpointRequest{Log: "1"})
 		return err
 	}, ""},
-	{"prove entry piinguin-1/2", true, func(ctx context.Context, c *client.Client) error {
-		_, err := c.ProveEntry(ctx, &piinguinv1.ProveEntryRequest{Log: "piinguin-1", Index: 2})
+	{"prove entry 1/2", true, func(ctx context.Context, c *client.Client) error {
+		_, err := c.ProveEntry(ctx, &piinguinv1.ProveEntryRequest{Log: "1", Index: 2})
 		return err
 	}, ""},
-	{"prove consistency piinguin-1 from 2", true, func(ctx context.Context, c *client.Client) error {
-		_, err := c.ProveConsistency(ctx, &piinguinv1.ProveConsistencyRequest{Log: "piinguin-1", OldSize: 2})
+	{"prove consistency 1 from 2", true, func(ctx context.Context, c *client.Client) error {
+		_, err := c.ProveConsistency(ctx, &piinguinv1.ProveConsistencyRequest{Log: "1", OldSize: 2})
 		return err
 	}, ""},
-	{"tile of piinguin-1", true, nil, "/log/piinguin-1/tile/0/000.p/2"},
-	{"entries piinguin-1/0 to 1", false, nil, "/log/piinguin-1/tile/entries/000.p/2"},
+	{"tile of 1", true, nil, "/log/1/tile/0/000.p/2"},
+	{"entries 1/0 to 1", false, nil, "/log/1/tile/entries/000.p/2"},
 }
 
 // review does a review as a role, and returns the reason of its failure.
@@ -247,7 +247,7 @@ func TestReviewsOnRecord(t *testing.T) {
 			outcome        audit.Outcome
 		}{
 			{"auditor", nil, "", "auditor-reviews", audit.Granted},
-			{"auditor", &audit.RowError{Row: "page piinguin-1/0", Problem: "broken"}, "ledger_not_whole", "auditor-reviews", audit.Failed},
+			{"auditor", &audit.RowError{Row: "page 1/0", Problem: "broken"}, "ledger_not_whole", "auditor-reviews", audit.Failed},
 			{"auditor", errEngine, "audit_unavailable", "auditor-reviews", audit.Failed},
 			{"eraser", nil, "role_required", "role-auditor", audit.Denied},
 		} {
@@ -281,7 +281,7 @@ func TestReviewsOnRecord(t *testing.T) {
 			}
 			e := entries[0]
 			want := audit.Entry{
-				Log: e.Log, Index: e.Index, Time: e.Time, RequestID: e.RequestID, Operation: audit.Review, Outcome: c.outcome,
+				Ledger: ledgerName, Log: 1, Index: e.Index, Time: e.Time, RequestID: e.RequestID, Operation: audit.Review, Outcome: c.outcome,
 				Reason: c.reason, Policy: c.policy, Reference: r.reference, Caller: "dev-" + c.role, Authentication: "token",
 			}
 			if diff := cmp.Diff(want, e); diff != "" {

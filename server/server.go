@@ -51,6 +51,9 @@ type Config struct {
 	// RequirePurpose and RequireReference refuse reads that state none.
 	RequirePurpose   bool
 	RequireReference bool
+	// Ready, if not nil, says whether the ledger extends what was kept of it elsewhere. With an error
+	// /readyz answers ledger_not_whole. It waits for nobody.
+	Ready func(context.Context) error
 	// Limits of each caller; the zero Limits is none.
 	Limits Limits
 	Log    zerolog.Logger   // access log; the zero Logger is silent
@@ -98,7 +101,14 @@ func New(c Config) (*Server, error) {
 	case !c.Limits.valid():
 		return nil, fmt.Errorf("server: Config.Limits must not be negative, and RequestsPerSecond at most %d", MaxRequestsPerSecond)
 	}
-	s.readiness.look = s.vault.Ready
+	s.readiness.look = func(ctx context.Context) error {
+		if c.Ready != nil { // first: it may be why the ledger takes nothing more
+			if err := c.Ready(ctx); err != nil {
+				return fmt.Errorf("%w: %w", vault.ErrLedgerNotWhole, err)
+			}
+		}
+		return s.vault.Ready(ctx)
+	}
 	if s.metrics, err = newMetrics(c.Metrics); err != nil {
 		return nil, err
 	}
@@ -135,7 +145,7 @@ func (s *Server) noteAppend(ctx context.Context, r audit.Result) {
 			Bool("unavailable", errors.Is(r.Err, audit.ErrUnavailable)).Msg("audit append failed")
 		return
 	}
-	a.log, a.index = r.Durable.Receipt().Log, r.Durable.Receipt().Index
+	a.log, a.index = r.Durable.Receipt().Log.String(), r.Durable.Receipt().Index
 }
 
 func answer(w http.ResponseWriter, status int, text string) {

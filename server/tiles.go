@@ -16,16 +16,16 @@ import (
 
 // serveLog serves the logs to auditors as C2SP tlog-tiles. For each log:
 //
-//	/log/<name>/checkpoint
-//	/log/<name>/tile/<level>/<number>[.p/<width>]
-//	/log/<name>/tile/entries/<number>[.p/<width>]
+//	/log/<log>/checkpoint
+//	/log/<log>/tile/<level>/<number>[.p/<width>]
+//	/log/<log>/tile/entries/<number>[.p/<width>]
 //
 // Reading a bundle of entries is a reading of the ledger, and so an entry. Checkpoints and
 // hashes tell nothing of entries: monitors may poll them.
 func (s *Server) serveLog(w http.ResponseWriter, r *http.Request) {
 	accessOf(r.Context()).method = string(policy.ReadTiles)
-	log, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, piinguinv1.LogPath), "/")
-	f := checkLog(log)
+	name, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, piinguinv1.LogPath), "/")
+	log, f := checkLog(name)
 	if f == nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
 		f = failBadRoute
 	}
@@ -43,8 +43,8 @@ func (s *Server) serveLog(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(data) //nolint:gosec // no browser takes it for a page; the caller may be gone
 }
 
-func (s *Server) readLog(ctx context.Context, log, path string) (data []byte, contentType string, f *failure) {
-	inquiry := vault.Inquiry{Reference: "tile of " + log, Hashes: true}
+func (s *Server) readLog(ctx context.Context, log audit.LogID, path string) (data []byte, contentType string, f *failure) {
+	inquiry := vault.Inquiry{Reference: "tile of " + log.String(), Hashes: true}
 	contentType = "text/plain; charset=utf-8"
 	fetch := func() (err error) {
 		data, _, err = s.ledger.Checkpoint(ctx, log)
@@ -71,7 +71,7 @@ func (s *Server) readLog(ctx context.Context, log, path string) (data []byte, co
 }
 
 // describeBundle says in words which entries a bundle holds.
-func describeBundle(log string, t tlog.Tile) string {
+func describeBundle(log audit.LogID, t tlog.Tile) string {
 	first := t.N * audit.BundleWidth
 	return fmt.Sprintf("entries %s/%d to %d", log, first, first+int64(t.W)-1)
 }

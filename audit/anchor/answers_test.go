@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -85,7 +88,7 @@ func TestAnswersThatAreNoCosignature(t *testing.T) {
 		{"HugeSize", size("text/x.tlog.size", strings.Repeat("9", 30)+"\n"), 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRig(t, 1, 0)
+			r := newRig(t, 0)
 			r.grow(t, 2)
 			var asked atomic.Int64
 			mux := http.NewServeMux()
@@ -101,8 +104,8 @@ func TestAnswersThatAreNoCosignature(t *testing.T) {
 			defer server.Close()
 			w := parseOne(t, "witness bad "+mine.Verifier().String()+" "+server.URL)
 			r.anchors(t, w).Once(t.Context())
-			mustEqual(t, "reported", r.reported(), []string{"witness piinguin-1 bad"})
-			r.mustBeKept(t, log1, 3)
+			r.mustReport(t, "witness bad")
+			r.mustBeKept(t, opened+2)
 			if n := asked.Load(); n != c.asked {
 				t.Errorf("asked %d times, want %d", n, c.asked)
 			}
@@ -111,27 +114,27 @@ func TestAnswersThatAreNoCosignature(t *testing.T) {
 }
 
 func TestAWitnessThatHangs(t *testing.T) {
-	r := newRig(t, 1, 0)
+	r := newRig(t, 0)
 	release := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	t.Cleanup(func() { close(release); server.Close() })
-	c := r.config(parseOne(t, "witness bad "+newSigner(t, "w").Verifier().String()+" "+server.URL))
+	c := r.anchorConfig(parseOne(t, "witness bad "+newSigner(t, "w").Verifier().String()+" "+server.URL))
 	c.Timeout = time.Second
 	a, err := anchor.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.Once(t.Context())
-	mustEqual(t, "reported", r.reported(), []string{"witness piinguin-1 bad"})
-	r.mustBeKept(t, log1, 1)
+	r.mustReport(t, "witness bad")
+	r.mustBeKept(t, opened)
 }
 
 func TestParseWitnesses(t *testing.T) {
 	k1, k2 := newSigner(t, "one.example").Verifier().String(), newSigner(t, "two.example").Verifier().String()
-	all, err := anchor.ParseWitnesses([]byte("# ours\nlog x\n\n\twitness a  " + k1 + " https://one.example/w/ \nwitness b " + k2 +
+	all, other, err := anchor.ParseWitnesses([]byte("# ours\nlog x\n\n\twitness a  " + k1 + " https://one.example/w/ \nwitness b " + k2 +
 		" http://127.0.0.1:8080\ngroup g any a b\nquorum g\n"))
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || len(other) != 0 {
+		t.Fatalf("passed over: %q, %v", other, err)
 	}
 	var got []string
 	for _, w := range all {
@@ -140,7 +143,7 @@ func TestParseWitnesses(t *testing.T) {
 	mustEqual(t, "witnesses", got, []string{"a " + k1 + " https://one.example/w", "b " + k2 + " http://127.0.0.1:8080"})
 
 	renamed := "other" + k1[strings.Index(k1, "+"):]
-	logKey := newRig(t, 1, 0).key.Verifier().Text("one")
+	logKey := newKey(t, 1).Verifier().Text("one")
 	for name, text := range map[string]string{
 		"empty":           "",
 		"no witness":      "quorum none\n",
@@ -159,19 +162,48 @@ func TestParseWitnesses(t *testing.T) {
 		"the key twice":   "witness a " + k1 + " https://x\nwitness b " + k1 + " https://y\n",
 		"spaces in a URL": "witness a " + k1 + " https://x/\x00\n",
 	} {
-		if all, err := anchor.ParseWitnesses([]byte(text)); err == nil {
+		if all, _, err := anchor.ParseWitnesses([]byte(text)); err == nil {
 			t.Errorf("%s: it is taken: %v", name, all)
 		}
 	}
+}
+
+// C2SP tlog-cosignature prefers ML-DSA-44 for new witnesses. Who has one in the policy is told that it
+// is passed over, and the others are asked.
+func TestWitnessesOfOtherKeysArePassedOver(t *testing.T) {
+	r := newRig(t, 0)
+	w, _ := r.witness(t, "ours")
+	line := "witness theirs " + newMLDSA44Key("mldsa.example/w") + " https://mldsa.example\n"
+	all, other, err := anchor.ParseWitnesses([]byte(line + w.Line() + "witness more" + strings.TrimPrefix(line, "witness theirs")))
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%d witnesses, %v", len(all), err)
+	}
+	mustEqual(t, "passed over", other, []string{"theirs", "more"})
+	r.anchors(t, all...).Once(t.Context())
+	r.mustBeKept(t, opened, w)
+	r.mustReport(t)
+
+	all, other, err = anchor.ParseWitnesses([]byte(line))
+	if err != nil || len(all) != 0 {
+		t.Errorf("a policy of it alone: %d witnesses, %v", len(all), err)
+	}
+	mustEqual(t, "passed over", other, []string{"theirs"})
+}
+
+// newMLDSA44Key writes a verifier key of an ML-DSA-44 cosigner (C2SP signed-note, signature type 0x06).
+func newMLDSA44Key(name string) string {
+	public := append([]byte{0x06}, bytes.Repeat([]byte{7}, 1312)...)
+	id := sha256.Sum256(append([]byte(name+"\n"), public...))
+	return fmt.Sprintf("%s+%x+%s", name, id[:4], base64.StdEncoding.EncodeToString(public))
 }
 
 func FuzzParseWitnesses(f *testing.F) {
 	f.Add("witness a one.example+00000000+AAAA https://one.example\n")
 	f.Add("log x\nwitness\n#\nquorum none")
 	f.Fuzz(func(t *testing.T, text string) {
-		all, err := anchor.ParseWitnesses([]byte(text))
-		if (err == nil) != (len(all) > 0) {
-			t.Errorf("%d witnesses and %v", len(all), err)
+		all, other, err := anchor.ParseWitnesses([]byte(text))
+		if (err == nil) != (len(all)+len(other) > 0) {
+			t.Errorf("%d witnesses, %d passed over and %v", len(all), len(other), err)
 		}
 		for _, w := range all {
 			if w.Name == "" || w.Key == nil || strings.HasSuffix(w.URL, "/") {

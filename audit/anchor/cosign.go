@@ -29,16 +29,14 @@ var ErrWitness = errors.New("anchor: no cosignature")
 
 // cosign asks all witnesses and returns the signature lines of those that
 // cosigned, in their order.
-func (a *Anchors) cosign(ctx context.Context, log string, p *progress, signed []byte, tree tlog.Tree) []byte {
+func (a *Anchors) cosign(ctx context.Context, signed []byte, tree tlog.Tree) []byte {
 	lines := make([][]byte, len(a.Witnesses))
 	var asked sync.WaitGroup
 	for i, w := range a.Witnesses {
 		asked.Go(func() {
-			line, err := a.ask(ctx, w, log, &p.seen[i], signed, tree)
+			line, err := a.ask(ctx, w, &a.seen[i], signed, tree)
 			lines[i] = line
-			if err != nil {
-				a.report(ctx, Failure{Reason: reasonOf(err), Log: log, Witness: w.Name, Err: err})
-			}
+			a.report(ctx, Failure{Reason: reasonOf(err), Witness: w.Name, Err: err})
 		})
 	}
 	asked.Wait()
@@ -57,17 +55,17 @@ func reasonOf(err error) Reason {
 
 // ask gets one witness's signature line. A witness that has seen another size than
 // we believe says so, and is asked once more with the proof from there.
-func (a *Anchors) ask(ctx context.Context, w Witness, log string, seen *int64, signed []byte, tree tlog.Tree) ([]byte, error) {
+func (a *Anchors) ask(ctx context.Context, w Witness, seen *int64, signed []byte, tree tlog.Tree) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
-	line, err := a.submit(ctx, w, log, *seen, signed, tree)
+	line, err := a.submit(ctx, w, *seen, signed, tree)
 	var conflict *sizeError
 	if errors.As(err, &conflict) {
 		if conflict.size > tree.N {
-			return nil, a.overtaken(ctx, log, conflict.size)
+			return nil, a.overtaken(ctx, conflict.size)
 		}
 		*seen = conflict.size
-		line, err = a.submit(ctx, w, log, *seen, signed, tree)
+		line, err = a.submit(ctx, w, *seen, signed, tree)
 	}
 	if err == nil {
 		*seen = tree.N
@@ -76,17 +74,17 @@ func (a *Anchors) ask(ctx context.Context, w Witness, log string, seen *int64, s
 }
 
 // overtaken is for a witness that has cosigned more than we have: on behalf of
-// another server, which is no failure, or of a log that has lost its tail.
-func (a *Anchors) overtaken(ctx context.Context, log string, size int64) error {
-	_, now, err := a.checkpoint(ctx, log)
+// another server, which is no failure, or of a spine that has lost its tail.
+func (a *Anchors) overtaken(ctx context.Context, size int64) error {
+	_, _, now, err := a.spine(ctx)
 	if err == nil && now.N < size {
 		return ErrBehind
 	}
 	return err
 }
 
-func (a *Anchors) submit(ctx context.Context, w Witness, log string, old int64, signed []byte, tree tlog.Tree) ([]byte, error) {
-	proof, err := a.prove(ctx, log, old, tree)
+func (a *Anchors) submit(ctx context.Context, w Witness, old int64, signed []byte, tree tlog.Tree) ([]byte, error) {
+	proof, err := a.prove(ctx, old, tree)
 	if err != nil {
 		return nil, err
 	}

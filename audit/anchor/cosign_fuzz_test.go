@@ -14,8 +14,8 @@ import (
 // checkpoint that was sent.
 func FuzzCosignature(f *testing.F) {
 	const tree = "\n1\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
-	text := "piinguin-1" + tree
-	signed := []byte(text + "\n— piinguin-1 AAAAAAAA\n")
+	text := "vault.example.com/pii" + tree
+	signed := []byte(text + "\n— vault.example.com/pii AAAAAAAA\n")
 	mine, other := newTestWitness(f, 1), newTestWitness(f, 2)
 	for _, line := range [][]byte{lineOf(f, mine, text), lineOf(f, other, text), lineOf(f, mine, "x"+tree)} {
 		f.Add(line)

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
+	"strings"
 	"syscall"
 
 	"github.com/piinguin/piinguin/internal/durable"
@@ -59,13 +61,58 @@ func (d *Dir) keep(name string, data []byte) error {
 	return err
 }
 
-func (d *Dir) compare(name string, data []byte) error {
-	f, err := d.root.Open(name)
-	if err != nil {
-		return err
+// List implements Place.
+func (d *Dir) List(ctx context.Context, prefix, after string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		entries, err := fs.ReadDir(d.root.FS(), strings.TrimSuffix(prefix, "/"))
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		if err != nil {
+			yield("", fmt.Errorf("anchor: list the folder: %w", errno(err)))
+			return
+		}
+		for _, e := range entries { // sorted by name
+			if err := ctx.Err(); err != nil {
+				yield("", err)
+				return
+			}
+			if name := prefix + e.Name(); e.Type().IsRegular() && name > after && !yield(name, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Read implements Place.
+func (d *Dir) Read(ctx context.Context, name string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return d.read(name)
+}
+
+func (d *Dir) read(name string) ([]byte, error) {
+	f, err := d.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would make it wait
+	if no := errno(err); err != nil && no != errFile {                 //nolint:errorlint // errno wraps nothing
+		return nil, fmt.Errorf("anchor: open a file: %w", no)
+	}
+	if err != nil { // a link that leads out of the folder
+		return nil, errNoFile
 	}
 	defer func() { _ = f.Close() }()
-	kept, err := io.ReadAll(io.LimitReader(f, MaxKept))
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errNoFile
+	}
+	data, err := io.ReadAll(io.LimitReader(f, MaxKept))
+	if err != nil {
+		return nil, fmt.Errorf("anchor: read a file: %w", errno(err))
+	}
+	return data, nil
+}
+
+func (d *Dir) compare(name string, data []byte) error {
+	kept, err := d.read(name)
 	if err != nil {
 		return err
 	}
@@ -74,6 +121,9 @@ func (d *Dir) compare(name string, data []byte) error {
 	}
 	return nil
 }
+
+// errNoFile says that there is something else than a file.
+var errNoFile = fmt.Errorf("anchor: not a file: %w", fs.ErrNotExist)
 
 // errFile stands for an error that does not come from the system.
 var errFile = errors.New("not possible")

@@ -39,7 +39,7 @@ func TestDirKeepsTheContract(t *testing.T) {
 func TestMemoryKeepsTheContract(t *testing.T) {
 	anchortest.Run(t, func(*testing.T) anchortest.Opened {
 		m := &anchortest.Memory{}
-		return anchortest.Opened{Place: m, Read: func(_ *testing.T, name string) []byte { return m.Read(name) }}
+		return anchortest.Opened{Place: m, Read: func(_ *testing.T, name string) []byte { return m.Kept(name) }}
 	})
 }
 
@@ -48,7 +48,7 @@ func TestDirLeavesNothingElse(t *testing.T) {
 	defer syscall.Umask(umask)
 	folder := t.TempDir()
 	d := newDir(t, folder)
-	name := anchor.Name(log1, 7)
+	name := anchor.Name(ledgerName, 7)
 	for _, data := range []string{"one", "one", "two"} {
 		err := d.Keep(t.Context(), name, []byte(data))
 		if wrong := data == "two"; wrong != (err != nil) {
@@ -67,7 +67,7 @@ func TestDirLeavesNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustEqual(t, "files", files, []string{"piinguin-1/00000000000000000007.checkpoint -rw-r--r--"})
+	mustEqual(t, "files", files, []string{"vault.example.com/pii/0000000000000007.kept -rw-r--r--"})
 }
 
 func TestDirStaysInside(t *testing.T) {
@@ -99,5 +99,55 @@ func TestOpenDirRefusesAFile(t *testing.T) {
 	}
 	if _, err := anchor.OpenDir(file); err == nil || strings.Contains(err.Error(), file) {
 		t.Errorf("OpenDir of a file: %v", err)
+	}
+}
+
+// What is no file in the folder is passed over. Reading it never waits and never fills memory.
+func TestDirOfOtherThings(t *testing.T) {
+	folder := t.TempDir()
+	d := newDir(t, folder)
+	at := func(name string) string { return filepath.Join(folder, "log", name) }
+	if err := d.Keep(t.Context(), "log/2.kept", []byte("kept")); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{
+		syscall.Mkfifo(at("1.kept"), 0o600),
+		os.Symlink("/dev/zero", at("3.kept")),
+		os.Symlink("1.kept", at("4.kept")),
+		os.Symlink("nowhere", at("5.kept")),
+		os.Mkdir(at("6.kept"), 0o700),
+		os.WriteFile(at("7.kept"), nil, 0o600),
+		os.Truncate(at("7.kept"), 1<<40), // sparse
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var names []string
+	for name, err := range d.List(t.Context(), "log/", "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	mustEqual(t, "listed", names, []string{"log/2.kept", "log/7.kept"})
+	for _, no := range []string{"1.kept", "3.kept", "4.kept", "5.kept", "6.kept"} {
+		if _, err := d.Read(t.Context(), "log/"+no); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("Read %s: %v, want fs.ErrNotExist", no, err)
+		}
+	}
+	if data, err := d.Read(t.Context(), "log/7.kept"); err != nil || len(data) != anchor.MaxKept {
+		t.Errorf("Read of a sparse file: %d bytes, %v", len(data), err)
+	}
+
+	// Such a thing in the way of what is to be kept is an error, and stays.
+	for _, no := range []string{"1.kept", "3.kept", "4.kept", "5.kept", "6.kept"} {
+		if err := d.Keep(t.Context(), "log/"+no, []byte("x")); err == nil {
+			t.Errorf("Keep over %s succeeds", no)
+		}
+	}
+	var conflict *anchor.ConflictError
+	if err := d.Keep(t.Context(), "log/7.kept", []byte("x")); !errors.As(err, &conflict) || len(conflict.Kept) != anchor.MaxKept {
+		t.Errorf("Keep over a sparse file: %v, want a ConflictError", err)
 	}
 }

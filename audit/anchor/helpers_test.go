@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,54 +18,75 @@ import (
 	"github.com/piinguin/piinguin/audit/anchor/anchortest"
 )
 
-const log1 = "piinguin-1"
+// ledgerName is the ledger of the tests, and the origin of its spine.
+const ledgerName = "vault.example.com/pii"
+
+// opened is the size of the spine of a new ledger: its OPEN, and the CHECKPOINT that lists log 1.
+const opened = 2
 
 var errPlace = errors.New("the place failed")
 
-// rig is a ledger of logs in memory, a place, and what was reported.
+// rig is a ledger in memory, a place, and what was reported.
 type rig struct {
 	ledger anchor.Ledger
 	writer *audit.Ledger
-	key    audit.Key
+	config audit.Config
 	place  *anchortest.Memory
 
 	mu       sync.Mutex
 	failures []anchor.Failure
 }
 
-// newRig opens a ledger whose clock begins at a minute, so that two of them differ
-// in all their entries.
-func newRig(t *testing.T, logs, minute int) *rig {
+// newRig opens a ledger whose clock begins at a minute, so that two of one minute are equal in all
+// their entries, and two of different ones in none.
+func newRig(t *testing.T, minute int) *rig {
 	t.Helper()
-	key, err := audit.GenerateKey(bytes.NewReader(bytes.Repeat([]byte{1}, 32)))
-	if err != nil {
-		t.Fatal(err)
-	}
 	at := time.Date(2026, time.February, 3, 4, minute, 0, 0, time.UTC)
-	l, err := audit.Open(t.Context(), audit.Config{
-		Store: audit.NewMem(), Key: key, Logs: logs, AppendTimeout: 2 * time.Minute, Now: func() time.Time { return at },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close(context.Background()) })
-	return &rig{ledger: l, writer: l, key: key, place: &anchortest.Memory{}}
+	r := &rig{place: &anchortest.Memory{}, config: audit.Config{
+		Store: audit.NewMem(), Key: newKey(t, 1), Name: ledgerName, AppendTimeout: 2 * time.Minute,
+		Period: 10_000 * time.Hour, Now: func() time.Time { return at },
+	}}
+	r.writer = r.open(t)
+	r.ledger = r.writer
+	t.Cleanup(func() { _ = r.writer.Close(context.Background()) })
+	return r
 }
 
-func (r *rig) grow(t *testing.T, n int) {
+func newKey(t *testing.T, seed byte) audit.Key {
 	t.Helper()
-	for i := range n {
-		_, err := r.writer.Append(t.Context(), audit.Entry{
+	key, err := audit.GenerateKey(bytes.NewReader(bytes.Repeat([]byte{seed}, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func (r *rig) open(t *testing.T) *audit.Ledger {
+	t.Helper()
+	l, err := audit.Open(t.Context(), r.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// grow has other servers, one after the other, append an entry each. Each one's end puts a CHECKPOINT
+// into the spine, which is one entry longer then.
+func (r *rig) grow(t *testing.T, servers int) {
+	t.Helper()
+	for i := range servers {
+		l := r.open(t)
+		_, err := l.Append(t.Context(), audit.Entry{
 			Operation: audit.Read, Outcome: audit.Granted, Caller: "desk", Authentication: "token",
 			Basis: "CONTRACT", Purpose: "support", ModifiedValue: "m-1", RequestID: fmt.Sprintf("r-%d", i),
 		})
-		if err != nil {
+		if err = errors.Join(err, l.Close(t.Context())); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func (r *rig) config(witnesses ...anchor.Witness) anchor.Config {
+func (r *rig) anchorConfig(witnesses ...anchor.Witness) anchor.Config {
 	return anchor.Config{Ledger: r.ledger, Place: r.place, Witnesses: witnesses, Timeout: time.Minute, Report: r.report}
 }
 
@@ -74,13 +96,13 @@ func (r *rig) report(f anchor.Failure) {
 	r.failures = append(r.failures, f)
 }
 
-// reported returns what was reported since it was last called, as reason, log and witness.
+// reported returns what was reported since it was last called, as reason and witness.
 func (r *rig) reported() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []string
 	for _, f := range r.failures {
-		all = append(all, fmt.Sprintf("%s %s %s", f.Reason, f.Log, f.Witness))
+		all = append(all, strings.TrimSpace(string(f.Reason)+" "+f.Witness))
 	}
 	r.failures = nil
 	return all
@@ -88,44 +110,80 @@ func (r *rig) reported() []string {
 
 func (r *rig) anchors(t *testing.T, witnesses ...anchor.Witness) *anchor.Anchors {
 	t.Helper()
-	a, err := anchor.New(r.config(witnesses...))
+	a, err := anchor.New(r.anchorConfig(witnesses...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
 
-// mustBeKept verifies with torchwood alone that a log's checkpoint of a size is kept,
-// signed by the ledger and cosigned by exactly these witnesses.
-func (r *rig) mustBeKept(t *testing.T, log string, size int64, witnesses ...*anchortest.Witness) {
+// keptData is what the ledger would keep now.
+func (r *rig) keptData(t *testing.T) []byte {
 	t.Helper()
-	kept := r.place.Read(anchor.Name(log, size))
-	if kept == nil {
-		t.Fatalf("%s is not kept; reported: %q", anchor.Name(log, size), r.reported())
+	data, _, err := r.writer.Keep(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	policy := "log " + r.key.Verifier().Text(log) + "\n"
-	quorum := "none"
+	return data
+}
+
+// put puts a file into the place, as somebody else would.
+func (r *rig) put(t *testing.T, name string, data []byte) {
+	t.Helper()
+	r.place.Remove(name)
+	if err := r.place.Keep(t.Context(), name, data); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mustBeKept verifies with torchwood alone that a CHECKPOINT is kept with its proof in the spine of a
+// size, signed by the ledger and cosigned by exactly these witnesses.
+func (r *rig) mustBeKept(t *testing.T, size int64, witnesses ...*anchortest.Witness) {
+	t.Helper()
+	name := anchor.Name(ledgerName, size)
+	kept := r.place.Kept(name)
+	if kept == nil {
+		t.Fatalf("%s is not kept; reported: %q", name, r.reported())
+	}
+	line, proof, _ := bytes.Cut(kept, []byte("\n"))
+	if e, err := audit.Parse(line); err != nil || e.Operation != audit.Checkpoint || e.Ledger != ledgerName {
+		t.Errorf("%s begins with %q: %v", name, line, err)
+	}
+	p := r.policy(t, witnesses)
+	if err := torchwood.VerifyProof(p, tlog.RecordHash(line), proof); err != nil {
+		t.Fatalf("what is kept does not verify: %v\n%s", err, kept)
+	}
+	_, signed, _ := bytes.Cut(proof, []byte("\n\n"))
+	c, n, err := torchwood.VerifyCheckpoint(signed, p)
+	if err != nil || c.Origin != ledgerName || c.N != size || len(n.Sigs) != 1+len(witnesses) || len(n.UnverifiedSigs) != 0 {
+		t.Errorf("kept under %s: %v\n%s", name, err, kept)
+	}
+}
+
+// policy wants the ledger's signature and those of all witnesses.
+func (r *rig) policy(t *testing.T, witnesses []*anchortest.Witness) torchwood.Policy {
+	t.Helper()
+	policy, quorum := "log "+r.config.Key.Verifier().Text(ledgerName)+"\n", "none"
 	for _, w := range witnesses {
 		policy += w.Line()
 	}
 	if len(witnesses) > 0 {
-		policy += "group everyone all"
+		policy, quorum = policy+"group everyone all", "everyone"
 		for _, w := range witnesses {
 			policy += " " + w.Name
 		}
-		policy, quorum = policy+"\n", "everyone"
+		policy += "\n"
 	}
 	p, err := torchwood.ParsePolicy([]byte(policy + "quorum " + quorum + "\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, n, err := torchwood.VerifyCheckpoint(kept, p)
-	if err != nil {
-		t.Fatalf("what is kept does not verify: %v\n%s", err, kept)
-	}
-	if c.Origin != log || c.N != size || len(n.Sigs) != 1+len(witnesses) || len(n.UnverifiedSigs) != 0 {
-		t.Errorf("kept under %s:\n%s", anchor.Name(log, size), kept)
-	}
+	return p
+}
+
+func (r *rig) mustReport(t *testing.T, want ...string) {
+	t.Helper()
+	mustEqual(t, "reported", r.reported(), want)
 }
 
 func mustEqual(t *testing.T, what string, got, want []string) {
@@ -135,24 +193,23 @@ func mustEqual(t *testing.T, what string, got, want []string) {
 	}
 }
 
-// changed is a ledger whose checkpoints a test changes.
+// changed is a ledger that a test changes while it is anchored.
 type changed struct {
-	*audit.Ledger
-	logs       func() ([]string, error)
-	checkpoint func(log string, signed []byte, tree tlog.Tree) ([]byte, tlog.Tree, error)
+	anchor.Ledger
+	keep    func() ([]byte, int64, error) // nil for the ledger's own
+	compare func(f audit.KeptFile) error
 }
 
-func (c *changed) Checkpoint(ctx context.Context, log string) ([]byte, tlog.Tree, error) {
-	signed, tree, err := c.Ledger.Checkpoint(ctx, log)
-	if err == nil && c.checkpoint != nil {
-		return c.checkpoint(log, signed, tree)
+func (c *changed) Keep(ctx context.Context) ([]byte, int64, error) {
+	if c.keep != nil {
+		return c.keep()
 	}
-	return signed, tree, err
+	return c.Ledger.Keep(ctx)
 }
 
-func (c *changed) Logs(ctx context.Context) ([]string, error) {
-	if c.logs != nil {
-		return c.logs()
+func (c *changed) Compare(ctx context.Context, f audit.KeptFile) error {
+	if c.compare != nil {
+		return c.compare(f)
 	}
-	return c.Ledger.Logs(ctx)
+	return c.Ledger.Compare(ctx, f)
 }

@@ -3,21 +3,19 @@ package anchor_test
 import (
 	"testing"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/piinguin/piinguin/audit/anchor"
 	"github.com/piinguin/piinguin/audit/anchor/anchortest"
 )
 
-func (r *rig) witness(t *testing.T, name string, logs ...string) (*anchortest.Witness, anchor.Witness) {
+func (r *rig) witness(t *testing.T, name string) (*anchortest.Witness, anchor.Witness) {
 	t.Helper()
-	w := anchortest.NewWitness(t, name, r.key.Verifier(), logs...)
+	w := anchortest.NewWitness(t, name, r.config.Key.Verifier(), ledgerName)
 	return w, parseOne(t, w.Line())
 }
 
 func parseOne(t *testing.T, line string) anchor.Witness {
 	t.Helper()
-	all, err := anchor.ParseWitnesses([]byte(line))
+	all, _, err := anchor.ParseWitnesses([]byte(line))
 	if err != nil || len(all) != 1 {
 		t.Fatalf("ParseWitnesses: %d, %v", len(all), err)
 	}
@@ -37,112 +35,102 @@ func mustAnswer(t *testing.T, w *anchortest.Witness, want ...int) {
 	}
 }
 
-func TestWitnessesCosignAGrowingLog(t *testing.T) {
-	r := newRig(t, 2, 0)
-	w1, one := r.witness(t, "one", log1, "piinguin-2")
-	w2, two := r.witness(t, "two", log1, "piinguin-2")
+func TestWitnessesCosignAGrowingSpine(t *testing.T) {
+	r := newRig(t, 0)
+	w1, one := r.witness(t, "one")
+	w2, two := r.witness(t, "two")
 	a := r.anchors(t, one, two)
-	a.Once(t.Context())
-	r.mustBeKept(t, "piinguin-2", 1, w1, w2)
-	mustAnswer(t, w1, 200, 200)
-	mustAnswer(t, w2, 200, 200)
-	for size := int64(1); size < 600; {
-		_, tree, err := r.writer.Checkpoint(t.Context(), log1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if size = tree.N; size > 1 {
-			a.Once(t.Context())
-			mustAnswer(t, w1, 200, 200)
-			mustAnswer(t, w2, 200, 200)
-		}
-		r.mustBeKept(t, log1, size, w1, w2)
-		r.grow(t, int(2*size)) // of two logs in turn
+	for size, more := int64(opened), 0; size < 300; more = 2*more + 1 {
+		r.grow(t, more)
+		size += int64(more)
+		a.Once(t.Context())
+		mustAnswer(t, w1, 200)
+		mustAnswer(t, w2, 200)
+		r.mustBeKept(t, size, w1, w2)
 	}
-	mustEqual(t, "reported", r.reported(), nil)
-	a.Once(t.Context())
-	w1.Asked()
+	r.mustReport(t)
 	a.Once(t.Context())
 	mustAnswer(t, w1) // nothing moved, nobody is asked
 }
 
 func TestAWitnessThatIsFurtherIsAskedWithItsSize(t *testing.T) {
-	r := newRig(t, 1, 0)
-	w, one := r.witness(t, "one", log1)
+	r := newRig(t, 0)
+	w, one := r.witness(t, "one")
 	r.anchors(t, one).Once(t.Context())
-	r.grow(t, 300)
+	r.grow(t, 5)
 	mustAnswer(t, w, 200)
 	r.anchors(t, one).Once(t.Context()) // as after a restart
 	mustAnswer(t, w, 409, 200)
-	r.mustBeKept(t, log1, 301, w)
+	r.mustBeKept(t, opened+5, w)
 	r.anchors(t, one).Once(t.Context())
 	mustAnswer(t, w, 409, 200) // of the very same size
-	mustEqual(t, "reported", r.reported(), nil)
+	r.mustReport(t)
 }
 
-func TestServersShareALogAWitnessAndAPlace(t *testing.T) {
-	r := newRig(t, 1, 0)
-	w, one := r.witness(t, "one", log1)
+func TestServersShareALedgerAWitnessAndAPlace(t *testing.T) {
+	r := newRig(t, 0)
+	w, one := r.witness(t, "one")
 	a, b := r.anchors(t, one), r.anchors(t, one)
 	for _, each := range []*anchor.Anchors{a, b, b, a, a} {
 		r.grow(t, 3)
 		each.Once(t.Context())
 	}
-	for _, size := range []int64{4, 7, 10, 13, 16} {
-		r.mustBeKept(t, log1, size, w)
+	for _, more := range []int64{3, 6, 9, 12, 15} {
+		r.mustBeKept(t, opened+more, w)
 	}
-	mustEqual(t, "reported", r.reported(), nil)
+	r.mustReport(t)
 }
 
-// The log goes on between its checkpoint and the proof, as it does under load.
+// The spine goes on between what is kept and its proof, as it does when several servers write.
 func TestProofAndCheckpointAreOfOneSize(t *testing.T) {
-	r := newRig(t, 1, 0)
-	w, one := r.witness(t, "one", log1)
-	r.grow(t, 300)
-	r.ledger = &changed{Ledger: r.writer, checkpoint: func(_ string, s []byte, tree tlog.Tree) ([]byte, tlog.Tree, error) {
-		r.grow(t, 7)
-		return s, tree, nil
+	r := newRig(t, 0)
+	w, one := r.witness(t, "one")
+	r.grow(t, 7)
+	r.ledger = &changed{Ledger: r.writer, keep: func() ([]byte, int64, error) {
+		data, size, err := r.writer.Keep(t.Context())
+		r.grow(t, 3)
+		return data, size, err
 	}}
 	a := r.anchors(t, one)
-	for _, size := range []int64{301, 308, 315} {
+	for _, more := range []int64{7, 10, 13} {
 		a.Once(t.Context())
-		r.mustBeKept(t, log1, size, w)
+		r.mustBeKept(t, opened+more, w)
 	}
-	mustEqual(t, "reported", r.reported(), nil)
+	r.mustReport(t)
 }
 
 func TestAWitnessWithALaterCheckpoint(t *testing.T) {
-	r, older := newRig(t, 1, 0), newRig(t, 1, 0)
-	w, one := r.witness(t, "one", log1)
+	r, older := newRig(t, 0), newRig(t, 0)
+	w, one := r.witness(t, "one")
 	r.grow(t, 3)
 	r.anchors(t, one).Once(t.Context())
 	mustAnswer(t, w, 200)
 
-	// The log that has lost its tail, and nobody here remembers.
+	// The spine has lost its tail, and nobody here remembers.
 	older.anchors(t, one).Once(t.Context())
 	mustAnswer(t, w, 409)
-	mustEqual(t, "reported", older.reported(), []string{"behind piinguin-1 one"})
-	older.mustBeKept(t, log1, 1)
+	older.mustReport(t, "behind one")
+	older.mustBeKept(t, opened)
 
-	// Another server was faster: the log is as far as the witness by now.
+	// Another server was faster: the spine is as far as the witness by now.
 	first := true
 	r.place = &anchortest.Memory{}
-	r.ledger = &changed{Ledger: r.writer, checkpoint: func(_ string, s []byte, tree tlog.Tree) ([]byte, tlog.Tree, error) {
+	r.ledger = &changed{Ledger: r.writer, keep: func() ([]byte, int64, error) {
 		if first {
 			first = false
-			return older.writer.Checkpoint(t.Context(), log1)
+			return older.writer.Keep(t.Context())
 		}
-		return s, tree, nil
+		return r.writer.Keep(t.Context())
 	}}
 	r.anchors(t, one).Once(t.Context())
 	mustAnswer(t, w, 409)
-	mustEqual(t, "reported", r.reported(), nil)
-	r.mustBeKept(t, log1, 1)
+	r.mustReport(t)
+	r.mustBeKept(t, opened)
 }
 
 func TestAWitnessRefusesAFork(t *testing.T) {
-	r, fork := newRig(t, 1, 0), newRig(t, 1, 1)
-	w, one := r.witness(t, "one", log1)
+	r, fork := newRig(t, 0), newRig(t, 1)
+	w, one := r.witness(t, "one")
 	r.grow(t, 4)
 	r.anchors(t, one).Once(t.Context())
 	mustAnswer(t, w, 200)
@@ -154,28 +142,41 @@ func TestAWitnessRefusesAFork(t *testing.T) {
 	fork.grow(t, 4)
 	a.Once(t.Context())
 	mustAnswer(t, w, 422)
-	mustEqual(t, "reported", fork.reported(), []string{"witness piinguin-1 one", "witness piinguin-1 one"})
-	fork.mustBeKept(t, log1, 5)
-	fork.mustBeKept(t, log1, 9)
+	fork.mustReport(t, "witness one", "witness one")
+	fork.mustBeKept(t, opened+4)
+	fork.mustBeKept(t, opened+8)
 
 	r.grow(t, 4)
 	r.anchors(t, one).Once(t.Context())
-	r.mustBeKept(t, log1, 9, w)
+	r.mustBeKept(t, opened+8, w)
 }
 
 func TestAWitnessThatDoesNotKnowUs(t *testing.T) {
-	r := newRig(t, 1, 0)
-	stranger, one := r.witness(t, "one", "other-log")
-	other := newRig(t, 1, 0)
-	w, two := other.witness(t, "two", log1)
-	a := r.anchors(t, one, two)
+	r := newRig(t, 0)
+	stranger := anchortest.NewWitness(t, "one", r.config.Key.Verifier(), "vault.example.com/other")
+	w, two := r.witness(t, "two")
+	a := r.anchors(t, parseOne(t, stranger.Line()), two)
 	a.Once(t.Context())
 	mustAnswer(t, stranger, 404)
-	mustEqual(t, "reported", r.reported(), []string{"witness piinguin-1 one"})
-	r.mustBeKept(t, log1, 1, w)
+	r.mustReport(t, "witness one")
+	r.mustBeKept(t, opened, w)
 	a.Once(t.Context())
-	mustAnswer(t, stranger) // asked again when the log moves
+	mustAnswer(t, stranger) // asked again when the spine moves
 	r.grow(t, 1)
 	a.Once(t.Context())
 	mustAnswer(t, stranger, 404)
+}
+
+// A witness knows a key, so a rotation ends its cosignatures until its operator knows the next one.
+func TestAWitnessAfterARotation(t *testing.T) {
+	r := newRig(t, 0)
+	w, one := r.witness(t, "one")
+	r.anchors(t, one).Once(t.Context())
+	r.mustBeKept(t, opened, w)
+	mustAnswer(t, w, 200)
+	r.rotate(t)
+	r.anchors(t, one).Once(t.Context())
+	mustAnswer(t, w, 403)
+	r.mustReport(t, "witness one")
+	r.mustBeKept(t, opened+2) // KEY, and the CHECKPOINT of the log's KEY
 }

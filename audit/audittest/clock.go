@@ -3,6 +3,8 @@ package audittest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -41,21 +43,14 @@ var clockSteps = []time.Duration{
 func ledgerClock(t *testing.T, s audit.Store) {
 	clock := newHandClock(2026, time.February, 3)
 	clock.add(789_012_345 * time.Nanosecond)
-	open := func() *audit.Ledger {
-		l, err := audit.Open(t.Context(), audit.Config{Store: s, Key: newKey(t, 1), AppendTimeout: patience, Now: clock.now})
-		if err != nil {
-			t.Fatalf("Open with the clock at %v: %v", clock.now(), err)
-		}
-		return l
-	}
-	l := open()
+	l := newLedgerAt(t, s, clock, 1)
 	var last time.Time
 	receipts := map[string]audit.Receipt{}
 	for i, step := range clockSteps {
 		clock.add(step)
 		if i%3 == 2 {
 			closeLedger(t, l)
-			l = open()
+			l = newLedgerAt(t, s, clock, 1)
 		}
 		e := newEntry(i)
 		r := mustAppend(t, l, e)[0]
@@ -81,18 +76,14 @@ func ledgerClock(t *testing.T, s audit.Store) {
 func readyAfterTheClock(t *testing.T, s audit.Store) {
 	clock := newHandClock(2027, time.February, 3)
 	commits := make(chan struct{})
-	l, err := audit.Open(t.Context(), audit.Config{
-		Store: NewFaulty(s, func(op string, _ int) Fault {
-			if op == Commit {
-				<-commits
-			}
-			return Fault{}
-		}),
-		Key: newKey(t, 1), AppendTimeout: patience, Now: clock.now,
-	})
-	if err != nil {
-		t.Fatalf("Open: %v", err)
-	}
+	var held atomic.Bool
+	l := newLedgerAt(t, NewFaulty(s, func(op string, _ int) Fault {
+		if op == Commit && held.Load() {
+			<-commits
+		}
+		return Fault{}
+	}), clock, 1)
+	held.Store(true)
 	clock.add(365 * 24 * time.Hour)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond) // it ends, because the commit is held up
 	defer cancel()
@@ -109,4 +100,46 @@ func readyAfterTheClock(t *testing.T, s audit.Store) {
 	}
 	closeLedger(t, l)
 	mustBeWhole(t, s)
+}
+
+// serversWithClocks runs servers on one log whose clocks differ by 5 ms to 2 s, jump ahead and go back.
+// Time never goes back in the log, and nothing that a server writes is refused by another.
+func serversWithClocks(t *testing.T, s audit.Store) {
+	rnd := rand.New(rand.NewPCG(7, 7)) //nolint:gosec // the same jumps each time
+	start := newHandClock(2026, time.February, 28)
+	var clocks []*handClock
+	var ledgers []*audit.Ledger
+	for _, differs := range []time.Duration{0, 5 * time.Millisecond, -300 * time.Millisecond, 2 * time.Second} {
+		c := &handClock{}
+		c.nanoseconds.Store(start.now().Add(differs).UnixNano())
+		clocks = append(clocks, c)
+		ledgers = append(ledgers, newLedgerAt(t, s, c, 2))
+	}
+	receipts := map[string]audit.Receipt{}
+	for round := range 6 {
+		for id, r := range appendConcurrently(t, 8, 2, ledgers...) {
+			receipts[fmt.Sprintf("%d %s", round, id)] = r
+		}
+		for _, c := range clocks {
+			c.add(time.Duration(rnd.IntN(2000)-700) * time.Millisecond)
+		}
+		clocks[round%4].add([]time.Duration{-time.Hour, 40 * 24 * time.Hour, -2 * time.Second}[round%3])
+		if round == 3 { // a server stops, and its successor's clock differs too
+			closeLedger(t, ledgers[0])
+			ledgers[0] = newLedgerAt(t, s, clocks[2], 2)
+		}
+	}
+	for _, l := range ledgers {
+		closeLedger(t, l)
+	}
+	mustBeWhole(t, s)
+	places := map[audit.Place]bool{}
+	for id, r := range receipts {
+		if at := (audit.Place{Log: r.Log, Index: r.Index}); places[at] {
+			t.Errorf("%s has the receipt of another", id)
+		} else {
+			places[at] = true
+		}
+		mustBeAt(t, s, id[len("0 "):], r)
+	}
 }

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/piinguin/piinguin/audit"
 )
 
@@ -19,16 +17,11 @@ const (
 	Commit          = "Commit"
 	Last            = "Last"
 	Pages           = "Pages"
-	Logs            = "Logs"
-	Register        = "Register"
+	Blobs           = "Blobs"
+	PutBlobs        = "PutBlobs"
 	KeepVerifierKey = "KeepVerifierKey"
 	VerifierKey     = "VerifierKey"
-	Entry           = "Entry"
-	List            = "List"
-	Lines           = "Lines"
-	Leaves          = "Leaves"
-	Tile            = "Tile"
-	Audit           = "Audit"
+	Survey          = "Survey"
 	Prune           = "Prune"
 	Lease           = "Lease"
 )
@@ -61,17 +54,24 @@ type faults struct {
 
 // faulty embeds no store: after audit.Store gets a method, faulty does not compile until it can fail it.
 type faulty struct {
+	faultyReader
 	store audit.Store
+}
+
+// faultyReader is what a faulty store and its Reviews read with.
+type faultyReader struct {
+	reader func() audit.Reader
 	*faults
 }
 
 var _ audit.Store = (*faulty)(nil)
 
 // NewFaulty returns a store whose calls fail as f says. f gets the operation and the number of the
-// call of that operation, from 1. It runs for one call at a time, before the engine does anything.
-// So it may keep a state, or end the caller's context, but it may not use the faulty store.
+// call of that operation, from 1; a call of what Reviews returns counts as one of the store itself. f
+// runs for one call at a time, before the engine does anything. So it may keep a state, or end the
+// caller's context, but it may not use the faulty store.
 func NewFaulty(store audit.Store, f func(op string, n int) Fault) audit.Store {
-	return &faulty{store, newFaults(f)}
+	return &faulty{faultyReader{func() audit.Reader { return store }, newFaults(f)}, store}
 }
 
 // faultyLeases is apart from faulty, because not every store has leases.
@@ -126,6 +126,18 @@ func reading[R any](ctx context.Context, s *faults, op string, read func() (R, e
 	return read()
 }
 
+// iterating is reading for an iterator, which fails when it begins.
+func iterating[R any](ctx context.Context, s *faults, op string, read func() iter.Seq2[R, error]) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		if f, failing := s.next(op); failing {
+			var none R
+			yield(none, f.fail(ctx))
+			return
+		}
+		read()(yield)
+	}
+}
+
 // writing does a write, unless it is to fail. A write that fails still happens if its fate says so.
 func writing[R any](ctx context.Context, s *faults, op string, write func(ctx context.Context) (R, error)) (R, error) {
 	f, failing := s.next(op)
@@ -160,81 +172,55 @@ func (s *faulty) Commit(ctx context.Context, p audit.Page) error {
 	return err
 }
 
-// Last implements audit.PageReader.
-func (s *faulty) Last(ctx context.Context, log string) (audit.Page, error) {
-	return reading(ctx, s.faults, Last, func() (audit.Page, error) { return s.store.Last(ctx, log) })
-}
-
-// Pages implements audit.PageReader.
-func (s *faulty) Pages(ctx context.Context, log string, from int64) iter.Seq2[audit.Page, error] {
-	return func(yield func(audit.Page, error) bool) {
-		if f, failing := s.next(Pages); failing {
-			yield(audit.Page{}, f.fail(ctx))
-			return
-		}
-		s.store.Pages(ctx, log, from)(yield)
-	}
-}
-
-// Logs implements audit.Registry.
-func (s *faulty) Logs(ctx context.Context) ([]string, error) {
-	return reading(ctx, s.faults, Logs, func() ([]string, error) { return s.store.Logs(ctx) })
-}
-
-// Register implements audit.Registry.
-func (s *faulty) Register(ctx context.Context, log string) error {
-	_, err := writing(ctx, s.faults, Register, nothing(func(ctx context.Context) error { return s.store.Register(ctx, log) }))
+// PutBlobs implements audit.Backend.
+func (s *faulty) PutBlobs(ctx context.Context, blobs []audit.Blob) error {
+	blobs = slices.Clone(blobs) // a late write must not see how the caller uses its slice again
+	_, err := writing(ctx, s.faults, PutBlobs, nothing(func(ctx context.Context) error { return s.store.PutBlobs(ctx, blobs) }))
 	return err
 }
 
-// KeepVerifierKey implements audit.Registry.
+// KeepVerifierKey implements audit.Backend.
 func (s *faulty) KeepVerifierKey(ctx context.Context, key string) (string, error) {
 	return writing(ctx, s.faults, KeepVerifierKey, func(ctx context.Context) (string, error) { return s.store.KeepVerifierKey(ctx, key) })
 }
 
-// VerifierKey implements audit.Evidence.
-func (s *faulty) VerifierKey(ctx context.Context) (string, error) {
-	return reading(ctx, s.faults, VerifierKey, func() (string, error) { return s.store.VerifierKey(ctx) })
+// Reviews implements audit.Backend.
+func (s *faulty) Reviews() audit.Reader {
+	return faultyReader{func() audit.Reader { return s.store.Reviews() }, s.faults}
 }
 
-// Audit implements audit.Evidence.
-func (s *faulty) Audit(ctx context.Context, found func(*audit.RowError)) ([]string, error) {
-	return reading(ctx, s.faults, Audit, func() ([]string, error) { return s.store.Audit(ctx, found) })
-}
-
-// Entry implements audit.Index.
-func (s *faulty) Entry(ctx context.Context, log string, index int64) (audit.Entry, error) {
-	return reading(ctx, s.faults, Entry, func() (audit.Entry, error) { return s.store.Entry(ctx, log, index) })
-}
-
-// List implements audit.Index.
-func (s *faulty) List(ctx context.Context, q audit.Query) ([]audit.Entry, error) {
-	return reading(ctx, s.faults, List, func() ([]audit.Entry, error) { return s.store.List(ctx, q) })
-}
-
-// Lines implements audit.Tiles.
-func (s *faulty) Lines(ctx context.Context, log string, first, count int64) ([][]byte, error) {
-	return reading(ctx, s.faults, Lines, func() ([][]byte, error) { return s.store.Lines(ctx, log, first, count) })
-}
-
-// Leaves implements audit.Tiles.
-func (s *faulty) Leaves(ctx context.Context, log string, first, count int64) ([]tlog.Hash, error) {
-	return reading(ctx, s.faults, Leaves, func() ([]tlog.Hash, error) { return s.store.Leaves(ctx, log, first, count) })
-}
-
-// Tile implements audit.Tiles.
-func (s *faulty) Tile(ctx context.Context, log string, level int, number int64) ([]tlog.Hash, error) {
-	return reading(ctx, s.faults, Tile, func() ([]tlog.Hash, error) { return s.store.Tile(ctx, log, level, number) })
+// Survey implements audit.Evidence.
+func (s *faulty) Survey(ctx context.Context, stray func(*audit.RowError)) (audit.Survey, error) {
+	return reading(ctx, s.faults, Survey, func() (audit.Survey, error) { return s.store.Survey(ctx, stray) })
 }
 
 // Prune implements audit.Pruner.
-func (s *faulty) Prune(ctx context.Context, pages []audit.Page) error {
-	pages = slices.Clone(pages) // a late write must not see how the caller uses its slice again
-	_, err := writing(ctx, s.faults, Prune, nothing(func(ctx context.Context) error { return s.store.Prune(ctx, pages) }))
+func (s *faulty) Prune(ctx context.Context, stub audit.Page) error {
+	_, err := writing(ctx, s.faults, Prune, nothing(func(ctx context.Context) error { return s.store.Prune(ctx, stub) }))
 	return err
 }
 
+// Last implements audit.PageReader.
+func (s faultyReader) Last(ctx context.Context, log audit.LogID) (audit.Page, error) {
+	return reading(ctx, s.faults, Last, func() (audit.Page, error) { return s.reader().Last(ctx, log) })
+}
+
+// Pages implements audit.PageReader.
+func (s faultyReader) Pages(ctx context.Context, log audit.LogID, from int64) iter.Seq2[audit.Page, error] {
+	return iterating(ctx, s.faults, Pages, func() iter.Seq2[audit.Page, error] { return s.reader().Pages(ctx, log, from) })
+}
+
+// Blobs implements audit.BlobReader.
+func (s faultyReader) Blobs(ctx context.Context, log audit.LogID, kind string, from int64) iter.Seq2[audit.Blob, error] {
+	return iterating(ctx, s.faults, Blobs, func() iter.Seq2[audit.Blob, error] { return s.reader().Blobs(ctx, log, kind, from) })
+}
+
+// VerifierKey implements audit.Reader.
+func (s faultyReader) VerifierKey(ctx context.Context) (string, error) {
+	return reading(ctx, s.faults, VerifierKey, func() (string, error) { return s.reader().VerifierKey(ctx) })
+}
+
 // Lease implements audit.Leases.
-func (s *faultyLeases) Lease(ctx context.Context, series, holder string, now, until time.Time) (bool, error) {
-	return writing(ctx, s.faults, Lease, func(ctx context.Context) (bool, error) { return s.leases.Lease(ctx, series, holder, now, until) })
+func (s *faultyLeases) Lease(ctx context.Context, log audit.LogID, holder string, now, until time.Time) (bool, error) {
+	return writing(ctx, s.faults, Lease, func(ctx context.Context) (bool, error) { return s.leases.Lease(ctx, log, holder, now, until) })
 }

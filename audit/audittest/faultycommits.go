@@ -37,6 +37,7 @@ func faultyCommits(t *testing.T, s audit.Store) {
 	l := newLedger(t, NewFaulty(s, sometimes(1, &open)), 2)
 	open.Store(true)
 	receipts := appendConcurrently(t, 8, 6, l)
+	open.Store(false)
 	mustHoldOnce(t, s, receipts)
 }
 
@@ -47,6 +48,7 @@ func faultyLedgersShareALog(t *testing.T, s audit.Store) {
 	ledgers := []*audit.Ledger{newLedger(t, shared, 1), newLedger(t, shared, 1)}
 	open.Store(true)
 	receipts := appendConcurrently(t, 8, 5, ledgers...)
+	open.Store(false)
 	mustHoldOnce(t, s, receipts)
 }
 
@@ -97,7 +99,7 @@ func faultyGivenUp(t *testing.T, s audit.Store) {
 			cancel() // the caller gives up once the commit has begun
 			return Fault{Err: errFault, Fate: fate}
 		})
-		l, err := audit.Open(t.Context(), audit.Config{Store: shared, Key: newKey(t, 1), AppendTimeout: patience, Now: newClock(1)})
+		l, err := audit.Open(t.Context(), config(t, shared))
 		if err != nil {
 			t.Fatalf("Open: %v", err)
 		}

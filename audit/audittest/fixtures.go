@@ -11,6 +11,9 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
+// ledgerName is the name of every ledger of the suites.
+const ledgerName = "vault.example.com/pii"
+
 // patience is the deadline of appends that have to succeed, however slow the machine is.
 const patience = 2 * time.Minute
 
@@ -34,12 +37,39 @@ func newClock(readings int64) func() time.Time {
 	}
 }
 
-// newLedger opens a ledger with the key newKey(1). The end of the test closes it.
+// config returns how the suites open a ledger: with the key newKey(1), appends that wait, and no
+// CHECKPOINT by time.
+func config(t *testing.T, s audit.Store) audit.Config {
+	t.Helper()
+	return audit.Config{
+		Store: s, Key: newKey(t, 1), Name: ledgerName, AppendTimeout: patience, Period: time.Hour, Now: newClock(5),
+	}
+}
+
+// newLedger opens a ledger that writes so many logs. The end of the test closes it.
 func newLedger(t *testing.T, s audit.Store, logs int) *audit.Ledger {
 	t.Helper()
-	l, err := audit.Open(t.Context(), audit.Config{
-		Store: s, Key: newKey(t, 1), Logs: logs, AppendTimeout: patience, Now: newClock(5),
-	})
+	c := config(t, s)
+	c.Logs = logs
+	return openLedger(t, c)
+}
+
+// newLedgerAt is newLedger with a clock that the test moves.
+func newLedgerAt(t *testing.T, s audit.Store, clock *handClock, logs int) *audit.Ledger {
+	t.Helper()
+	c := withClock(config(t, s), clock)
+	c.Logs = logs
+	return openLedger(t, c)
+}
+
+func withClock(c audit.Config, clock *handClock) audit.Config {
+	c.Now = clock.now
+	return c
+}
+
+func openLedger(t *testing.T, c audit.Config) *audit.Ledger {
+	t.Helper()
+	l, err := audit.Open(t.Context(), c)
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
@@ -101,8 +131,8 @@ func mustAppend(t *testing.T, l *audit.Ledger, entries ...audit.Entry) []audit.R
 	return receipts
 }
 
-// newPages returns the pages of piinguin-1 as a ledger writes them: the page of the OPEN entry, then
-// one page for each batch.
+// newPages returns the pages of log 1 as a ledger writes them: the page of the OPEN entry, then one
+// page for each batch. The OPEN is the same each time.
 func newPages(t *testing.T, batches ...[]audit.Entry) []audit.Page {
 	t.Helper()
 	m := audit.NewMem()
@@ -110,7 +140,7 @@ func newPages(t *testing.T, batches ...[]audit.Entry) []audit.Page {
 	for _, b := range batches {
 		mustAppend(t, l, b...)
 	}
-	return pagesOf(t, m, "piinguin-1", 0)
+	return pagesOf(t, m, 1, 0)
 }
 
 // smallPages returns n pages.
@@ -123,7 +153,7 @@ func smallPages(t *testing.T, n int) []audit.Page {
 	return newPages(t, batches...)
 }
 
-func pagesOf(t *testing.T, s audit.Store, log string, from int64) []audit.Page {
+func pagesOf(t *testing.T, s audit.Store, log audit.LogID, from int64) []audit.Page {
 	t.Helper()
 	var pages []audit.Page
 	for p, err := range s.Pages(t.Context(), log, from) {
@@ -135,23 +165,35 @@ func pagesOf(t *testing.T, s audit.Store, log string, from int64) []audit.Page {
 	return pages
 }
 
-// mustCommit commits pages and registers their logs.
 func mustCommit(t *testing.T, s audit.Store, pages ...audit.Page) {
 	t.Helper()
 	for _, p := range pages {
 		if err := s.Commit(t.Context(), p); err != nil {
 			t.Fatalf("Commit page %d: %v", p.Number, err)
 		}
-		if err := s.Register(t.Context(), p.Log); err != nil {
-			t.Fatalf("Register: %v", err)
-		}
 	}
 }
 
-// mustKeep keeps the verifier key of newKey(1), as Open does.
-func mustKeep(t *testing.T, s audit.Store) {
+// mustBegin writes what a ledger has beside the pages of newPages: its name and key, and a spine that
+// lists log 1.
+func mustBegin(t *testing.T, s audit.Store) {
 	t.Helper()
-	if _, err := s.KeepVerifierKey(t.Context(), newKey(t, 1).Verifier().Text(audit.KeyName)); err != nil {
+	m := audit.NewMem()
+	newLedger(t, m, 1)
+	mustCopy(t, m, s, audit.Spine)
+}
+
+// mustCopy copies the name and key of a ledger, and pages of some of its logs.
+func mustCopy(t *testing.T, from, to audit.Store, logs ...audit.LogID) {
+	t.Helper()
+	text, err := from.VerifierKey(t.Context())
+	if err != nil {
+		t.Fatalf("VerifierKey: %v", err)
+	}
+	if _, err := to.KeepVerifierKey(t.Context(), text); err != nil {
 		t.Fatalf("KeepVerifierKey: %v", err)
+	}
+	for _, log := range logs {
+		mustCommit(t, to, pagesOf(t, from, log, 0)...)
 	}
 }

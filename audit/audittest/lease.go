@@ -26,55 +26,50 @@ func noLeases(t *testing.T, s audit.Store) {
 	}
 }
 
-// lease holds that a series belongs to one holder until its time is over.
+// lease holds that a log belongs to one holder until its time is over.
 func lease(t *testing.T, s audit.Store) {
 	leases := leasesOf(t, s)
 	start := time.Date(2026, time.February, 3, 4, 5, 6, 0, time.UTC)
 	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
 	for i, c := range []struct {
-		series, holder string
-		now, until     int
-		want           bool
+		log        audit.LogID
+		holder     string
+		now, until int
+		want       bool
 	}{
-		{"piinguin-1", "a", 0, 10, true},
-		{"piinguin-1", "b", 9, 19, false},
-		{"piinguin-2", "b", 9, 19, true},
-		{"piinguin-1", "a", 9, 15, true},   // renewed
-		{"piinguin-1", "b", 12, 22, false}, // a still holds it
-		{"piinguin-1", "b", 15, 25, true},  // a's time is over
-		{"piinguin-1", "a", 16, 26, false},
-		{"piinguin-1", "b", 17, 17, true}, // given back
-		{"piinguin-1", "a", 17, 27, true},
+		{1, "a", 0, 10, true},
+		{1, "b", 9, 19, false},
+		{2, "b", 9, 19, true},
+		{1, "a", 9, 15, true},   // renewed
+		{1, "b", 12, 22, false}, // a still holds it
+		{1, "b", 15, 25, true},  // a's time is over
+		{1, "a", 16, 26, false},
+		{1, "b", 17, 17, true}, // given back
+		{1, "a", 17, 27, true},
 	} {
-		got, err := leases.Lease(t.Context(), c.series, c.holder, at(c.now), at(c.until))
+		got, err := leases.Lease(t.Context(), c.log, c.holder, at(c.now), at(c.until))
 		if err != nil || got != c.want {
 			t.Errorf("step %d: Lease: %t, %v; want %t", i, got, err, c.want)
 		}
 	}
 	newLedger(t, s, 1)
-	mustHaveSizes(t, s, map[string]int64{"piinguin-1": 1})
+	mustHaveSizes(t, s, sizes{0: 2, 1: 1})
 }
 
 // faultyLease loses replies of leases. A lease that was given all the same belongs to nobody who
-// knows of it, so the next Ledger takes another series, and nothing is lost but speed.
+// knows of it, so the next Ledger takes another log, and nothing is lost but speed.
 func faultyLease(t *testing.T, s audit.Store) {
 	leases := leasesOf(t, s)
 	failing := func(f Fault) audit.Config {
-		return audit.Config{
-			Store: s, Key: newKey(t, 1), AppendTimeout: patience, Now: newClock(1),
-			Leases: NewFaultyLeases(leases, func(_ string, n int) Fault {
-				if n == 1 {
-					return f
-				}
-				return Fault{}
-			}),
-		}
+		c := config(t, s)
+		c.Leases = NewFaultyLeases(leases, nth(Lease, 1, f))
+		return c
 	}
 	receipts := map[string]audit.Receipt{}
 	for i, want := range []struct {
 		fault Fault
-		log   string
-	}{{Fault{Err: errFault, Fate: Lost}, "piinguin-1"}, {Fault{Err: errFault, Fate: Stored}, "piinguin-2"}} {
+		log   audit.LogID
+	}{{Fault{Err: errFault, Fate: Lost}, 1}, {Fault{Err: errFault, Fate: Stored}, 2}} {
 		c := failing(want.fault)
 		if _, err := audit.Open(t.Context(), c); !errors.Is(err, errFault) {
 			t.Errorf("Open: %v, want the fault", err)

@@ -1,8 +1,12 @@
 package audittest
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -20,7 +24,7 @@ func appendConcurrently(t *testing.T, goroutines, each int, ledgers ...*audit.Le
 	var wg sync.WaitGroup
 	for g := range goroutines {
 		wg.Go(func() {
-			last := map[string]int64{}
+			last := map[audit.LogID]int64{}
 			for i := range each {
 				e := newEntry(1000*g + i)
 				d, err := ledgers[g%len(ledgers)].Append(t.Context(), e)
@@ -101,12 +105,121 @@ func ledgerCheckpoint(t *testing.T, s audit.Store) {
 		if tree.N != r.Index+1 || tree == before {
 			t.Errorf("the checkpoint's tree is %v after entry %d", tree, r.Index)
 		}
-		mustSign(t, r.Log, checkpoint, treeOf(t, s, r.Log))
-		mustSign(t, r.Log, checkpoint, tree)
+		mustSign(t, audit.Origin(ledgerName, r.Log), checkpoint, tree)
 		before = tree
 	}
-	if _, _, err := l.Checkpoint(t.Context(), "piinguin-3"); !errors.Is(err, audit.ErrNotFound) {
+	mustBeWhole(t, s)
+	if _, _, err := l.Checkpoint(t.Context(), 3); !errors.Is(err, audit.ErrNotFound) {
 		t.Errorf("Checkpoint of an unknown log: %v, want ErrNotFound", err)
+	}
+}
+
+// ledgerSpine holds that the spine lists a log before the log takes its first entry, and all that was
+// appended when a ledger is closed.
+func ledgerSpine(t *testing.T, s audit.Store) {
+	m := map[audit.LogID]int64{}
+	watched := &beforeCommit{Store: s, f: func(p audit.Page) {
+		if p.Log == audit.Spine || p.Number == 0 {
+			return
+		}
+		logs, err := audit.Logs(t.Context(), s)
+		if err != nil || !slices.Contains(logs, p.Log) {
+			t.Errorf("log %s takes page %d, and the spine lists %v, %v", p.Log, p.Number, logs, err)
+		}
+	}}
+	for i := range 4 {
+		l := newLedger(t, watched, i%3+1)
+		for k := range 6 {
+			r := mustAppend(t, l, newEntry(10*i+k))[0]
+			m[r.Log] = r.Index + 1
+		}
+		closeLedger(t, l)
+		for log, size := range m {
+			if got := lastListed(t, s)[log]; got != size {
+				t.Errorf("after Close the spine lists log %s with %d entries, want %d", log, got, size)
+			}
+		}
+		mustBeWhole(t, s)
+		was := len(pagesOf(t, s, audit.Spine, 0))
+		closeLedger(t, newLedger(t, s, 1))
+		if got := len(pagesOf(t, s, audit.Spine, 0)); got != was {
+			t.Errorf("the spine got %d pages though nothing moved", got-was)
+		}
+	}
+}
+
+// beforeCommit calls a function before each Commit.
+type beforeCommit struct {
+	audit.Store
+	f func(p audit.Page)
+}
+
+// Commit implements audit.Log.
+func (s *beforeCommit) Commit(ctx context.Context, p audit.Page) error {
+	s.f(p)
+	return s.Store.Commit(ctx, p)
+}
+
+// lastListed returns the sizes that the newest CHECKPOINT lists.
+func lastListed(t *testing.T, s audit.Store) sizes {
+	t.Helper()
+	for _, p := range slices.Backward(pagesOf(t, s, audit.Spine, 0)) {
+		entries, err := p.Entries()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range slices.Backward(entries) {
+			if e.Operation != audit.Checkpoint {
+				continue
+			}
+			listed := sizes{}
+			for words := strings.Fields(e.Checkpoint); len(words) > 0; words = words[3:] {
+				log, err := audit.ParseLogID(words[0])
+				size, sizeErr := strconv.ParseInt(words[1], 10, 64)
+				if err != nil || sizeErr != nil {
+					t.Fatalf("a CHECKPOINT lists %q", e.Checkpoint)
+				}
+				listed[log] = size
+			}
+			return listed
+		}
+	}
+	t.Fatal("the spine has no CHECKPOINT")
+	return nil
+}
+
+// ledgerKeep keeps a file after each append. Verify accepts all of them, trusts what is before one of
+// them, and finds that later entries are gone.
+func ledgerKeep(t *testing.T, s audit.Store) {
+	var files []audit.KeptFile
+	for i := range 4 {
+		l := newLedger(t, s, i%2+1)
+		mustAppend(t, l, batch(10*i, 2)...)
+		closeLedger(t, l)
+		data, size, err := audit.Keep(t.Context(), s)
+		if err != nil {
+			t.Fatalf("Keep: %v", err)
+		}
+		f := audit.KeptFile{Name: strconv.Itoa(i), Data: data}
+		if name, n, err := audit.KeptPlace(f); err != nil || name != ledgerName || n != size {
+			t.Errorf("KeptPlace: %s, %d, %v; want %s, %d", name, n, err, ledgerName, size)
+		}
+		files = append(files, f)
+	}
+	kept := func(yield func(audit.KeptFile, error) bool) {
+		for _, f := range files {
+			if !yield(f, nil) {
+				return
+			}
+		}
+	}
+	r, err := audit.Verify(t.Context(), s, audit.VerifyOptions{Kept: kept})
+	if err != nil || len(r.Findings) > 0 || r.Kept != len(files) {
+		t.Errorf("Verify with kept files: %v, %v, %d of them; want %d", r.Findings, err, r.Kept, len(files))
+	}
+	r, err = audit.Verify(t.Context(), s, audit.VerifyOptions{From: &files[1], Kept: kept})
+	if err != nil || len(r.Findings) > 0 || r.Logs[0].From == 0 || r.Logs[1].From == 0 {
+		t.Errorf("Verify from a kept file: %+v, %v", r, err)
 	}
 }
 
@@ -126,9 +239,25 @@ func ledgerClose(t *testing.T, s audit.Store) {
 
 func ledgerOtherKey(t *testing.T, s audit.Store) {
 	mustAppend(t, newLedger(t, s, 1), newEntry(0))
-	l, err := audit.Open(t.Context(), audit.Config{Store: s, Key: newKey(t, 2), Logs: 2})
-	if !errors.Is(err, audit.ErrOtherKey) {
+	c := config(t, s)
+	c.Key, c.Logs = newKey(t, 2), 2
+	if l, err := audit.Open(t.Context(), c); !errors.Is(err, audit.ErrOtherKey) || errors.Is(err, audit.ErrRotated) {
 		t.Errorf("Open with another key: %v, %v; want ErrOtherKey", l, err)
 	}
-	mustHaveSizes(t, s, map[string]int64{"piinguin-1": 2})
+	mustHaveSizes(t, s, sizes{0: 2, 1: 2})
+}
+
+func ledgerOtherName(t *testing.T, s audit.Store) {
+	mustAppend(t, newLedger(t, s, 1), newEntry(0))
+	c := config(t, s)
+	c.Name = "vault.example.com/other"
+	if l, err := audit.Open(t.Context(), c); !errors.Is(err, audit.ErrOtherName) {
+		t.Errorf("Open with another name: %v, %v; want ErrOtherName", l, err)
+	}
+	mustHaveSizes(t, s, sizes{0: 2, 1: 2})
+	c.Name = ""
+	l := openLedger(t, c)
+	if l.Name() != ledgerName {
+		t.Errorf("a ledger that was opened without a name is %s, want the stored name", l.Name())
+	}
 }

@@ -1,8 +1,11 @@
 package audittest
 
 import (
+	"bytes"
 	"errors"
+	"runtime"
 	"testing"
+	"time"
 
 	"filippo.io/torchwood"
 	"golang.org/x/mod/sumdb/tlog"
@@ -10,65 +13,71 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// tiles compares the tiles that a driver stores with those computed from the entries. It resumes a
-// Tiler at odd sizes, and adds the remaining leaves one by one.
+// tiles compares the tiles of a log, while they are derived and once they are, with those that
+// golang.org/x/mod cuts from its lines.
 func tiles(t *testing.T, s audit.Store) {
 	l := newLedger(t, s, 1)
 	mustAppend(t, l, batch(0, 500)...)
 	mustAppend(t, l, batch(500, 300)...)
 	const size = 801 // with the OPEN entry
-	lines, err := s.Lines(t.Context(), "piinguin-1", 0, size)
+	lines, err := audit.Lines(t.Context(), s, 1, 0, size)
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole := &audit.Tiler{}
-	var full []audit.FullTile
+	tree := &plainTree{}
 	for _, line := range lines {
-		full = append(full, whole.Add(audit.LeafHash(line))...)
+		tree.add(t, tlog.RecordHash(line))
 	}
-	if len(full) != 3 {
-		t.Fatalf("%d full tiles of %d entries, want 3", len(full), size)
-	}
-	for _, from := range []int64{1, 255, 256, 300, 800} {
-		resumed, err := audit.ResumeTiler(t.Context(), s, "piinguin-1", from)
+	for _, tile := range tlog.NewTiles(torchwood.TileHeight, 0, size) {
+		want, err := tlog.ReadTileData(tile, tree)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var later []audit.FullTile
-		for _, line := range lines[from:] {
-			later = append(later, resumed.Add(audit.LeafHash(line))...)
-		}
-		for i, tile := range later {
-			want := full[len(full)-len(later)+i]
-			if tile.Level != want.Level || tile.Number != want.Number || hashesDiffer(tile.Hashes, want.Hashes) {
-				t.Errorf("resumed at %d: tile %d/%d is another", from, tile.Level, tile.Number)
-			}
+		got, err := l.Tile(t.Context(), 1, tile)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("tile %s is another: %v", torchwood.TilePath(tile), err)
 		}
 	}
-	for _, want := range full {
-		kept, err := s.Tile(t.Context(), "piinguin-1", want.Level, want.Number)
-		if errors.Is(err, audit.ErrNotFound) {
-			continue // not kept, or not yet
+	for number, want := range map[int64]int{0: 256, 1: 256, 2: 256, 3: 33} {
+		data, err := l.Tile(t.Context(), 1, tlog.Tile{H: torchwood.TileHeight, L: -1, N: number, W: want})
+		for i := range want {
+			var line []byte
+			if line, data, err = torchwood.ReadTileEntry(data); err != nil || !bytes.Equal(line, lines[number*256+int64(i)]) {
+				t.Fatalf("entry %d of bundle %d is another: %v", i, number, err)
+			}
 		}
-		if err != nil || hashesDiffer(kept, want.Hashes) {
-			t.Errorf("kept tile %d/%d is another: %v", want.Level, want.Number, err)
+		if len(data) > 0 {
+			t.Errorf("bundle %d has %d bytes more: %v", number, len(data), err)
+		}
+	}
+	for _, none := range []tlog.Tile{{H: 8, L: 0, N: 4, W: 1}, {H: 8, L: 0, N: 3, W: 34}, {H: 8, L: 1, N: 0, W: 4}, {H: 8, L: -1, N: 3, W: 256}, {H: 7, L: 0, N: 0, W: 1}} {
+		if _, err := l.Tile(t.Context(), 1, none); !errors.Is(err, audit.ErrNotFound) {
+			t.Errorf("tile %v: %v, want ErrNotFound", none, err)
 		}
 	}
 	for _, c := range []struct{ first, count int64 }{{0, size + 1}, {size, 1}, {-1, 1}} {
-		if _, err := s.Lines(t.Context(), "piinguin-1", c.first, c.count); !errors.Is(err, audit.ErrNotFound) {
+		if _, err := audit.Lines(t.Context(), s, 1, c.first, c.count); !errors.Is(err, audit.ErrNotFound) {
 			t.Errorf("Lines(%d, %d): %v, want ErrNotFound", c.first, c.count, err)
 		}
 	}
-	mustHaveSizes(t, s, map[string]int64{"piinguin-1": size})
-}
-
-func hashesDiffer(a, b []tlog.Hash) bool {
-	for i := range a {
-		if i >= len(b) || a[i] != b[i] {
-			return true
+	mustDerive(t, s, 1, 3)
+	for _, b := range blobsOf(t, s, 1, "tile/0", 0) {
+		want, err := tlog.ReadTileData(tlog.Tile{H: torchwood.TileHeight, N: b.Number, W: 256}, tree)
+		if err != nil || !bytes.Equal(b.Data, want) {
+			t.Errorf("the kept tile %d is another: %v", b.Number, err)
 		}
 	}
-	return len(a) != len(b)
+	mustHaveSizes(t, s, sizes{0: 2, 1: size})
+}
+
+// mustDerive waits until so many full tiles of a log are kept.
+func mustDerive(t *testing.T, s audit.Store, log audit.LogID, tiles int) {
+	t.Helper()
+	for end := time.Now().Add(patience); len(blobsOf(t, s, log, "tile/0", 0)) < tiles; runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("log %s has %d tiles, want %d", log, len(blobsOf(t, s, log, "tile/0", 0)), tiles)
+		}
+	}
 }
 
 // proofs proves entries at several sizes of a log, and that the log extends each of its earlier
@@ -78,7 +87,7 @@ func proofs(t *testing.T, s audit.Store) {
 	trees := map[int64]tlog.Hash{}
 	for _, n := range []int{1, 2, 253, 1, 300} {
 		mustAppend(t, l, batch(len(trees)*1000, n)...)
-		_, tree, err := l.Checkpoint(t.Context(), "piinguin-1")
+		_, tree, err := l.Checkpoint(t.Context(), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,38 +96,38 @@ func proofs(t *testing.T, s audit.Store) {
 			proveEntry(t, s, index)
 		}
 		for old, root := range trees {
-			p, err := audit.ProveConsistency(t.Context(), s, "piinguin-1", old)
+			p, err := audit.ProveConsistency(t.Context(), s, 1, old)
 			if err != nil || tlog.CheckTree(p.Hashes, p.NewSize, tree.Hash, old, root) != nil {
 				t.Errorf("the tree of %d does not prove that of %d: %v", tree.N, old, err)
 			}
 		}
 	}
 	for _, index := range []int64{-1, 558, 1 << 40} {
-		if _, err := audit.ProveEntry(t.Context(), s, "piinguin-1", index); !errors.Is(err, audit.ErrNotFound) {
+		if _, err := audit.ProveEntry(t.Context(), s, 1, index); !errors.Is(err, audit.ErrNotFound) {
 			t.Errorf("ProveEntry(%d): %v, want ErrNotFound", index, err)
 		}
-		if _, err := audit.ProveConsistency(t.Context(), s, "piinguin-1", index+1); index != 558 && !errors.Is(err, audit.ErrNotFound) {
+		if _, err := audit.ProveConsistency(t.Context(), s, 1, index+1); index != 558 && !errors.Is(err, audit.ErrNotFound) {
 			t.Errorf("ProveConsistency(%d): %v, want ErrNotFound", index+1, err)
 		}
 	}
-	if _, err := audit.ProveEntry(t.Context(), s, "no-such-log", 0); !errors.Is(err, audit.ErrNotFound) {
+	if _, err := audit.ProveEntry(t.Context(), s, 9, 0); !errors.Is(err, audit.ErrNotFound) {
 		t.Errorf("ProveEntry of no log: %v, want ErrNotFound", err)
 	}
-	mustHaveSizes(t, s, map[string]int64{"piinguin-1": 558})
+	mustHaveSizes(t, s, sizes{0: 2, 1: 558})
 }
 
 func proveEntry(t *testing.T, s audit.Store, index int64) {
 	t.Helper()
-	proof, err := audit.ProveEntry(t.Context(), s, "piinguin-1", index)
+	proof, err := audit.ProveEntry(t.Context(), s, 1, index)
 	if err != nil {
 		t.Errorf("ProveEntry(%d): %v", index, err)
 		return
 	}
-	lines, err := s.Lines(t.Context(), "piinguin-1", index, 1)
+	lines, err := audit.Lines(t.Context(), s, 1, index, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := torchwood.ParsePolicy([]byte("log " + newKey(t, 1).Verifier().Text("piinguin-1") + "\nquorum none\n"))
+	policy, err := torchwood.ParsePolicy([]byte("log " + newKey(t, 1).Verifier().Text(audit.Origin(ledgerName, 1)) + "\nquorum none\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

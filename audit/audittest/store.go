@@ -3,11 +3,10 @@ package audittest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/piinguin/piinguin/audit"
 )
@@ -16,31 +15,41 @@ import (
 // about what is stored.
 func cancelledContext(t *testing.T, s audit.Store) {
 	pages := smallPages(t, 3)
-	mustKeep(t, s)
+	mustBegin(t, s)
 	mustCommit(t, s, pages[:2]...)
+	mustPut(t, s, newBlob(9, "tile/0", 0))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	last := func() error { _, err := s.Last(ctx, "piinguin-1"); return err }
-	read := func(log string) func() error {
-		return func() error {
-			for _, err := range s.Pages(ctx, log, 0) {
-				return err
+	first := func(of func(r audit.Reader, log audit.LogID, yield func(error) bool), log audit.LogID) func() error {
+		return func() (err error) {
+			for _, r := range []audit.Reader{s, s.Reviews()} {
+				err = nil
+				of(r, log, func(e error) bool { err = e; return false })
+				if err == nil {
+					return nil
+				}
 			}
-			return nil
+			return err
 		}
+	}
+	pagesIn := func(r audit.Reader, log audit.LogID, yield func(error) bool) {
+		r.Pages(ctx, log, 0)(func(_ audit.Page, err error) bool { return yield(err) })
+	}
+	blobsIn := func(r audit.Reader, log audit.LogID, yield func(error) bool) {
+		r.Blobs(ctx, log, "tile/0", 0)(func(_ audit.Blob, err error) bool { return yield(err) })
 	}
 	for name, call := range map[string]func() error{
 		"Commit":                  func() error { return s.Commit(ctx, pages[2]) },
-		"Last":                    last,
-		"Pages":                   read("piinguin-1"),
-		"Pages of an unknown log": read("piinguin-9"),
-		"List":                    func() error { _, err := s.List(ctx, audit.Query{Limit: 1}); return err },
-		"Entry":                   func() error { _, err := s.Entry(ctx, "piinguin-1", 0); return err },
-		"Logs":                    func() error { _, err := s.Logs(ctx); return err },
-		"Register":                func() error { return s.Register(ctx, "piinguin-1") },
+		"Last":                    func() error { _, err := s.Last(ctx, 1); return err },
+		"Pages":                   first(pagesIn, 1),
+		"Pages of an unknown log": first(pagesIn, 9),
+		"Blobs":                   first(blobsIn, 9),
+		"Blobs of an unknown log": first(blobsIn, 1),
+		"PutBlobs":                func() error { return s.PutBlobs(ctx, []audit.Blob{newBlob(1, "tile/0", 0)}) },
 		"KeepVerifierKey":         func() error { _, err := s.KeepVerifierKey(ctx, "key"); return err },
 		"VerifierKey":             func() error { _, err := s.VerifierKey(ctx); return err },
-		"Audit":                   func() error { _, err := s.Audit(ctx, func(*audit.RowError) {}); return err },
+		"Survey":                  func() error { _, err := s.Survey(ctx, func(*audit.RowError) {}); return err },
+		"Prune":                   func() error { return s.Prune(ctx, stubOf(t, pages[1])) },
 	} {
 		var row *audit.RowError
 		err := call()
@@ -51,97 +60,107 @@ func cancelledContext(t *testing.T, s audit.Store) {
 	if err := s.Commit(t.Context(), pages[2]); err != nil && !errors.Is(err, audit.ErrTaken) {
 		t.Errorf("Commit again: %v", err)
 	}
-	mustHaveSizes(t, s, map[string]int64{"piinguin-1": pages[2].Size()})
-}
-
-func register(t *testing.T, s audit.Store) {
-	for _, log := range []string{"piinguin-2", "piinguin-10", "piinguin-1", "a", "piinguin-2", "z.9-x", "a"} {
-		if err := s.Register(t.Context(), log); err != nil {
-			t.Fatalf("Register %s: %v", log, err)
-		}
-	}
-	want := []string{"a", "piinguin-1", "piinguin-10", "piinguin-2", "z.9-x"}
-	logs, err := s.Logs(t.Context())
-	if diff := cmp.Diff(want, logs); err != nil || diff != "" {
-		t.Errorf("Logs: %v (-want +got):\n%s", err, diff)
-	}
-	logs, err = s.Audit(t.Context(), func(*audit.RowError) {})
-	if diff := cmp.Diff(want, logs); err != nil || diff != "" {
-		t.Errorf("logs of Audit: %v (-want +got):\n%s", err, diff)
+	if last, err := s.Last(t.Context(), 1); err != nil || last.Number != 2 {
+		t.Errorf("Last is page %d, %v; want 2", last.Number, err)
 	}
 }
 
+// verifierKey has several servers begin a ledger at once, each under a name of its own.
 func verifierKey(t *testing.T, s audit.Store) {
 	if _, err := s.VerifierKey(t.Context()); !errors.Is(err, audit.ErrNotFound) {
 		t.Errorf("VerifierKey of an empty store: %v, want ErrNotFound", err)
 	}
-	kept := make([]string, 8)
+	given, kept := make([]string, 8), make([]string, 8)
 	var wg sync.WaitGroup
 	for i := range kept {
-		text := newKey(t, byte(i)).Verifier().Text(audit.KeyName)
+		given[i] = newKey(t, byte(i)).Verifier().Text(fmt.Sprintf("server-%d.example.com/pii", i))
 		wg.Go(func() {
 			var err error
-			if kept[i], err = s.KeepVerifierKey(t.Context(), text); err != nil {
+			if kept[i], err = s.KeepVerifierKey(t.Context(), given[i]); err != nil {
 				t.Errorf("KeepVerifierKey: %v", err)
 			}
 		})
 	}
 	wg.Wait()
 	first, err := s.VerifierKey(t.Context())
-	if err != nil {
-		t.Fatalf("VerifierKey: %v", err)
+	if err != nil || !slices.Contains(given, first) {
+		t.Fatalf("VerifierKey: %q, %v; want one that was given", first, err)
 	}
-	if _, err := audit.ParseVerifierKey(first); err != nil {
-		t.Errorf("the kept key is %q", first)
-	}
-	for i, k := range kept {
+	again, err := s.KeepVerifierKey(t.Context(), given[0])
+	for i, k := range append(kept, again) {
 		if k != first {
-			t.Errorf("KeepVerifierKey of server %d returned %q, and %q is kept", i, k, first)
+			t.Errorf("KeepVerifierKey of server %d returned %q, %v, and %q is kept", i, k, err, first)
 		}
+	}
+	if reviewed, err := s.Reviews().VerifierKey(t.Context()); err != nil || reviewed != first {
+		t.Errorf("VerifierKey of Reviews: %q, %v; want %q", reviewed, err, first)
 	}
 }
 
 func emptyStore(t *testing.T, s audit.Store) {
-	logs, err := s.Audit(t.Context(), func(e *audit.RowError) { t.Errorf("Audit found %v", e) })
-	if err != nil || len(logs) > 0 {
-		t.Errorf("Audit: %v, %v; want no log", logs, err)
+	survey, err := s.Survey(t.Context(), func(e *audit.RowError) { t.Errorf("Survey found %v", e) })
+	if err != nil || len(survey.Logs)+len(survey.Blobs) > 0 {
+		t.Errorf("Survey: %v, %v; want nothing", survey, err)
 	}
-	if logs, err = s.Logs(t.Context()); err != nil || len(logs) > 0 {
-		t.Errorf("Logs: %v, %v; want none", logs, err)
+	if _, err := audit.Logs(t.Context(), s); !errors.Is(err, audit.ErrNotFound) {
+		t.Errorf("Logs: %v, want ErrNotFound", err)
 	}
-	if entries, err := s.List(t.Context(), audit.Query{Limit: 10}); err != nil || len(entries) > 0 {
-		t.Errorf("List: %v, %v; want nothing", entries, err)
+	if _, _, err := audit.Keep(t.Context(), s); !errors.Is(err, audit.ErrNotFound) {
+		t.Errorf("Keep: %v, want ErrNotFound", err)
 	}
-	if _, err := s.Entry(t.Context(), "piinguin-1", 0); !errors.Is(err, audit.ErrNotFound) {
+	if _, err := audit.OpenIndex(s).Entry(t.Context(), 1, 0); !errors.Is(err, audit.ErrNotFound) {
 		t.Errorf("Entry: %v, want ErrNotFound", err)
 	}
 	if _, err := audit.Verify(t.Context(), s, audit.VerifyOptions{}); !errors.Is(err, audit.ErrNotFound) {
 		t.Errorf("Verify: %v, want ErrNotFound, as nothing was verified", err)
 	}
+	if err := s.Prune(t.Context(), stubOf(t, smallPages(t, 2)[1])); !errors.Is(err, audit.ErrNotFound) {
+		t.Errorf("Prune: %v, want ErrNotFound", err)
+	}
 }
 
-func entry(t *testing.T, s audit.Store) {
-	pages := smallPages(t, 12)
-	mustCommit(t, s, pages...)
-	size := pages[len(pages)-1].Size()
-	for _, p := range pages {
-		want, err := p.Entries()
-		if err != nil {
-			t.Fatal(err)
+// reviews holds that what Reviews returns sees what was committed and put before.
+func reviews(t *testing.T, s audit.Store) {
+	r := s.Reviews()
+	for _, p := range smallPages(t, 6) {
+		mustCommit(t, s, p)
+		b := newBlob(1, "tile/0", p.Number)
+		mustPut(t, s, b)
+		last, err := r.Last(t.Context(), 1)
+		if diff := diffPages([]audit.Page{p}, []audit.Page{last}); err != nil || diff != "" {
+			t.Fatalf("Last: %v (-want +got):\n%s", err, diff)
 		}
-		for _, e := range want {
-			got, err := s.Entry(t.Context(), p.Log, e.Index)
-			if diff := cmp.Diff(e, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
-				t.Errorf("Entry %d: %v (-want +got):\n%s", e.Index, err, diff)
+		for got, err := range r.Pages(t.Context(), 1, p.Number) {
+			// A question reads pages and blobs inside another reading, more deeply than a pool
+			// has connections.
+			readInside(t, r, 6)
+			if diff := diffPages([]audit.Page{p}, []audit.Page{got}); err != nil || diff != "" {
+				t.Fatalf("Pages: %v (-want +got):\n%s", err, diff)
+			}
+		}
+		for got, err := range r.Blobs(t.Context(), 1, "tile/0", p.Number) {
+			if diff := diffBlobs([]audit.Blob{b}, []audit.Blob{got}); err != nil || diff != "" {
+				t.Fatalf("Blobs: %v (-want +got):\n%s", err, diff)
 			}
 		}
 	}
-	for _, miss := range []struct {
-		log   string
-		index int64
-	}{{"piinguin-1", size}, {"piinguin-1", 1 << 52}, {"piinguin-1", -1}, {"piinguin-2", 0}, {"piinguin", 0}} {
-		if _, err := s.Entry(t.Context(), miss.log, miss.index); !errors.Is(err, audit.ErrNotFound) {
-			t.Errorf("Entry(%s, %d): %v, want ErrNotFound", miss.log, miss.index, err)
+}
+
+func readInside(t *testing.T, r audit.Reader, depth int) {
+	t.Helper()
+	if depth == 0 {
+		return
+	}
+	for _, err := range r.Pages(t.Context(), 1, 0) {
+		if err != nil {
+			t.Fatalf("Pages: %v", err)
+		}
+		for _, err := range r.Blobs(t.Context(), 1, "tile/0", 0) {
+			if err != nil {
+				t.Fatalf("Blobs: %v", err)
+			}
+			readInside(t, r, depth-1)
+			return
 		}
 	}
 }

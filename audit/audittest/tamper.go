@@ -3,6 +3,7 @@ package audittest
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/piinguin/piinguin/audit"
 )
@@ -28,29 +29,21 @@ const (
 	faultsShown = 20 // reports, after which the suite stops
 )
 
-// Tamper fills a store with logs of several pages, applies each tampering alone, and expects that
-// audit.Verify names its row. It verifies with the key from the store and with the reviewer's own
-// key; the latter cannot show that the stored key was changed.
+// Tamper fills a store with logs of several pages, of which one was pruned, applies each tampering
+// alone, and expects that audit.Verify names its row: with the key from the store, and with the reviewer's own key
+// and a kept file.
 func Tamper(t *testing.T, open func(t *testing.T) Tamperable) {
 	s := open(t)
-	l := newLedger(t, s, 2)
-	for _, n := range []int{1, 3} {
-		mustAppend(t, l, batch(100*n, n)...)
-		mustAppend(t, l, batch(100*n+50, n)...)
-	}
-	mustHaveSizes(t, s, map[string]int64{"piinguin-1": 5, "piinguin-2": 5})
+	fillToTamper(t, s)
 	tamperings := s.Tamperings(t)
 	if len(tamperings) == 0 {
 		t.Fatal("no tamperings")
 	}
-	given := newKey(t, 1).Verifier()
+	check := newFinder(t, s)
 	failed := 0
 	for i, c := range tamperings {
 		c.Apply(t)
-		ok := mustFind(t, s, c, nil)
-		if c.Row != audit.KeyRow {
-			ok = mustFind(t, s, c, &given) && ok
-		}
+		ok := check.mustFind(t, c)
 		c.Undo(t)
 		if !ok {
 			failed++
@@ -65,20 +58,69 @@ func Tamper(t *testing.T, open func(t *testing.T) Tamperable) {
 	t.Logf("%d tamperings", len(tamperings))
 }
 
-func mustFind(t *testing.T, s audit.Store, c Tampering, key *audit.VerifierKey) bool {
+// fillToTamper writes a log that begins with a stub, one that does not, and a spine that has each
+// operation of its own.
+func fillToTamper(t *testing.T, s audit.Store) {
 	t.Helper()
-	r, err := audit.Verify(t.Context(), s, audit.VerifyOptions{Key: key})
-	switch {
-	case err != nil:
-		t.Errorf("%s: Verify: %v, want a finding", c.Name, err)
-	case len(r.Findings) == 0:
-		t.Errorf("%s: no finding, want %s", c.Name, c.Row)
-	case !slices.ContainsFunc(r.Findings, func(f *audit.RowError) bool { return f.Row == c.Row }):
-		t.Errorf("%s: findings %v, want %s", c.Name, r.Findings, c.Row)
-	default:
-		return true
+	clock := newHandClock(2026, time.October, 1)
+	l := newLedgerAt(t, s, clock, 1)
+	mustAppend(t, l, newEntry(0))
+	clock.add(time.Hour)
+	mustAppend(t, l, newEntry(1))
+	by := pruner
+	by.Reference = "case 1"
+	for _, by.Operation = range []audit.Operation{audit.Held, audit.Released} {
+		if _, err := l.Hold(t.Context(), by); err != nil {
+			t.Fatalf("Hold: %v", err)
+		}
 	}
-	return false
+	clock.add(2 * time.Hour)
+	mustPrune(t, l, s, clock.now().Add(-2*time.Hour), audit.PrunedLog{Log: 1, Entries: 2, Until: clock.now().Add(-3 * time.Hour).UTC()})
+	closeLedger(t, l)
+	l = newLedgerAt(t, s, clock, 2)
+	for _, n := range []int{1, 3} {
+		mustAppend(t, l, batch(100*n, n)...)
+		mustAppend(t, l, batch(100*n+50, n)...)
+	}
+	closeLedger(t, l)
+	mustHaveSizes(t, s, sizes{0: 8, 1: 7, 2: 5})
+}
+
+// finder looks for the row of a tampering.
+type finder struct {
+	store audit.Store
+	given audit.VerifierKey
+	kept  audit.KeptFile
+}
+
+func newFinder(t *testing.T, s audit.Store) finder {
+	t.Helper()
+	data, _, err := audit.Keep(t.Context(), s)
+	if err != nil {
+		t.Fatalf("Keep: %v", err)
+	}
+	return finder{s, newKey(t, 1).Verifier(), audit.KeptFile{Name: "kept", Data: data}}
+}
+
+func (f finder) mustFind(t *testing.T, c Tampering) bool {
+	t.Helper()
+	kept := func(yield func(audit.KeptFile, error) bool) { yield(f.kept, nil) }
+	ok := true
+	for _, o := range []audit.VerifyOptions{{}, {Key: &f.given, Name: ledgerName, Kept: kept}} {
+		r, err := audit.Verify(t.Context(), f.store, o)
+		switch {
+		case err != nil:
+			t.Errorf("%s: Verify: %v, want a finding", c.Name, err)
+		case len(r.Findings) == 0:
+			t.Errorf("%s: no finding, want %s", c.Name, c.Row)
+		case !slices.ContainsFunc(r.Findings, func(f *audit.RowError) bool { return f.Row == c.Row }):
+			t.Errorf("%s: findings %v, want %s", c.Name, r.Findings, c.Row)
+		default:
+			continue
+		}
+		ok = false
+	}
+	return ok
 }
 
 // TamperTiles is Tamper for a log that has full tiles. The log has 600 entries and so two tiles: a
@@ -87,14 +129,16 @@ func TamperTiles(t *testing.T, open func(t *testing.T) Tamperable, tileTampering
 	s := open(t)
 	l := newLedger(t, s, 1)
 	mustAppend(t, l, batch(0, 600)...)
-	mustHaveSizes(t, s, map[string]int64{"piinguin-1": 601})
+	mustDerive(t, s, 1, 2)
+	mustHaveSizes(t, s, sizes{0: 2, 1: 601})
+	check := newFinder(t, s)
 	tamperings := tileTamperings(t, s)
 	if len(tamperings) == 0 {
 		t.Fatal("no tamperings")
 	}
 	for _, c := range tamperings {
 		c.Apply(t)
-		mustFind(t, s, c, nil)
+		check.mustFind(t, c)
 		c.Undo(t)
 		mustBeWhole(t, s)
 	}

@@ -48,30 +48,33 @@ func (c strict) Scan(ctx context.Context, in *dynamodb.ScanInput, o ...func(*dyn
 // SDK that sends it again would spend that time, and report its own success as ErrTaken.
 func TestCommitIsSentOnce(t *testing.T) {
 	name := newTable(t).name
-	for what, fault := range map[string]dynamotest.Fault{
-		"throttled": dynamotest.Throttled,
-		"broken":    {Status: http.StatusInternalServerError, Code: "InternalServerError"},
-		"not sent":  {Err: errors.New("connection refused")},
-		"lost":      {Err: errors.New("connection reset"), Apply: true},
+	for i, c := range []struct {
+		name  string
+		fault dynamotest.Fault
+	}{
+		{"throttled", dynamotest.Throttled},
+		{"broken", dynamotest.Fault{Status: http.StatusInternalServerError, Code: "InternalServerError"}},
+		{"not sent", dynamotest.Fault{Err: errors.New("connection refused")}},
+		{"lost", dynamotest.Fault{Err: errors.New("connection reset"), Apply: true}},
 	} {
-		t.Run(what, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			var sent atomic.Int32
 			s := dynamolog.New(dynamotest.FaultyClient(t, func(op string, _ int) dynamotest.Fault {
 				if op != "PutItem" {
 					return dynamotest.Fault{}
 				}
 				sent.Add(1)
-				return fault
+				return c.fault
 			}), name)
-			p := audit.Page{Log: "log-" + what[:4], Edge: []tlog.Hash{{1}}, Checkpoint: []byte("signed")}
+			p := audit.Page{Log: audit.LogID(i + 1), Edge: []tlog.Hash{{1}}, Checkpoint: []byte("signed")}
 			if err := s.Commit(t.Context(), p); err == nil || errors.Is(err, audit.ErrTaken) {
 				t.Errorf("Commit = %v, want an error that leaves the outcome open", err)
 			}
 			if n := sent.Load(); n != 1 {
 				t.Errorf("the commit was sent %d times, want once", n)
 			}
-			if _, err := s.Last(t.Context(), p.Log); (err == nil) != fault.Apply {
-				t.Errorf("Last after Commit: %v, want the page to be stored: %v", err, fault.Apply)
+			if _, err := s.Last(t.Context(), p.Log); (err == nil) != c.fault.Apply {
+				t.Errorf("Last after Commit: %v, want the page to be stored: %v", err, c.fault.Apply)
 			}
 		})
 	}

@@ -1,31 +1,25 @@
 // Package dynamolog keeps the ledger in a DynamoDB table, for servers on many machines.
 //
 //	store := dynamolog.New(dynamodb.NewFromConfig(cfg), "piinguin-audit") // a table made by Schema
-//	go store.Derive(ctx)                                                  // beside a server's Ledger
 //	ledger, err := audit.Open(ctx, audit.Config{Store: store, Key: key, Leases: store, Logs: 4})
 //
 // The table has the keys partition (S) and number (N), and these rows:
 //
-//	<log>               number    a page: first, entries (a list of the readable lines), edge, root, checkpoint
-//	ledger/key          0         verifier: the verifier key
-//	ledger/logs         hash      log: the name of a registered log
-//	ledger/lease/<series>  0      holder, until: which server writes the series, until when in microseconds since 1970
-//	subject/<pseudonym>           number = time, log and page: log and page that hold an entry of the pseudonym
-//	subject/sha256:<hash>         the same for a pseudonym too long for a key
-//	caller/<caller>/<day>         the same for a caller's entries of a UTC day
-//	<log>/tile/<level>  number    hashes: a full tile (C2SP tlog-tiles); log and page: the page that filled it
-//	<log>/watermark     0         next: every page below it is in the subject and caller rows and the tiles
+//	spine, 1, 2, ...  number  a page: first, time, lines (a list of the readable lines), edge, root,
+//	                          checkpoint; in a stub leaves in place of lines
+//	~<log>/<kind>     number  data: a blob, such as a full tile under ~1/tile/0
+//	~ledger           0       verifier: the verifier key, under the ledger's name
+//	~lease/<log>      0       holder, until: which server writes the log, until when in microseconds
+//	                          since 1970
 //
 // A commit is one PutItem, on the condition that the page's number is not taken. It is durable when
 // it returns nil. Reads are strongly consistent. Any number of servers may share the table.
 //
-// Derive writes the rows of subjects, callers and tiles after the commit. A query reads the pages
-// that are not derived yet as well, so its answer is complete. Without Derive it only gets slower.
-//
-// A server updates no row but watermarks and leases, and deletes none. Pruning needs more rights: it
-// replaces pages by what is left of them, and deletes the rows derived from their lines. IAM cannot
-// keep a server from replacing a page; audit.Verify reveals it. Errors hold DynamoDB's error code,
-// and never its text, which may quote what is stored.
+// A server replaces no row but blobs and leases, and deletes none. Pruning needs more rights: it makes
+// a stub of a page, and deletes the pages before it. IAM cannot keep a server from replacing a page;
+// audit.Verify reveals it. It can keep a server from deleting one: only BatchWriteItem deletes, and a
+// server needs that for rows that begin with ~ only (dynamodb:LeadingKeys). Errors hold DynamoDB's
+// error code, and never its text, which may quote what is stored.
 package dynamolog
 
 import (
@@ -33,7 +27,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -53,21 +46,15 @@ type API interface {
 	Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error)
 }
 
-// sideBySide is how many questions of reviewers one Store works on at the same time: lists, entries, and
-// what proofs and tiles are made of. One question may read a whole log, and would take the table's read
-// capacity from the commits of the server.
+// sideBySide is how many calls to DynamoDB all questions of reviewers together make at the same time.
+// One question may read a whole log, and would take the table's read capacity from the commits of the
+// server.
 const sideBySide = 4
 
 // Store is an audit.Store in a DynamoDB table.
 type Store struct {
-	api     API
-	table   string
-	reviews *semaphore.Weighted // questions of reviewers under way
-
-	mu     sync.Mutex
-	fresh  map[string][]audit.Page // committed here and not yet derived
-	closed map[string]extent       // logs that do not change any more
-	wake   chan struct{}
+	rows
+	reviews rows
 }
 
 var _ interface {
@@ -77,11 +64,14 @@ var _ interface {
 
 // New returns the ledger in a table made by Schema.
 func New(api API, table string) *Store {
-	return &Store{
-		api: api, table: table, reviews: semaphore.NewWeighted(sideBySide),
-		fresh: map[string][]audit.Page{}, closed: map[string]extent{}, wake: make(chan struct{}, 1),
-	}
+	own := rows{api: api, table: table}
+	reviews := own
+	reviews.slots = semaphore.NewWeighted(sideBySide)
+	return &Store{own, reviews}
 }
+
+// Reviews implements audit.Backend. Its calls wait for one another.
+func (s *Store) Reviews() audit.Reader { return s.reviews }
 
 // Schema returns the table's keys, with on-demand billing.
 func Schema(table string) *dynamodb.CreateTableInput {
@@ -99,6 +89,24 @@ func Schema(table string) *dynamodb.CreateTableInput {
 	}
 }
 
+// rows reads and writes the table's rows.
+type rows struct {
+	api   API
+	table string
+	slots *semaphore.Weighted // calls that may be under way; nil for any number
+}
+
+// slot waits until few enough calls are under way. The caller calls done at the end of its own.
+func (s rows) slot(ctx context.Context) (done func(), err error) {
+	if s.slots == nil {
+		return func() {}, nil
+	}
+	if err := s.slots.Acquire(ctx, 1); err != nil {
+		return nil, failure(ctx, "wait for other questions", err)
+	}
+	return func() { s.slots.Release(1) }, nil
+}
+
 // item is a stored row.
 type item = map[string]types.AttributeValue
 
@@ -106,11 +114,15 @@ func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{V
 func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
-func blob(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
 
-// key returns the primary key of a row. Numbers of derived rows exceed 64 bits.
-func key(partition, number string) item {
-	return item{"partition": text(partition), "number": &types.AttributeValueMemberN{Value: number}}
+// blob returns bytes as an attribute. Without the copy nil would be sent as a null, which DynamoDB refuses.
+func blob(b []byte) types.AttributeValue {
+	return &types.AttributeValueMemberB{Value: append([]byte{}, b...)}
+}
+
+// key returns the primary key of a row.
+func key(partition string, n int64) item {
+	return item{"partition": text(partition), "number": number(n)}
 }
 
 func textOf(it item, name string) (string, bool) {
@@ -121,18 +133,13 @@ func textOf(it item, name string) (string, bool) {
 	return v.Value, true
 }
 
-func decimalOf(it item, name string) (string, bool) {
+func numberOf(it item, name string) (int64, bool) {
 	v, ok := it[name].(*types.AttributeValueMemberN)
 	if !ok {
-		return "", false
+		return 0, false
 	}
-	return v.Value, true
-}
-
-func numberOf(it item, name string) (int64, bool) {
-	s, ok := decimalOf(it, name)
-	n, err := strconv.ParseInt(s, 10, 64)
-	return n, ok && err == nil
+	n, err := strconv.ParseInt(v.Value, 10, 64)
+	return n, err == nil && strconv.FormatInt(n, 10) == v.Value
 }
 
 func binaryOf(it item, name string) ([]byte, bool) {
@@ -144,7 +151,7 @@ func binaryOf(it item, name string) ([]byte, bool) {
 }
 
 // putNew puts a row unless its key is taken, and returns audit.ErrTaken then.
-func (s *Store) putNew(ctx context.Context, operation string, it item, opts ...func(*dynamodb.Options)) error {
+func (s rows) putNew(ctx context.Context, operation string, it item, opts ...func(*dynamodb.Options)) error {
 	_, err := s.api.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName:                &s.table,
 		Item:                     it,
@@ -158,29 +165,27 @@ func (s *Store) putNew(ctx context.Context, operation string, it item, opts ...f
 	return failure(ctx, operation, err)
 }
 
-// get returns a row, or audit.ErrNotFound.
-func (s *Store) get(ctx context.Context, operation string, key item) (item, error) {
-	out, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: key, ConsistentRead: aws.Bool(true)})
-	if err != nil {
-		return nil, failure(ctx, operation, err)
-	}
-	if out.Item == nil {
-		return nil, audit.ErrNotFound
-	}
-	return out.Item, nil
-}
-
-// review waits until few enough questions are under way. The caller calls done at the end of its own.
-func (s *Store) review(ctx context.Context) (done func(), err error) {
-	if err := s.reviews.Acquire(ctx, 1); err != nil {
-		return nil, failure(ctx, "wait for other questions", err)
-	}
-	return func() { s.reviews.Release(1) }, nil
-}
-
 // failure returns what may be told of a call that failed, or nil.
 func failure(ctx context.Context, operation string, err error) error {
 	if err = awsx.Failure(ctx, operation, err); err != nil {
+		return fmt.Errorf("dynamolog: %w", err)
+	}
+	return nil
+}
+
+// write does a batch of writes without conditions, until all are done.
+func (s rows) write(ctx context.Context, operation string, batch []types.WriteRequest) error {
+	err := awsx.Drain(ctx, operation, func() (left bool, err error) {
+		out, err := s.api.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
+			RequestItems: map[string][]types.WriteRequest{s.table: batch},
+		})
+		if err != nil {
+			return false, err
+		}
+		batch = out.UnprocessedItems[s.table]
+		return len(batch) > 0, nil
+	})
+	if err != nil {
 		return fmt.Errorf("dynamolog: %w", err)
 	}
 	return nil

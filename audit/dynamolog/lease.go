@@ -3,19 +3,20 @@ package dynamolog
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/piinguin/piinguin/audit"
 )
 
-const leasePartition = "ledger/lease/"
+const leasePrefix = "~lease/"
 
 // Lease implements audit.Leases with one conditional PutItem.
-func (s *Store) Lease(ctx context.Context, series, holder string, now, until time.Time) (bool, error) {
-	it := key(leasePartition+series, "0")
+func (s *Store) Lease(ctx context.Context, log audit.LogID, holder string, now, until time.Time) (bool, error) {
+	it := key(leasePrefix+log.String(), 0)
 	it["holder"], it["until"] = text(holder), number(until.UnixMicro())
 	_, err := s.api.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName:                 &s.table,
@@ -30,5 +31,3 @@ func (s *Store) Lease(ctx context.Context, series, holder string, now, until tim
 	}
 	return err == nil, failure(ctx, "lease", err)
 }
-
-func isLease(partition string) bool { return strings.HasPrefix(partition, leasePartition) }

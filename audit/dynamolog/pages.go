@@ -3,8 +3,6 @@ package dynamolog
 import (
 	"context"
 	"iter"
-	"math"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -18,80 +16,78 @@ import (
 func (s *Store) Commit(ctx context.Context, p audit.Page) error {
 	// The SDK must not retry: the ledger's writer has the deadline, and reads back what became of
 	// a commit.
-	once := func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
-	if err := s.putNew(ctx, "commit", pageItem(p), once); err != nil {
-		return err
-	}
-	s.committed(p)
-	return nil
+	return s.putNew(ctx, "commit", pageItem(p), func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
 }
 
 func pageItem(p audit.Page) item {
-	it := key(p.Log, strconv.FormatInt(p.Number, 10))
-	lines := make([]types.AttributeValue, len(p.Lines))
-	for i, line := range p.Lines {
-		lines[i] = text(string(line))
-		if line == nil {
-			lines[i] = &types.AttributeValueMemberNULL{Value: true}
-		}
-	}
-	if p.Pruned {
-		it["leaves"] = blob(join(p.Leaves))
-	}
+	it := key(p.Log.String(), p.Number)
 	it["first"] = number(p.First)
-	it["entries"] = &types.AttributeValueMemberL{Value: lines}
+	it["time"] = text(audit.FormatTime(p.Time))
 	it["edge"] = blob(join(p.Edge))
 	it["root"] = blob(p.Root[:])
 	it["checkpoint"] = text(string(p.Checkpoint))
+	if p.Stub {
+		it["leaves"] = blob(join(p.Leaves))
+		return it
+	}
+	lines := make([]types.AttributeValue, len(p.Lines))
+	for i, line := range p.Lines {
+		lines[i] = text(string(line))
+	}
+	it["lines"] = &types.AttributeValueMemberL{Value: lines}
 	return it
 }
 
-// pageAttributes is how many attributes a page's row has; the row of a pruned page also has its
-// leaves. A row with any other attribute was changed by somebody.
-const pageAttributes = 7
+// pageAttributes is how many attributes a page's row has. A row with another one was changed by
+// somebody.
+const pageAttributes = 8
 
 // parsePage reads a page's row. The error is an *audit.RowError.
-func parsePage(log string, it item) (audit.Page, error) {
-	n, ok := numberOf(it, "number")
+func parsePage(log audit.LogID, it item) (audit.Page, error) {
+	n, okNumber := numberOf(it, "number")
 	p := audit.Page{Log: log, Number: n}
-	bad := func(problem string) (audit.Page, error) {
-		return p, &audit.RowError{Row: audit.PageRow(log, n), Problem: problem}
+	row := audit.PageRow(log, n)
+	if !okNumber {
+		row = rowName(log.String(), decimalOf(it))
 	}
+	bad := func(problem string) (audit.Page, error) { return p, &audit.RowError{Row: row, Problem: problem} }
 	first, okFirst := numberOf(it, "first")
+	at, okTime := textOf(it, "time")
 	checkpoint, okCheckpoint := textOf(it, "checkpoint")
-	want := pageAttributes
-	if p.Leaves, p.Pruned = hashesOf(it, "leaves"); p.Pruned {
-		want++
-	}
-	if !ok || !okFirst || !okCheckpoint || len(it) != want {
+	if !okNumber || !okFirst || !okTime || !okCheckpoint || len(it) != pageAttributes {
 		return bad("its attributes are not those of a page")
 	}
+	var err error
+	if p.Time, err = audit.ParseTime(at); err != nil {
+		return bad("its time is not one that a page has")
+	}
 	p.First, p.Checkpoint = first, []byte(checkpoint)
-	list, ok := it["entries"].(*types.AttributeValueMemberL)
-	if !ok {
-		return bad("its entries are not a list")
-	}
-	for _, v := range list.Value {
-		switch line := v.(type) {
-		case *types.AttributeValueMemberS:
-			p.Lines = append(p.Lines, []byte(line.Value))
-		case *types.AttributeValueMemberNULL:
-			p.Lines = append(p.Lines, nil)
-		default:
-			return bad("its entries are not a list of texts")
-		}
-	}
-	edge, okEdge := hashesOf(it, "edge")
-	root, okRoot := hashesOf(it, "root")
+	var root []tlog.Hash
+	var okEdge, okRoot bool
+	p.Edge, okEdge = hashesOf(it, "edge")
+	root, okRoot = hashesOf(it, "root")
 	if !okEdge || !okRoot || len(root) != 1 {
 		return bad("its hashes are not whole")
 	}
-	p.Edge, p.Root = edge, root[0]
+	p.Root = root[0]
+	if list, ok := it["lines"].(*types.AttributeValueMemberL); ok {
+		for _, v := range list.Value {
+			line, ok := v.(*types.AttributeValueMemberS)
+			if !ok {
+				return bad("its lines are not a list of texts")
+			}
+			p.Lines = append(p.Lines, []byte(line.Value))
+		}
+		return p, nil
+	}
+	if p.Leaves, p.Stub = hashesOf(it, "leaves"); !p.Stub {
+		return bad("it has neither lines nor, as a stub, leaf hashes")
+	}
 	return p, nil
 }
 
 func join(hashes []tlog.Hash) []byte {
-	var b []byte
+	b := make([]byte, 0, len(hashes)*tlog.HashSize)
 	for _, h := range hashes {
 		b = append(b, h[:]...)
 	}
@@ -107,31 +103,24 @@ func hashesOf(it item, name string) (hashes []tlog.Hash, ok bool) {
 }
 
 // Last implements audit.PageReader.
-func (s *Store) Last(ctx context.Context, log string) (audit.Page, error) {
-	for p, err := range s.pages(ctx, log, math.MaxInt64, false) {
-		return p, err
+func (s rows) Last(ctx context.Context, log audit.LogID) (audit.Page, error) {
+	for it, err := range s.each(ctx, log.String(), nil) {
+		if err != nil {
+			return audit.Page{}, err
+		}
+		return parsePage(log, it)
 	}
 	return audit.Page{}, audit.ErrNotFound
 }
 
 // Pages implements audit.PageReader.
-func (s *Store) Pages(ctx context.Context, log string, from int64) iter.Seq2[audit.Page, error] {
-	if from == 0 {
-		from = math.MinInt64 // a page below 0 is a change that must be seen
-	}
-	return s.pages(ctx, log, from, true)
-}
-
-// pages yields the pages of a log from a number on, upwards or downwards.
-func (s *Store) pages(ctx context.Context, log string, from int64, up bool) iter.Seq2[audit.Page, error] {
-	bound := strconv.FormatInt(from, 10)
+func (s rows) Pages(ctx context.Context, log audit.LogID, from int64) iter.Seq2[audit.Page, error] {
 	return func(yield func(audit.Page, error) bool) {
-		for it, err := range s.rows(ctx, log, bound, up) {
-			if err != nil {
-				yield(audit.Page{}, err)
-				return
+		for it, err := range s.each(ctx, log.String(), &from) {
+			var p audit.Page
+			if err == nil {
+				p, err = parsePage(log, it)
 			}
-			p, err := parsePage(log, it)
 			if !yield(p, err) || err != nil {
 				return
 			}
@@ -139,30 +128,30 @@ func (s *Store) pages(ctx context.Context, log string, from int64, up bool) iter
 	}
 }
 
-// rows yields the rows of a partition from a number on, upwards or downwards. It asks for few rows
-// first, and for more each time: a row may have 100 KB, and most callers want the first ones.
-func (s *Store) rows(ctx context.Context, partition, from string, up bool) iter.Seq2[item, error] {
-	condition, limit := "#p = :p AND #n >= :n", aws.Int32(4)
-	if !up {
-		condition, limit = "#p = :p AND #n <= :n", aws.Int32(1) // most often only the last one
+// maxQuery is how many rows one Query fetches at most; DynamoDB ends it at 1 MB before that.
+const maxQuery = 100
+
+// each yields the rows of a partition from a number on, or without one from the last row down.
+func (s rows) each(ctx context.Context, partition string, from *int64) iter.Seq2[item, error] {
+	in := dynamodb.QueryInput{
+		TableName:                 &s.table,
+		ConsistentRead:            aws.Bool(true),
+		KeyConditionExpression:    aws.String("#p = :p"),
+		ExpressionAttributeNames:  map[string]string{"#p": "partition"},
+		ExpressionAttributeValues: item{":p": text(partition)},
+		ScanIndexForward:          aws.Bool(from != nil),
+	}
+	if from != nil {
+		in.KeyConditionExpression = aws.String("#p = :p AND #n >= :n")
+		in.ExpressionAttributeNames["#n"], in.ExpressionAttributeValues[":n"] = "number", number(*from)
 	}
 	return func(yield func(item, error) bool) {
-		var start item
-		for {
-			out, err := s.api.Query(ctx, &dynamodb.QueryInput{
-				TableName:                &s.table,
-				ConsistentRead:           aws.Bool(true),
-				KeyConditionExpression:   &condition,
-				ExpressionAttributeNames: map[string]string{"#p": "partition", "#n": "number"},
-				ExpressionAttributeValues: item{
-					":p": text(partition), ":n": &types.AttributeValueMemberN{Value: from},
-				},
-				ScanIndexForward:  &up,
-				Limit:             limit,
-				ExclusiveStartKey: start,
-			})
+		in := in
+		for limit := int32(1); ; limit = min(4*limit, maxQuery) { // whoever searches wants only the first
+			in.Limit = &limit
+			out, err := s.query(ctx, &in)
 			if err != nil {
-				yield(nil, failure(ctx, "query", err))
+				yield(nil, err)
 				return
 			}
 			for _, it := range out.Items {
@@ -170,19 +159,19 @@ func (s *Store) rows(ctx context.Context, partition, from string, up bool) iter.
 					return
 				}
 			}
-			if start = out.LastEvaluatedKey; start == nil {
+			if in.ExclusiveStartKey = out.LastEvaluatedKey; in.ExclusiveStartKey == nil {
 				return
 			}
-			limit = aws.Int32(min(100, *limit*4))
 		}
 	}
 }
 
-// page returns one page, or audit.ErrNotFound.
-func (s *Store) page(ctx context.Context, log string, n int64) (audit.Page, error) {
-	it, err := s.get(ctx, "read page", key(log, strconv.FormatInt(n, 10)))
+func (s rows) query(ctx context.Context, in *dynamodb.QueryInput) (*dynamodb.QueryOutput, error) {
+	done, err := s.slot(ctx)
 	if err != nil {
-		return audit.Page{}, err
+		return nil, err
 	}
-	return parsePage(log, it)
+	defer done()
+	out, err := s.api.Query(ctx, in)
+	return out, failure(ctx, "query", err)
 }

@@ -11,12 +11,12 @@ import (
 )
 
 // nothing is a partition that never has a row.
-const nothing = "ledger/nothing"
+const nothing = "~nothing"
 
 // Rights returns the actions of IAM on the table that a server's ledger needs, each with a call that
 // changes nothing and fetches no line. Verifying needs dynamodb:Scan as well, and pruning more.
 func (s *Store) Rights() []awsx.Right {
-	row := key(nothing, "0")
+	row := key(nothing, 0)
 	return []awsx.Right{
 		{Action: "dynamodb:GetItem", Try: func(ctx context.Context) error {
 			_, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: row, ConsistentRead: aws.Bool(true)})

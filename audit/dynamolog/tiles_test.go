@@ -1,11 +1,8 @@
 package dynamolog_test
 
 import (
-	"maps"
 	"strings"
 	"testing"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/piinguin/piinguin/audit/audittest"
 )
@@ -17,7 +14,6 @@ func TestTamperTiles(t *testing.T) {
 		if !ok {
 			t.Fatal("not this driver's")
 		}
-		x.derived(t)
 		var tiles []item
 		for _, it := range x.rows(t) {
 			if strings.Contains(partitionOf(it), "/tile/") {
@@ -27,16 +23,9 @@ func TestTamperTiles(t *testing.T) {
 		if len(tiles) != 2 {
 			t.Fatalf("%d tiles of 601 entries, want 2", len(tiles))
 		}
-		all := []audittest.Tampering{x.replace("drop", nameOf(tiles[0]), []item{tiles[0]}, nil)}
-		for name, value := range tiles[0] {
-			for _, other := range changed(value) {
-				now := maps.Clone(tiles[0])
-				now[name] = other
-				all = append(all, x.replace("change "+name, nameOf(tiles[0]), []item{tiles[0]}, []item{now}))
-			}
-		}
-		stray := maps.Clone(tiles[0])
-		stray["number"] = &types.AttributeValueMemberN{Value: "2"}
-		return append(all, x.replace("stray tile", nameOf(stray), nil, []item{stray}))
+		all := append(x.attributes(tiles[0]), x.attributes(tiles[1])...)
+		all = append(all, x.moves(tiles[0], tiles[1])...)
+		a, b := with(tiles[0], "number", tiles[1]["number"]), with(tiles[1], "number", tiles[0]["number"])
+		return append(all, x.replace("drop", nameOf(tiles[0]), []item{tiles[0]}, nil), x.replace("swap", nameOf(tiles[0]), tiles, []item{a, b}))
 	})
 }

@@ -1,7 +1,7 @@
 // Package s3anchor keeps checkpoints in S3 under Object Lock.
 //
 //	place, err := s3anchor.New(ctx, s3anchor.Config{Client: client, Bucket: "acme-anchors"})
-//	err = place.Keep(ctx, anchor.Name(log, size), checkpoint)
+//	err = place.Keep(ctx, anchor.Name(ledger, size), file)
 //
 // It promises that nobody deletes or replaces a kept version before its date, the account's root
 // user included: the lock is in compliance mode. It does not promise that the version is seen: a
@@ -9,7 +9,8 @@
 //
 // The bucket must have Object Lock, which brings versioning. The server needs the rights
 // s3:GetBucketObjectLockConfiguration, s3:PutObject and s3:PutObjectRetention, and, to find out
-// what is kept already, s3:GetObject and s3:GetObjectRetention. It needs no right to delete.
+// what is kept already, s3:ListBucket, s3:GetObject and s3:GetObjectRetention. It needs no right to
+// delete.
 package s3anchor
 
 import (
@@ -18,6 +19,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"iter"
 	"strings"
 	"time"
 
@@ -81,6 +84,43 @@ func ParseURL(text string) (bucket, prefix string, err error) {
 	return bucket, strings.Trim(prefix, "/"), nil
 }
 
+// List implements anchor.Place.
+func (p *Place) List(ctx context.Context, prefix, after string) iter.Seq2[string, error] {
+	root := strings.TrimPrefix(p.Prefix+"/", "/")
+	in := &s3.ListObjectsV2Input{Bucket: &p.Bucket, Prefix: aws.String(root + prefix), Delimiter: aws.String("/")}
+	if after != "" {
+		in.StartAfter = aws.String(root + after)
+	}
+	return func(yield func(string, error) bool) {
+		for pages := s3.NewListObjectsV2Paginator(p.Client, in); pages.HasMorePages(); {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield("", failure(ctx, "ListObjectsV2", err))
+				return
+			}
+			for _, o := range page.Contents {
+				if !yield(strings.TrimPrefix(aws.ToString(o.Key), root), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Read implements anchor.Place.
+func (p *Place) Read(ctx context.Context, name string) ([]byte, error) {
+	object, err := p.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &p.Bucket, Key: aws.String(strings.TrimPrefix(p.Prefix+"/"+name, "/"))})
+	if awsx.Code(err) == "NoSuchKey" {
+		return nil, fmt.Errorf("s3anchor: %w", fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, failure(ctx, "GetObject", err)
+	}
+	defer func() { _ = object.Body.Close() }()
+	kept, err := io.ReadAll(io.LimitReader(object.Body, anchor.MaxKept))
+	return kept, failure(ctx, "GetObject", err)
+}
+
 // Keep implements anchor.Place.
 func (p *Place) Keep(ctx context.Context, name string, data []byte) error {
 	key := strings.TrimPrefix(p.Prefix+"/"+name, "/")
@@ -142,7 +182,10 @@ func (p *Place) lock(ctx context.Context, key string, object *s3.GetObjectOutput
 	return nil
 }
 
-// failure returns what may be told of a call that failed.
+// failure returns what may be told of a call that failed, or nil.
 func failure(ctx context.Context, operation string, err error) error {
-	return fmt.Errorf("s3anchor: %w", awsx.Failure(ctx, operation, err))
+	if err = awsx.Failure(ctx, operation, err); err != nil {
+		return fmt.Errorf("s3anchor: %w", err)
+	}
+	return nil
 }

@@ -15,7 +15,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+	"github.com/google/go-cmp/cmp"
 
+	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/audit/anchor"
 	"github.com/piinguin/piinguin/audit/anchor/anchortest"
 	"github.com/piinguin/piinguin/audit/s3anchor"
@@ -224,6 +226,87 @@ func TestKeepEndsWithItsContext(t *testing.T) {
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A place of years holds half a million files. A period asks for those after the one compared last.
+func TestListAsksOnlyForWhatIsNewer(t *testing.T) {
+	client := mototest.S3(t, nil)
+	bucket := mototest.Bucket(t, client, true)
+	p := newPlace(t, s3anchor.Config{Client: client, Bucket: bucket, Prefix: "p"})
+	const ledger = "vault.example.com/pii"
+	for size := range int64(5) {
+		if err := p.Keep(t.Context(), anchor.Name(ledger, size), []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var asked []string
+	counting := transport(func(r *http.Request) (*http.Response, error) {
+		q := r.URL.Query()
+		asked = append(asked, q.Get("prefix")+" "+q.Get("delimiter")+" "+q.Get("start-after"))
+		return http.DefaultTransport.RoundTrip(r)
+	})
+	p = newPlace(t, s3anchor.Config{Client: mototest.S3(t, counting), Bucket: bucket, Prefix: "p"})
+	asked = nil
+	var names []string
+	for name, err := range p.List(t.Context(), ledger+"/", anchor.Name(ledger, 2)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	if diff := cmp.Diff([]string{anchor.Name(ledger, 3), anchor.Name(ledger, 4)}, names); diff != "" {
+		t.Errorf("listed (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"p/" + ledger + "/ / p/" + anchor.Name(ledger, 2)}, asked); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+}
+
+// TestAnchorsOfALedger keeps a real ledger's files in S3, and finds an older copy of the ledger.
+func TestAnchorsOfALedger(t *testing.T) {
+	client := mototest.S3(t, nil)
+	p := newPlace(t, s3anchor.Config{Client: client, Bucket: mototest.Bucket(t, client, true)})
+	key, err := audit.GenerateKey(bytes.NewReader(bytes.Repeat([]byte{1}, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	newLedger := func(s audit.Backend) *audit.Ledger {
+		l, err := audit.Open(t.Context(), audit.Config{
+			Store: s, Key: key, Name: "vault.example.com/pii", Period: time.Hour, Now: func() time.Time { return start },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	once := func(l *audit.Ledger, want ...anchor.Reason) {
+		t.Helper()
+		var reasons []anchor.Reason
+		a, err := anchor.New(anchor.Config{Ledger: l, Place: p, Report: func(f anchor.Failure) { reasons = append(reasons, f.Reason) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Once(t.Context())
+		a.Once(t.Context())
+		if diff := cmp.Diff(want, reasons); diff != "" {
+			t.Errorf("reported (-want +got):\n%s", diff)
+		}
+		if (a.Agrees() == nil) != (len(want) == 0) {
+			t.Errorf("Agrees: %v", a.Agrees())
+		}
+	}
+	store := audit.NewMem()
+	once(newLedger(store))
+	l := newLedger(store)
+	if _, err := l.Append(t.Context(), audit.Entry{Operation: audit.Read, Outcome: audit.NotFound, Caller: "desk", RequestID: "r"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	once(newLedger(store))
+	once(newLedger(audit.NewMem()), anchor.Behind, anchor.Behind)
+}
 
 func TestParseURL(t *testing.T) {
 	for text, want := range map[string][2]string{

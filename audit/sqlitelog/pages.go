@@ -1,7 +1,9 @@
 package sqlitelog
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"iter"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -10,55 +12,48 @@ import (
 	"github.com/piinguin/piinguin/internal/sqlitefile"
 )
 
-// timeLayout is the fixed-width form that lines have, so that times sort as text.
-const timeLayout = "2006-01-02T15:04:05.000000Z"
+// pageID is the id of a page's row.
+func pageID(log audit.LogID, number int64) int64 { return int64(log)<<numberBits | number }
 
-const (
-	insertPage  = `INSERT OR IGNORE INTO audit_pages VALUES (?,?,?,?,?,?,?,0)`
-	insertEntry = `INSERT INTO audit_entries VALUES (?,?,?,?,?,?,?,?,?)`
-)
+// endID is the id after the last one that a page of the log can have.
+func endID(log audit.LogID) int64 { return (int64(log) + 1) << numberBits }
+
+const insertPage = `INSERT OR IGNORE INTO audit_pages (id, first, time, lines, edge, root, checkpoint) VALUES (?,?,?,?,?,?,?)`
+
+// errNumber says that a page's number has no id. A log of ten million pages a day reaches it after 300
+// years.
+var errNumber = errors.New("sqlitelog: the number of a page is 2^40 or more")
 
 // Commit implements audit.Log.
 func (s *Store) Commit(ctx context.Context, p audit.Page) error {
-	entries, err := p.Entries()
-	if err != nil {
-		return err
+	if p.Number >= 1<<numberBits {
+		return errNumber
 	}
-	tiles, tiler, err := s.fill(ctx, p) // here, and not while everybody waits for the transaction
-	if err != nil {
-		return err
-	}
-	err = s.write(ctx, "commit", func(w sqlitefile.Writer) error {
-		n, err := w.Exec(insertPage, p.Log, p.Number, p.First, join(p.Leaves), join(p.Edge), p.Root[:], string(p.Checkpoint))
-		if err != nil {
-			return err
-		}
-		if n == 0 {
+	lines := string(append(bytes.Join(p.Lines, []byte{'\n'}), '\n'))
+	edge := join(p.Edge)
+	return s.write(ctx, "commit", func(w sqlitefile.Writer) error {
+		n, err := w.Exec(insertPage, pageID(p.Log, p.Number), p.First, audit.FormatTime(p.Time), lines, edge, p.Root[:], string(p.Checkpoint))
+		if err == nil && n == 0 {
 			return audit.ErrTaken
 		}
-		for i, e := range entries {
-			c := e.Columns()
-			_, err := w.Exec(insertEntry, e.Log, e.Index, c.Time, c.Operation, c.Outcome, c.Caller, c.Basis, c.ModifiedValue, string(p.Lines[i]))
-			if err != nil {
-				return err
-			}
-		}
-		return insertTiles(w, p.Log, tiles)
-	})
-	if err != nil {
 		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tilers[p.Log] = tiler
-	return nil
+	})
 }
 
-const selectPages = `SELECT number, first, leaves, edge, root, checkpoint, pruned FROM audit_pages WHERE log = ? `
+// maxRow is the size limit of a page's row in bytes: the lines, and more than an edge, leaf hashes and
+// a checkpoint can have. A longer one is not read into memory.
+const maxRow = audit.MaxPageBytes + audit.MaxLine + 64<<10
+
+const selectPages = `SELECT id, first, fits, CASE fits WHEN 1 THEN time END, CASE fits WHEN 1 THEN lines END,
+		CASE fits WHEN 1 THEN leaves END, CASE fits WHEN 1 THEN edge END, CASE fits WHEN 1 THEN root END,
+		CASE fits WHEN 1 THEN checkpoint END
+	FROM (SELECT *, octet_length(time) + coalesce(octet_length(lines), 0) + coalesce(octet_length(leaves), 0) +
+		octet_length(edge) + octet_length(root) + octet_length(checkpoint) <= ? AS fits
+	FROM audit_pages WHERE id >= ? AND id < ? ORDER BY id `
 
 // Last implements audit.PageReader.
-func (s *Store) Last(ctx context.Context, log string) (audit.Page, error) {
-	pages, err := s.pages(ctx, log, selectPages+`ORDER BY number DESC LIMIT 1`, log)
+func (s rows) Last(ctx context.Context, log audit.LogID) (audit.Page, error) {
+	pages, err := s.pages(ctx, log, selectPages+`DESC LIMIT ?)`, 0, 1)
 	if err != nil {
 		return audit.Page{}, err
 	}
@@ -73,10 +68,10 @@ func (s *Store) Last(ctx context.Context, log string) (audit.Page, error) {
 const chunk = 64
 
 // Pages implements audit.PageReader.
-func (s *Store) Pages(ctx context.Context, log string, from int64) iter.Seq2[audit.Page, error] {
+func (s rows) Pages(ctx context.Context, log audit.LogID, from int64) iter.Seq2[audit.Page, error] {
 	return func(yield func(audit.Page, error) bool) {
-		for {
-			pages, err := s.pages(ctx, log, selectPages+`AND number >= ? ORDER BY number LIMIT ?`, log, from, chunk)
+		for n := 1; from < 1<<numberBits; n = min(4*n, chunk) { // whoever searches wants only the first
+			pages, err := s.pages(ctx, log, selectPages+`LIMIT ?)`, from, n)
 			for _, p := range pages {
 				if !yield(p, nil) {
 					return
@@ -86,7 +81,7 @@ func (s *Store) Pages(ctx context.Context, log string, from int64) iter.Seq2[aud
 			if err != nil {
 				yield(audit.Page{}, err)
 			}
-			if err != nil || len(pages) < chunk {
+			if err != nil || len(pages) < n {
 				return
 			}
 		}
@@ -94,68 +89,80 @@ func (s *Store) Pages(ctx context.Context, log string, from int64) iter.Seq2[aud
 }
 
 // pages returns the pages that a query selects. With an error it returns those before it.
-func (s *Store) pages(ctx context.Context, log, query string, args ...any) ([]audit.Page, error) {
+func (s rows) pages(ctx context.Context, log audit.LogID, query string, from int64, most int) ([]audit.Page, error) {
 	var pages []audit.Page
-	err := s.own.read(ctx, "read pages", func(r sqlitefile.Reader) error {
-		bad := r.Each(query, args, func(scan sqlitefile.Scan) error {
+	err := s.read(ctx, "read pages", func(r sqlitefile.Reader) error {
+		return r.Each(query, sqlitefile.Args{maxRow, pageID(log, from), endID(log), most}, func(scan sqlitefile.Scan) error {
 			p, err := scanPage(log, scan)
 			if err == nil {
 				pages = append(pages, p)
 			}
 			return err
 		})
-		for i := range pages {
-			if err := readLines(r, &pages[i]); err != nil {
-				pages = nil
-				return err
-			}
-		}
-		return bad
 	})
 	return pages, err
 }
 
-func scanPage(log string, scan sqlitefile.Scan) (audit.Page, error) {
+// scanPage reads a page's row. The error is an *audit.RowError, or that of scan.
+func scanPage(log audit.LogID, scan sqlitefile.Scan) (audit.Page, error) {
 	p := audit.Page{Log: log}
-	var leaves, edge, root []byte
-	var pruned int64
-	if err := scan(&p.Number, &p.First, &leaves, &edge, &root, &p.Checkpoint, &pruned); err != nil {
+	var id, fits int64
+	var at, lines, checkpoint *string
+	var leaves, edge, root *[]byte
+	if err := scan(&id, &p.First, &fits, &at, &lines, &leaves, &edge, &root, &checkpoint); err != nil {
 		return p, err
 	}
-	var okLeaves, okEdge, okRoot bool
-	p.Leaves, okLeaves = split(leaves)
-	p.Edge, okEdge = split(edge)
-	roots, okRoot := split(root)
-	if !okLeaves || !okEdge || !okRoot || len(roots) != 1 {
-		return p, &audit.RowError{Row: audit.PageRow(log, p.Number), Problem: "its hashes are not whole"}
+	p.Number = id & (1<<numberBits - 1)
+	bad := func(problem string) (audit.Page, error) {
+		return p, &audit.RowError{Row: audit.PageRow(log, p.Number), Problem: problem}
 	}
-	p.Root, p.Pruned = roots[0], pruned != 0
+	if fits != 1 || at == nil || edge == nil || root == nil || checkpoint == nil {
+		return bad("it is larger than a page can be")
+	}
+	var err error
+	if p.Time, err = audit.ParseTime(*at); err != nil {
+		return bad("its time is not one that a page has")
+	}
+	var roots []tlog.Hash
+	var okEdge, okRoot, okLeaves bool
+	p.Edge, okEdge = split(*edge)
+	roots, okRoot = split(*root)
+	if !okEdge || !okRoot || len(roots) != 1 {
+		return bad("its hashes are not whole")
+	}
+	p.Root, p.Checkpoint = roots[0], []byte(*checkpoint)
+	switch {
+	case lines != nil && leaves == nil:
+		text, whole := bytes.CutSuffix([]byte(*lines), []byte{'\n'})
+		if !whole {
+			return bad("its lines do not end with a line break")
+		}
+		p.Lines = bytes.Split(text, []byte{'\n'})
+	case lines == nil && leaves != nil:
+		if p.Leaves, okLeaves = split(*leaves); !okLeaves {
+			return bad("its hashes are not whole")
+		}
+		p.Stub = true
+	default:
+		return bad("it has neither lines nor, as a stub, leaf hashes; or both")
+	}
 	return p, nil
 }
 
-// readLines reads the rows of a page's entries and notes what is wrong with them.
-func readLines(r sqlitefile.Reader, p *audit.Page) error {
-	p.Lines = make([][]byte, len(p.Leaves))
-	p.Beside = make([]audit.Columns, len(p.Leaves))
-	err := r.Each(`SELECT idx, `+entryColumns+` FROM audit_entries WHERE log = ? AND idx >= ? AND idx < ? ORDER BY idx`,
-		sqlitefile.Args{p.Log, p.First, p.First + int64(len(p.Leaves))}, func(scan sqlitefile.Scan) error {
-			var index int64
-			var r row
-			if err := scan(append([]any{&index}, r.columns()...)...); err != nil {
-				return err
-			}
-			p.Beside[index-p.First], p.Lines[index-p.First] = r.Columns, []byte(r.line)
-			return nil
-		})
-	if err != nil {
-		return err
-	}
-	for i, line := range p.Lines {
-		if line == nil && !p.Pruned {
-			p.Faults = append(p.Faults, &audit.RowError{Row: audit.EntryRow(p.Log, p.First+int64(i)), Problem: "missing"})
+// Prune implements audit.Pruner. The page and those before it change in one transaction.
+func (s *Store) Prune(ctx context.Context, stub audit.Page) error {
+	id := pageID(stub.Log, stub.Number)
+	return s.write(ctx, "prune", func(w sqlitefile.Writer) error {
+		n, err := w.Exec(`UPDATE audit_pages SET first = ?, time = ?, lines = NULL, leaves = ? WHERE id = ? AND checkpoint = ?`,
+			stub.First, audit.FormatTime(stub.Time), join(stub.Leaves), id, string(stub.Checkpoint))
+		if err == nil && n == 0 {
+			return audit.ErrNotFound
 		}
-	}
-	return nil
+		if err == nil {
+			_, err = w.Exec(`DELETE FROM audit_pages WHERE id >= ? AND id < ?`, pageID(stub.Log, 0), id)
+		}
+		return err
+	})
 }
 
 func join(hashes []tlog.Hash) []byte {

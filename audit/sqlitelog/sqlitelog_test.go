@@ -12,7 +12,7 @@ import (
 	"github.com/piinguin/piinguin/internal/sqlitefile"
 )
 
-func newStore(t *testing.T, path string) *sqlitelog.Store {
+func newFile(t *testing.T, path string) *sqlitefile.File {
 	t.Helper()
 	file, err := sqlitefile.Open(t.Context(), path, sqlitefile.Config{})
 	if err != nil {
@@ -23,7 +23,12 @@ func newStore(t *testing.T, path string) *sqlitelog.Store {
 			t.Error(err)
 		}
 	})
-	s, err := sqlitelog.New(t.Context(), file)
+	return file
+}
+
+func newStore(t *testing.T, path string) *sqlitelog.Store {
+	t.Helper()
+	s, err := sqlitelog.New(t.Context(), newFile(t, path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,9 +48,10 @@ func TestMovedFileIsLost(t *testing.T) {
 	if err := os.Rename(path, path+".moved"); err != nil {
 		t.Fatal(err)
 	}
-	written := s.Register(t.Context(), "piinguin-1") // each write looks at the file; a read knows of it from then on
-	_, read := s.Last(t.Context(), "piinguin-1")
-	for call, err := range map[string]error{"Register": written, "Last": read} {
+	_, written := s.KeepVerifierKey(t.Context(), "key") // each write looks at the file; a read knows of it from then on
+	put := s.PutBlobs(t.Context(), []audit.Blob{{Log: 1, Kind: "tile/0", Data: []byte("x")}})
+	_, read := s.Last(t.Context(), 1)
+	for call, err := range map[string]error{"KeepVerifierKey": written, "PutBlobs": put, "Last": read} {
 		if !errors.Is(err, audit.ErrLost) || !errors.Is(err, sqlitefile.ErrMoved) {
 			t.Errorf("%s after the file was moved: %v, want ErrLost and ErrMoved", call, err)
 		}

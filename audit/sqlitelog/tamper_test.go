@@ -13,6 +13,7 @@ import (
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/audit/audittest"
 	"github.com/piinguin/piinguin/audit/sqlitelog"
+	"github.com/piinguin/piinguin/internal/sqlitefile"
 )
 
 func TestTamper(t *testing.T) {
@@ -32,13 +33,15 @@ func newTamperer(t *testing.T) audittest.Tamperable {
 			t.Error(err)
 		}
 	})
-	return &tamperer{s, db}
+	return &tamperer{s, s, path, db}
 }
 
 // tamperer changes the file as anybody with an SQLite shell could.
 type tamperer struct {
 	*sqlitelog.Store
-	db *sql.DB
+	own  *sqlitelog.Store
+	path string
+	db   *sql.DB
 }
 
 // storedRow is a row of a table, by its columns.
@@ -57,21 +60,24 @@ func (r storedRow) at(column string) any {
 	return nil
 }
 
+// place is the log and the number of a page's row.
+func (r storedRow) place() (audit.LogID, int64) {
+	id, _ := r.at("id").(int64)
+	return audit.LogID(id >> 40), id & (1<<40 - 1)
+}
+
+func (r storedRow) isStub() bool { return r.table == "audit_pages" && r.at("lines") == nil }
+
 // name is how a finding names the row.
 func (r storedRow) name() string {
-	log, _ := r.at("log").(string)
-	number, _ := r.at("number").(int64)
-	index, _ := r.at("idx").(int64)
 	switch r.table {
 	case "audit_pages":
-		return audit.PageRow(log, number)
-	case "audit_entries":
-		return audit.EntryRow(log, index)
-	case "audit_logs":
-		return audit.LogRow(log)
-	case "audit_tiles":
-		level, _ := r.at("level").(int64)
-		return audit.TileRow(log, int(level), number)
+		return audit.PageRow(r.place())
+	case "audit_blobs":
+		log, _ := r.at("log").(int64)
+		kind, _ := r.at("kind").(string)
+		number, _ := r.at("number").(int64)
+		return audit.BlobRow(audit.LogID(log), kind, number)
 	}
 	return audit.KeyRow
 }
@@ -91,7 +97,7 @@ func (x *tamperer) insert(t *testing.T, r storedRow) {
 // remove deletes a row by all its values.
 func (x *tamperer) remove(t *testing.T, r storedRow) {
 	t.Helper()
-	x.exec(t, "DELETE FROM "+r.table+" WHERE ("+strings.Join(r.columns, ",")+") = (?"+strings.Repeat(",?", len(r.values)-1)+")", r.values...)
+	x.exec(t, "DELETE FROM "+r.table+" WHERE "+strings.Join(r.columns, " IS ? AND ")+" IS ?", r.values...)
 }
 
 func (x *tamperer) rows(t *testing.T, table string) []storedRow {
@@ -126,32 +132,105 @@ func (x *tamperer) rows(t *testing.T, table string) []storedRow {
 // Tamperings implements audittest.Tamperable.
 func (x *tamperer) Tamperings(t *testing.T) []audittest.Tampering {
 	var all []audittest.Tampering
-	for _, table := range []string{"audit_pages", "audit_entries", "audit_logs", "audit_key"} {
+	for _, table := range []string{"audit_pages", "audit_ledger"} {
 		rows := x.rows(t, table)
 		for i, r := range rows {
-			all = append(all, x.drop(r))
 			all = append(all, x.changes(r)...)
-			if i+1 < len(rows) && r.at("log") == rows[i+1].at("log") {
-				all = append(all, x.swap(r, rows[i+1]))
+			if table != "audit_pages" {
+				all = append(all, x.drop(r, r.name()))
+				continue
 			}
-			if table == "audit_pages" || table == "audit_entries" {
-				all = append(all, x.double(r, rows[lastOfLog(rows, i)]))
+			last := lastOfLog(rows, i)
+			all = append(all, x.double(r, rows[last]))
+			log, _ := r.place()
+			first, _ := r.at("first").(int64)
+			switch {
+			case i < last:
+				all = append(all, x.drop(r, r.name()), x.swap(r, rows[i+1]))
+			case log != audit.Spine: // the spine lists what is missing; its own end only a kept file has
+				all = append(all, x.drop(r, audit.EntryRow(log, first)))
 			}
 		}
 	}
+	return append(all, x.schemaTamperings()...)
+}
+
+// schemaTamperings change what is not a row. A view in place of a table could have rows without end.
+func (x *tamperer) schemaTamperings() []audittest.Tampering {
+	const view = `CREATE VIEW audit_entries AS SELECT 'nobody' AS caller`
+	made := map[string]string{}
+	all := []audittest.Tampering{}
+	add := func(name, row string, apply, undo []string) {
+		do := func(statements []string, then func(*testing.T)) func(*testing.T) {
+			return func(t *testing.T) {
+				for _, text := range statements {
+					if text == "" { // what the driver made
+						text = made["audit_entries"]
+					}
+					x.exec(t, text)
+				}
+				then(t)
+			}
+		}
+		all = append(all, audittest.Tampering{Name: name, Row: row, Apply: func(t *testing.T) {
+			if len(made) == 0 {
+				made["audit_entries"] = x.text(t, "audit_entries")
+			}
+			do(apply, x.reopen)(t)
+		}, Undo: do(undo, func(*testing.T) { x.Store = x.own })})
+	}
+	add("another view", "schema audit_entries", []string{`DROP VIEW audit_entries`, view}, []string{`DROP VIEW audit_entries`, ""})
+	add("no view", "schema audit_entries", []string{`DROP VIEW audit_entries`}, []string{""})
+	add("a trigger", "schema quiet", []string{`CREATE TRIGGER quiet BEFORE INSERT ON audit_pages BEGIN SELECT RAISE(IGNORE); END`}, []string{`DROP TRIGGER quiet`})
+	add("an index", "schema fast", []string{`CREATE INDEX fast ON audit_pages (time)`}, []string{`DROP INDEX fast`})
+	add("a table of that kind of name", `schema "audit_\u00fc"`, []string{`CREATE TABLE "audit_ü" (n)`}, []string{`DROP TABLE "audit_ü"`})
+	add("pages are an endless view", "schema audit_pages",
+		[]string{`ALTER TABLE audit_pages RENAME TO kept`, `DROP VIEW audit_entries`, `CREATE VIEW audit_pages AS WITH RECURSIVE n(id) AS (SELECT 0 UNION ALL SELECT id + 1 FROM n)
+			SELECT id, 0 AS first, '' AS time, '' AS lines, NULL AS leaves, x'' AS edge, x'' AS root, '' AS checkpoint FROM n`},
+		[]string{`DROP VIEW audit_pages`, `ALTER TABLE kept RENAME TO audit_pages`, `PRAGMA writable_schema = ON`,
+			`UPDATE sqlite_schema SET sql = replace(sql, 'CREATE TABLE "audit_pages"', 'CREATE TABLE audit_pages') WHERE name = 'audit_pages'`, `PRAGMA writable_schema = RESET`, ""})
 	return all
 }
 
+// text returns the statement that made a table or view.
+func (x *tamperer) text(t *testing.T, name string) (sql string) {
+	t.Helper()
+	if err := x.db.QueryRowContext(t.Context(), `SELECT sql FROM sqlite_schema WHERE name = ?`, name).Scan(&sql); err != nil {
+		t.Fatal(err)
+	}
+	return sql
+}
+
+// reopen looks at the file as a reviewer's program does that starts now. A connection of before would
+// go on with the view that it knows: one that reads no table is never compiled again.
+func (x *tamperer) reopen(t *testing.T) {
+	t.Helper()
+	file, err := sqlitefile.OpenReadOnly(t.Context(), x.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	s, err := sqlitelog.New(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Store = s
+}
+
 func lastOfLog(rows []storedRow, i int) int {
-	for i+1 < len(rows) && rows[i+1].at("log") == rows[i].at("log") {
+	log, _ := rows[i].place()
+	for i+1 < len(rows) {
+		if next, _ := rows[i+1].place(); next != log {
+			break
+		}
 		i++
 	}
 	return i
 }
 
-func (x *tamperer) drop(r storedRow) audittest.Tampering {
+func (x *tamperer) drop(r storedRow, row string) audittest.Tampering {
 	return audittest.Tampering{
-		Name: "drop " + r.name(), Row: r.name(),
+		Name: "drop " + r.name(), Row: row,
 		Apply: func(t *testing.T) { x.remove(t, r) },
 		Undo:  func(t *testing.T) { x.insert(t, r) },
 	}
@@ -189,13 +268,14 @@ func (r storedRow) with(column string, value any) storedRow {
 func (x *tamperer) changes(r storedRow) []audittest.Tampering {
 	var all []audittest.Tampering
 	for i, column := range r.columns {
-		if r.table == "audit_key" && column == "id" {
+		if r.table == "audit_ledger" && column == "id" {
 			continue // the schema allows no other value
 		}
-		first := r.table == "audit_key" || r.table != "audit_tiles" && r.at("log") == "piinguin-1" && (r.at("number") == int64(0) || r.at("idx") == int64(0))
+		log, number := r.place()
+		first := r.table == "audit_ledger" || r.table == "audit_pages" && log == 2 && number == 0
 		for n, value := range changed(r.values[i], first) {
-			name := fmt.Sprintf("change %s of %s (%d)", column, r.name(), n)
-			all = append(all, x.replace(name, r.name(), []storedRow{r}, []storedRow{r.with(column, value)}))
+			name, now := fmt.Sprintf("change %s of %s (%d)", column, r.name(), n), r.with(column, value)
+			all = append(all, x.replace(name, r.name(), []storedRow{r}, []storedRow{now}))
 		}
 	}
 	return all
@@ -236,19 +316,19 @@ func places(n int, every bool) iter.Seq[int] {
 }
 
 func (x *tamperer) swap(a, b storedRow) audittest.Tampering {
-	column := map[string]string{"audit_pages": "number", "audit_entries": "idx", "audit_tiles": "number"}[a.table]
+	column := map[string]string{"audit_pages": "id", "audit_blobs": "number"}[a.table]
 	return x.replace("swap "+a.name()+" and "+b.name(), a.name(), []storedRow{a, b},
 		[]storedRow{a.with(column, b.at(column)), b.with(column, a.at(column))})
 }
 
-// double puts a copy of a row behind the log's end. A page that is there once too
-// often leaves a gap before it; an entry belongs to no page.
+// double puts a copy of a page behind the log's end, which leaves a gap before it. Of a stub the copy
+// itself is what must not be.
 func (x *tamperer) double(r, last storedRow) audittest.Tampering {
-	log, _ := r.at("log").(string)
-	if r.table == "audit_pages" {
-		n, _ := last.at("number").(int64)
-		return x.replace("double "+r.name(), audit.PageRow(log, n+1), nil, []storedRow{r.with("number", n+2)})
+	log, n := last.place()
+	id, _ := last.at("id").(int64)
+	row := audit.PageRow(log, n+1)
+	if r.isStub() {
+		row = audit.PageRow(log, n+2)
 	}
-	n, _ := last.at("idx").(int64)
-	return x.replace("double "+r.name(), audit.EntryRow(log, n+2), nil, []storedRow{r.with("idx", n+2)})
+	return x.replace("double "+r.name(), row, nil, []storedRow{r.with("id", id+2)})
 }

@@ -13,16 +13,22 @@ func TestTamperTiles(t *testing.T) {
 		if !ok {
 			t.Fatal("not this driver's")
 		}
-		rows := x.rows(t, "audit_tiles")
+		rows := x.rows(t, "audit_blobs")
 		if len(rows) != 2 {
 			t.Fatalf("%d tiles of 601 entries, want 2", len(rows))
 		}
 		first := rows[0]
+		blob := func(kind string, number int64) string { return audit.BlobRow(1, kind, number) }
 		all := []audittest.Tampering{
-			x.drop(first), x.swap(first, rows[1]),
-			x.replace("stray tile", audit.TileRow("piinguin-1", 0, 2), nil, []storedRow{first.with("number", int64(2))}),
-			x.replace("stray level", audit.TileRow("piinguin-1", 1, 0), nil, []storedRow{first.with("level", int64(1))}),
-			x.replace("tile of no log", audit.LogRow("nobody"), nil, []storedRow{first.with("log", "nobody")}),
+			x.drop(first, first.name()), x.swap(first, rows[1]),
+			x.replace("stray tile", blob("tile/0", 2), nil, []storedRow{first.with("number", int64(2))}),
+			x.replace("stray level", blob("tile/1", 0), nil, []storedRow{first.with("kind", "tile/1")}),
+			x.replace("unknown kind", blob("index", 0), nil, []storedRow{first.with("kind", "index")}),
+			x.replace("tile of no log", audit.BlobRow(7, "tile/0", 0), nil, []storedRow{first.with("log", int64(7))}),
+			x.replace("tile of the spine", audit.BlobRow(0, "tile/0", 0), nil, []storedRow{first.with("log", int64(0))}),
+			x.replace("log that cannot be", `audit_blobs 65/"tile/0"/0`, nil, []storedRow{first.with("log", int64(65))}),
+			x.replace("kind with an escape", `audit_blobs 1/"\x1b[2J"/0`, nil, []storedRow{first.with("kind", "\x1b[2J")}),
+			x.replace("number below 0", `audit_blobs 1/"tile/0"/-5`, nil, []storedRow{first.with("number", int64(-5))}),
 		}
 		return append(all, x.changes(first)...)
 	})

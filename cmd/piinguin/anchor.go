@@ -42,7 +42,9 @@ type anchors struct {
 	place     anchor.Place
 	kind      string // what log lines call the place
 	witnesses []anchor.Witness
+	passed    []string // witnesses whose keys are not Ed25519
 	every     time.Duration
+	keeper    *anchor.Anchors // nil before start
 	failures  *prometheus.CounterVec
 	close     func() error
 }
@@ -66,7 +68,7 @@ func (o *anchorFlags) open(ctx context.Context) (*anchors, error) {
 		return a, nil
 	}
 	var err error
-	if a.witnesses, err = o.readWitnesses(); err != nil {
+	if a.witnesses, a.passed, err = o.readWitnesses(); err != nil {
 		return nil, err
 	}
 	if strings.Contains(o.place, "://") {
@@ -84,19 +86,19 @@ func (o *anchorFlags) open(ctx context.Context) (*anchors, error) {
 }
 
 // readWitnesses reads --witnesses once, at start: a witness that is added takes a restart.
-func (o *anchorFlags) readWitnesses() ([]anchor.Witness, error) {
+func (o *anchorFlags) readWitnesses() (witnesses []anchor.Witness, passed []string, err error) {
 	if o.witnesses == "" {
-		return nil, nil
+		return nil, nil, nil
 	}
 	text, err := os.ReadFile(o.witnesses)
 	if err != nil {
-		return nil, fmt.Errorf("--witnesses: %w", err)
+		return nil, nil, fmt.Errorf("--witnesses: %w", err)
 	}
-	witnesses, err := anchor.ParseWitnesses(text)
+	witnesses, passed, err = anchor.ParseWitnesses(text)
 	if err != nil {
-		return nil, fmt.Errorf("--witnesses %s: %w", o.witnesses, err)
+		return nil, nil, fmt.Errorf("--witnesses %s: %w", o.witnesses, err)
 	}
-	return witnesses, nil
+	return witnesses, passed, nil
 }
 
 // openS3 refuses a bucket without Object Lock: whoever can delete a checkpoint can hide a cut ledger.
@@ -117,17 +119,28 @@ func (a *anchors) start(ctx context.Context, ledger *audit.Ledger, log zerolog.L
 	if a.place == nil {
 		return func() {}, nil
 	}
-	keeper, err := anchor.New(anchor.Config{
+	for _, name := range a.passed {
+		log.Warn().Str("witness", name).Msg("its key is not Ed25519: the witness is not asked")
+	}
+	var keeper *anchor.Anchors
+	keeper, err = anchor.New(anchor.Config{
 		Ledger: ledger, Place: a.place, Witnesses: a.witnesses, Every: a.every,
 		Report: func(f anchor.Failure) {
 			a.failures.WithLabelValues(string(f.Reason)).Inc()
-			log.Error().Str("place", a.kind).Str("reason", string(f.Reason)).Str("log", f.Log).Str("witness", f.Witness).
-				Str("error", f.Err.Error()).Msg("a checkpoint was not anchored as it should be")
+			log.Error().Str("place", a.kind).Str("reason", string(f.Reason)).Str("witness", f.Witness).
+				Str("error", f.Err.Error()).Msg("the ledger is not anchored as it should be")
+			if err := keeper.Agrees(); err != nil {
+				ledger.Halt(err) // its next checkpoint would contradict one that was signed before
+			}
 		},
 	})
 	if err != nil {
 		return nil, err
 	}
+	a.keeper = keeper
+	first, end := context.WithTimeout(ctx, anchor.DefaultTimeout) // before anything more is signed
+	keeper.Once(first)
+	end()
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() { keeper.Run(running); close(done) }()
@@ -139,6 +152,43 @@ func (a *anchors) start(ctx context.Context, ledger *audit.Ledger, log zerolog.L
 			log.Error().Str("place", a.kind).Msg("the place did not answer: the last checkpoints may not be kept")
 		}
 	}, nil
+}
+
+// ready fails while the ledger disagrees with what is kept of it.
+func (a *anchors) ready(context.Context) error {
+	if a.keeper == nil {
+		return nil
+	}
+	return a.keeper.Agrees()
+}
+
+// newest returns the newest kept file of a ledger's name; nil if there is none, or no place.
+func (a *anchors) newest(ctx context.Context, ledger string) (*audit.KeptFile, error) {
+	if a.place == nil {
+		return nil, nil
+	}
+	var newest *audit.KeptFile
+	for name, err := range a.place.List(ctx, ledger+"/", "") {
+		if err != nil {
+			return nil, fmt.Errorf("--anchor: %w", err)
+		}
+		data, err := a.place.Read(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("--anchor: %w", err)
+		}
+		f := audit.KeptFile{Name: name, Data: data}
+		if _, _, err := audit.KeptPlace(f); err == nil {
+			newest = &f
+		}
+	}
+	return newest, nil
+}
+
+// reportSpine logs and counts a CHECKPOINT that could not be written: what came since the last one is not
+// covered by what is kept.
+func reportSpine(log zerolog.Logger, a *anchors, err error) {
+	a.failures.WithLabelValues(string(anchor.LedgerFailed)).Inc()
+	log.Error().Str("error", err.Error()).Msg("the ledger's spine could not be continued")
 }
 
 // newAnchorFailures is the metric of what --anchor could not keep. Every reason is there

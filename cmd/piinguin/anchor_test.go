@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"filippo.io/torchwood"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/audit/anchor"
@@ -19,52 +19,51 @@ import (
 	"github.com/piinguin/piinguin/internal/mototest"
 )
 
-// verifierKeys runs the installation for a moment, which makes its key, and returns
-// the verifier key of each log.
-func (in *install) verifierKeys(t *testing.T) []string {
+// verifierKey runs the installation for a moment, which makes its key, and returns the verifier key.
+func (in *install) verifierKey(t *testing.T) string {
 	t.Helper()
 	in.start(t).stop(t)
-	return strings.Fields(in.mustRun(t, 0, "piinguin", "audit", "key", "--store", in.store))
+	return in.keyLine(t)
 }
 
-// witnesses starts a witness of all these logs and writes the policy file of it and
-// of one that does not answer.
-func (in *install) witnesses(t *testing.T, keys []string) *anchortest.Witness {
+// keyLine returns the ledger's verifier key under its own name.
+func (in *install) keyLine(t *testing.T) string {
 	t.Helper()
-	key, err := audit.ParseVerifierKey(keys[0])
+	key, _, _ := strings.Cut(in.mustRun(t, 0, "piinguin", "audit", "key", "--store", in.store), "\n")
+	return key
+}
+
+// witnesses starts a witness of the spine, and writes the policy file of it and of one that does not answer.
+func (in *install) witnesses(t *testing.T, verifier string) *anchortest.Witness {
+	t.Helper()
+	key, err := audit.ParseVerifierKey(verifier)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var logs []string
-	for _, k := range keys {
-		log, _, _ := strings.Cut(k, "+")
-		logs = append(logs, log)
-	}
-	w, gone := anchortest.NewWitness(t, "watch", key, logs...), anchortest.NewWitness(t, "gone", key)
+	w, gone := anchortest.NewWitness(t, "watch", key, ledgerName), anchortest.NewWitness(t, "gone", key)
 	line := strings.Replace(gone.Line(), gone.URL, "http://127.0.0.1:1", 1)
 	in.keep(t, "witnesses", []byte(w.Line()+line+"quorum watch\n"))
 	return w
 }
 
-// kept returns the sizes of a log's kept checkpoints, sorted.
-func (in *install) kept(t *testing.T, log string) []int64 {
+// kept returns the paths of the kept files and the sizes of the spine in them, sorted.
+func (in *install) kept(t *testing.T) (paths []string, sizes []int64) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(in.dir, "anchors", log, "*"))
+	files, err := filepath.Glob(filepath.Join(in.dir, "anchors", ledgerName, "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sizes []int64
 	for _, file := range files {
 		if strings.HasPrefix(filepath.Base(file), ".") {
 			continue // on its way
 		}
 		var size int64
-		if _, err := fmt.Sscanf(filepath.Base(file), "%d.checkpoint", &size); err != nil || anchor.Name(log, size) != log+"/"+filepath.Base(file) {
+		if _, err := fmt.Sscanf(filepath.Base(file), "%d.kept", &size); err != nil || anchor.Name(ledgerName, size) != ledgerName+"/"+filepath.Base(file) {
 			t.Fatalf("%s was kept", file)
 		}
-		sizes = append(sizes, size)
+		paths, sizes = append(paths, "anchors/"+anchor.Name(ledgerName, size)), append(sizes, size)
 	}
-	return sizes
+	return paths, sizes
 }
 
 // patience is far above what any step takes.
@@ -84,28 +83,20 @@ func eventually(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// What a server keeps beside its ledger is verified with the key that its operator
-// gives out, by torchwood and by the program in another language.
+// What a server keeps beside its ledger is verified with the key that its operator gives out, by
+// torchwood and by the program in another language.
 func TestServeAnchors(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, in *install) {
-		keys := in.verifierKeys(t)
-		w := in.witnesses(t, keys)
+		key := in.verifierKey(t)
+		w := in.witnesses(t, key)
 		in.env = append(in.env, "PIINGUIN_ANCHOR=anchors", "PIINGUIN_ANCHOR_EVERY=10ms", "PIINGUIN_WITNESSES=witnesses")
 		p := in.start(t)
 		for round := range 4 {
-			before := 0
-			for _, key := range keys {
-				log, _, _ := strings.Cut(key, "+")
-				before += len(in.kept(t, log))
-			}
+			before, _ := in.kept(t)
 			readAll(t, p, 20+round)
-			eventually(t, "another checkpoint", func() bool {
-				now := 0
-				for _, key := range keys {
-					log, _, _ := strings.Cut(key, "+")
-					now += len(in.kept(t, log))
-				}
-				return now > before
+			eventually(t, "another kept file", func() bool {
+				now, _ := in.kept(t)
+				return len(now) > len(before)
 			})
 		}
 		readAll(t, p, 50) // the end keeps it, if no period does
@@ -114,11 +105,9 @@ func TestServeAnchors(t *testing.T) {
 		if !strings.Contains(in.log(), `"witness":"gone"`) || strings.Contains(in.log(), `"witness":"watch"`) {
 			t.Errorf("the log does not tell which witness failed:\n%s", in.log())
 		}
-		in.mustRun(t, 0, "piinguin", "audit", "verify", "--store", in.store, "--checkpoint", "anchors")
+		wantLine(t, in.mustRun(t, 0, "piinguin", "audit", "verify", "--store", in.store, "--checkpoint", "anchors"), "Kept checkpoints that it extends: ")
 		in.mustRun(t, 0, "piinguin", "audit", "export", "--store", in.store, "--out", "export")
-		for _, key := range keys {
-			in.verifyAnchors(t, key, w)
-		}
+		in.verifyAnchors(t, key, w)
 	})
 }
 
@@ -134,30 +123,30 @@ func mustFail(t *testing.T, p *process, reason anchor.Reason) {
 	}
 }
 
-// verifyAnchors checks that each kept checkpoint of a log is signed and cosigned, and that
-// the lines it signs are the first ones of the log as it ended.
+// verifyAnchors checks that each kept file is signed and cosigned, and proves its entry in a spine that
+// is the beginning of the spine as it ended. The newest one is of all of it.
 func (in *install) verifyAnchors(t *testing.T, key string, w *anchortest.Witness) {
 	t.Helper()
-	log, _, _ := strings.Cut(key, "+")
 	policy, err := torchwood.ParsePolicy([]byte("log " + key + "\n" + w.Line() + "quorum watch\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.keep(t, "key", []byte(key+"\n"))
-	lines := slices.Collect(bytes.Lines(in.file(t, "export/"+log+".jsonl")))
-	sizes := in.kept(t, log)
-	if len(sizes) == 0 || sizes[len(sizes)-1] != int64(len(lines)) {
-		t.Fatalf("%s ended with %d entries, kept are %v", log, len(lines), sizes)
+	paths, sizes := in.kept(t)
+	if spine := bytes.Count(in.file(t, "export/spine.jsonl"), []byte("\n")); len(sizes) == 0 || sizes[len(sizes)-1] != int64(spine) {
+		t.Fatalf("the spine ended with %d entries, kept are %v", spine, sizes)
 	}
-	for _, size := range sizes {
-		name := "anchors/" + anchor.Name(log, size)
-		c, _, err := torchwood.VerifyCheckpoint(in.file(t, name), policy)
-		if err != nil || c.N != size {
-			t.Errorf("%s: size %d, %v", name, c.N, err)
+	for i, path := range paths {
+		line, proof, _ := bytes.Cut(in.file(t, path), []byte("\n"))
+		_, signed, _ := bytes.Cut(proof, []byte("\n\n"))
+		c, _, err := torchwood.VerifyCheckpoint(signed, policy)
+		if err != nil || c.N != sizes[i] {
+			t.Errorf("%s: size %d, %v", path, c.N, err)
 		}
-		in.keep(t, "prefix", bytes.Join(lines[:size], nil))
-		in.verifyPy(t, 0, "export", "prefix", name, "@key")
+		if err := torchwood.VerifyProof(policy, tlog.RecordHash(line), proof); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
+	in.verifyPy(t, 0, append([]string{"ledger", "export", key}, paths...)...)
 }
 
 func TestServeAnchorsInS3(t *testing.T) {
@@ -174,8 +163,8 @@ func TestServeAnchorsInS3(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(objects.Contents) != 1 || *objects.Contents[0].Key != "vault/"+anchor.Name("piinguin-1", 1) {
-		t.Errorf("%d objects are kept, want the one of the OPEN entry\n%s", len(objects.Contents), in.log())
+	if len(objects.Contents) != 1 || *objects.Contents[0].Key != "vault/"+anchor.Name(ledgerName, 2) {
+		t.Errorf("%d objects are kept, want the one of the first CHECKPOINT\n%s", len(objects.Contents), in.log())
 	}
 }
 

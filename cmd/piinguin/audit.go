@@ -11,10 +11,10 @@ func auditCommand(env func(string) string) *cobra.Command {
 list, show and prove ask the server with an auditor's token; each list and show
 becomes an entry of the ledger. With --store they read the tables without a server.
 verify, export and key always read the tables, because they must not trust a server.
-check needs only a proof, the entry and the key. prune is for the operator and needs
-the signing key.`,
+check needs only a proof, the entry and the key. prune, hold and key rotate are for the
+operator and need the signing key.`,
 	}
-	cmd.AddCommand(listCommand(env), showCommand(), proveCommand(), checkCommand(), verifyCommand(), exportCommand(), keyCommand(), pruneCommand())
+	cmd.AddCommand(listCommand(env), showCommand(), proveCommand(), checkCommand(), verifyCommand(), exportCommand(), keyCommand(), pruneCommand(), holdCommand())
 	return cmd
 }
 

@@ -61,7 +61,7 @@ func (in *install) checksByItsShownLine(t *testing.T, p *process) {
 	name := strings.TrimPrefix(cells[0], `"`) + "/" + cells[1]
 	_, line, _ := in.run(t, "piinguin", p.flags("auditor", "audit", "show", name, "--json")...)
 	_, proof, _ := in.run(t, "piinguin", p.flags("auditor", "audit", "prove", name)...)
-	key := strings.TrimSpace(in.mustRun(t, 0, "piinguin", "audit", "key", "--store", in.store))
+	key, _, _ := strings.Cut(in.mustRun(t, 0, "piinguin", "audit", "key", "--store", in.store), "\n")
 	check := exec.CommandContext(t.Context(), filepath.Join(binaries, "piinguin"), "audit", "check", "-", "--key", key, "--entry", line)
 	check.Stdin, check.Dir = strings.NewReader(proof), in.dir
 	if out, err := check.CombinedOutput(); err != nil || acts(line) || !strings.Contains(line, `\u2028`) {

@@ -131,13 +131,16 @@ type process struct {
 // started is the line of the log with which a server begins to listen.
 var started = regexp.MustCompile(`"address":"([^"]+)","tls":(true|false).*"message":"started"`)
 
+// ledgerName is the name of the ledgers that start begins.
+const ledgerName = "ledger.test/pii"
+
 // start runs a server with --dev until the test stops or kills it.
 func (in *install) start(t *testing.T) *process {
 	t.Helper()
 	if in.db != nil {
-		return in.serve(t, "--dev", "--store", in.store)
+		return in.serve(t, "--dev", "--ledger-name", ledgerName, "--store", in.store)
 	}
-	return in.serve(t, "--dev")
+	return in.serve(t, "--dev", "--ledger-name", ledgerName)
 }
 
 // serve runs a server on a free port until the test stops or kills it.
@@ -216,7 +219,14 @@ func (p *process) as(t *testing.T, role string) *client.Client {
 
 func (p *process) metrics(t *testing.T) string {
 	t.Helper()
-	resp, err := http.Get(p.address + "/metrics")
+	_, text, _ := strings.Cut(p.get(t, "/metrics"), " ")
+	return text
+}
+
+// get returns the status and the body of the answer to a GET.
+func (p *process) get(t *testing.T, path string) string {
+	t.Helper()
+	resp, err := http.Get(p.address + path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +235,7 @@ func (p *process) metrics(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(text)
+	return fmt.Sprintf("%d %s", resp.StatusCode, text)
 }
 
 // flags are those of a client command for this server.

@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"context"
 	"crypto/rand"
 	"os"
 	"path/filepath"
@@ -34,12 +33,12 @@ func TestCutTailIsCaught(t *testing.T) {
 		p.stop(t)
 		in.mustRun(t, 0, "piinguin", "audit", "export", "--store", in.store, "--out", "kept")
 		verify := []string{"audit", "verify", "--store", in.store, "--checkpoint", "kept"}
-		if out := in.mustRun(t, 0, "piinguin", verify...); !strings.Contains(out, "kept checkpoints are of a prefix") {
+		if out := in.mustRun(t, 0, "piinguin", verify...); !strings.Contains(out, "Kept checkpoints that it extends: ") {
 			t.Errorf("verify --checkpoint says nothing of them:\n%s", out)
 		}
 		in.cutTail(t)
 		in.mustRun(t, 0, "piinguin", "audit", "verify", "--store", in.store) // a shorter log is whole in itself
-		wantFinding(t, in, verify, "entry piinguin-1/", "missing", "kept/piinguin-1.checkpoint")
+		wantFinding(t, in, verify, "entry 1/", "missing", "kept/ledger.kept")
 		p = in.start(t)
 		for i := range 60 {
 			if _, err := p.as(t, "reader").ReadPiiRecord(t.Context(), crashRead(i)); err != nil {
@@ -48,8 +47,8 @@ func TestCutTailIsCaught(t *testing.T) {
 		}
 		p.stop(t)
 		in.mustRun(t, 0, "piinguin", "audit", "verify", "--store", in.store)
-		wantFinding(t, in, verify, "entry piinguin-1/", "was changed", "kept/piinguin-1.checkpoint")
-		wantFinding(t, in, []string{"audit", "verify", "--store", in.store, "--from", "kept/piinguin-1.checkpoint"}, "piinguin-1/", "kept checkpoint")
+		wantFinding(t, in, verify, "was changed", "kept/ledger.kept")
+		wantFinding(t, in, []string{"audit", "verify", "--store", in.store, "--from", "kept/ledger.kept"}, "kept checkpoint")
 	})
 }
 
@@ -64,15 +63,15 @@ func wantFinding(t *testing.T, in *install, args []string, holds ...string) {
 	}
 }
 
-// cutTail removes the last pages of piinguin-1 and everything that speaks of them.
+// cutTail removes the last pages of log 1, and those of the spine that list more than the OPEN of each log.
 func (in *install) cutTail(t *testing.T) {
 	t.Helper()
 	const gone = 3
 	if in.db == nil {
 		db := in.sqlite(t)
 		for _, q := range []string{
-			`DELETE FROM audit_entries WHERE idx >= (SELECT min(first) FROM (SELECT first FROM audit_pages ORDER BY number DESC LIMIT 3))`,
-			`DELETE FROM audit_pages WHERE first > (SELECT max(idx) FROM audit_entries)`,
+			`DELETE FROM audit_pages WHERE id IN (SELECT id FROM audit_pages WHERE id >> 40 = 1 ORDER BY id DESC LIMIT 3)`,
+			`DELETE FROM audit_pages WHERE id > 1 AND id >> 40 = 0`,
 		} {
 			if _, err := db.ExecContext(t.Context(), q); err != nil {
 				t.Fatal(err)
@@ -81,23 +80,26 @@ func (in *install) cutTail(t *testing.T) {
 		return
 	}
 	items := in.scan(t, in.audit)
-	last := int64(0)
+	last, logs := int64(0), int64(0)
 	for _, it := range items {
-		if textOf(it["partition"]) == "piinguin-1" {
-			last = max(last, numberOf(t, it["number"]))
+		partition, n := textOf(it["partition"]), numberOf(t, it["number"])
+		if partition == "1" {
+			last = max(last, n)
+		}
+		if _, err := audit.ParseLogID(partition); err == nil && partition != "spine" && n == 0 {
+			logs++
 		}
 	}
-	first := last - gone + 1
 	for _, it := range items {
-		partition := textOf(it["partition"])
-		named := textOf(it["log"]) == "piinguin-1" && it["page"] != nil && numberOf(t, it["page"]) >= first
-		if partition == "piinguin-1" && numberOf(t, it["number"]) >= first || named || partition == "piinguin-1/watermark" {
-			_, err := in.db.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
-				TableName: &in.audit, Key: map[string]types.AttributeValue{"partition": it["partition"], "number": it["number"]},
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
+		partition, n := textOf(it["partition"]), numberOf(t, it["number"])
+		if partition != "1" && partition != "spine" || partition == "1" && n <= last-gone || partition == "spine" && n <= logs {
+			continue
+		}
+		_, err := in.db.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
+			TableName: &in.audit, Key: map[string]types.AttributeValue{"partition": it["partition"], "number": it["number"]},
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 }
@@ -117,21 +119,20 @@ func numberOf(t *testing.T, v types.AttributeValue) int64 {
 
 const auditKey = "audit.key"
 
-// writeYears fills the ledger as a server of some years ago did, one log a month, and
-// leaves its key.
+// writeYears fills the ledger as a server of some years ago did, in three months, and leaves its key.
 func (in *install) writeYears(t *testing.T) {
 	t.Helper()
 	key, err := audit.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(in.dir, auditKey), []byte(key.Text()+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(in.dir, auditKey), []byte(key.Text(ledgerName)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	store, closeStore := in.openLedger(t)
 	for _, month := range []time.Month{time.January, time.February, time.March} {
 		now := time.Date(2024, month, 10, 0, 0, 0, 0, time.UTC)
-		l, err := audit.Open(t.Context(), audit.Config{Store: store, Key: key, AppendTimeout: patience, Now: func() time.Time { return now }})
+		l, err := audit.Open(t.Context(), audit.Config{Store: store, Key: key, Name: ledgerName, AppendTimeout: patience, Now: func() time.Time { return now }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,11 +156,7 @@ func (in *install) writeYears(t *testing.T) {
 func (in *install) openLedger(t *testing.T) (audit.Store, func()) {
 	t.Helper()
 	if in.db != nil {
-		store := dynamolog.New(in.db, in.audit)
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); store.Derive(ctx) }()
-		return store, func() { stop(); <-done }
+		return dynamolog.New(in.db, in.audit), func() {}
 	}
 	path := filepath.Join(in.dir, "years.db")
 	in.store = "sqlite:years.db"
@@ -200,20 +197,29 @@ func TestPrune(t *testing.T) {
 			}
 		}
 		in.mustRun(t, 0, "piinguin", "audit", "export", "--store", in.store, "--out", "before")
-		wantLine(t, prune(0, "--before", "2024-02-01", "--reference", "policy 7"), "piinguin-1", "5")
-		out := in.mustRun(t, 0, "piinguin", "audit", "verify", "--store", in.store, "--checkpoint", "before")
-		wantLine(t, out, "piinguin-1", "closed", "5 entries pruned")
-		wantLine(t, out, "piinguin-1-2024-02", "whole, closed")
+		january := in.mustRun(t, 0, "piinguin", "audit", "show", "1/1", "--store", in.store, "--json")
+		proof := in.mustRun(t, 0, "piinguin", "audit", "prove", "1/1", "--store", in.store)
+		wantLine(t, prune(0, "--before", "2024-02-01", "--reference", "policy 7"), "1 ", "6 ", "2024-01-10T")
+		verify := []string{"audit", "verify", "--store", in.store, "--checkpoint", "before"}
+		wantLine(t, in.mustRun(t, 0, "piinguin", verify...), "1 ", "whole, 6 entries pruned")
 		list := in.mustRun(t, 0, "piinguin", "audit", "list", "--store", in.store, "--limit", "0", "--wide")
 		if strings.Contains(list, "subject-January") || !strings.Contains(list, "subject-February") {
 			t.Errorf("list after pruning January:\n%s", list)
 		}
-		wantLine(t, list, "PRUNE", "policy 7", "audit prune")
-		wantLine(t, in.mustRun(t, 0, "piinguin", "audit", "export", "--store", in.store, "--out", "after"), "piinguin-1 ", "pruned")
-		out = prune(0, "--before", "2999-01-01", "--force-retention")
-		wantLine(t, out, "piinguin-1 ", "it was pruned before")
-		wantLine(t, out, "piinguin-1-2024-03", "5")
-		in.mustRun(t, 0, "piinguin", "audit", "verify", "--store", in.store, "--checkpoint", "before")
+		wantLine(t, in.mustRun(t, 0, "piinguin", "audit", "list", "--store", in.store, "--operation", "prune", "--wide"), "PRUNE", "policy 7", "audit prune")
+		if _, _, stderr := in.run(t, "piinguin", "audit", "show", "1/1", "--store", in.store); !strings.Contains(stderr, "no such log or entry") {
+			t.Errorf("show of a pruned entry says %q", stderr)
+		}
+		in.keep(t, "proof", []byte(proof))
+		key, _, _ := strings.Cut(in.mustRun(t, 0, "piinguin", "audit", "key", "--store", in.store), "\n")
+		in.mustRun(t, 0, "piinguin", "audit", "check", "proof", "--key", key, "--entry", january) // what was kept still proves
+		out := in.mustRun(t, 0, "piinguin", "audit", "export", "--store", in.store, "--out", "after")
+		wantLine(t, out, "1 ", "pruned; the first entry left is 6")
+		out = in.mustRun(t, 0, "piinguin", "audit", "export", "--store", in.store, "--log", "1", "--from", "6", "--out", "after")
+		wantLine(t, out, "1 ", "after/1.jsonl")
+		wantLine(t, prune(0, "--before", "2024-02-01"), "1 ", "0 ", "nothing older")
+		wantLine(t, prune(0, "--before", "2999-01-01", "--force-retention"), "1 ", "2024-03-10T") // the last page stays
+		in.mustRun(t, 0, "piinguin", verify...)
 	})
 }
 

@@ -33,9 +33,11 @@ type question struct {
 
 // ledger is what the reviewing commands ask, whichever of the two it is.
 type ledger interface {
-	list(ctx context.Context, q question) ([]audit.Entry, error)
-	entry(ctx context.Context, log string, index int64) (audit.Entry, error)
-	prove(ctx context.Context, log string, index int64) ([]byte, error)
+	list(ctx context.Context, q question) (found []audit.Entry, next *audit.Position, err error)
+	entry(ctx context.Context, at audit.Place) (audit.Entry, error)
+	// prove returns the proof of an entry, and the file that binds its tree; nil if that is not in the
+	// spine yet.
+	prove(ctx context.Context, at audit.Place) (proof, kept []byte, err error)
 }
 
 // open chooses by --store. It asks for a credential before it connects, because a server would answer
@@ -49,25 +51,35 @@ func (f *ledgerFlags) open(ctx context.Context) (ledger, func() error, error) {
 		return remote{c}, func() error { return nil }, err
 	}
 	store, done, err := f.store.review(ctx)
-	return tables{store, store}, done, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return tables{audit.OpenIndex(store), store}, done, nil
 }
 
 // tables reads the ledger from its tables. That makes no entry, so no question is anybody's own: whoever can
 // read the tables needs no server.
 type tables struct {
 	audit.Index
-	tree audit.Tree
+	reader audit.Reader
 }
 
-var errNoEntry = errors.New("there is no such log or entry")
+var (
+	errNoEntry  = errors.New("there is no such log or entry")
+	errNoLedger = errors.New("there is no ledger here")
+)
 
-func (t tables) list(ctx context.Context, q question) ([]audit.Entry, error) {
-	return t.List(ctx, q.Query)
+func (t tables) list(ctx context.Context, q question) ([]audit.Entry, *audit.Position, error) {
+	found, next, err := t.List(ctx, q.Query)
+	if errors.Is(err, audit.ErrNotFound) {
+		err = errNoLedger
+	}
+	return found, next, err
 }
 
 // entry gives the same error as a server, so that scripts need not know which of the two answered.
-func (t tables) entry(ctx context.Context, log string, index int64) (audit.Entry, error) {
-	e, err := t.Entry(ctx, log, index)
+func (t tables) entry(ctx context.Context, at audit.Place) (audit.Entry, error) {
+	e, err := t.Entry(ctx, at.Log, at.Index)
 	if errors.Is(err, audit.ErrNotFound) {
 		return e, errNoEntry
 	}
@@ -78,7 +90,7 @@ func (t tables) entry(ctx context.Context, log string, index int64) (audit.Entry
 // what was signed and not the server's rendering of it.
 type remote struct{ piinguinv1.Audit }
 
-func (r remote) list(ctx context.Context, q question) ([]audit.Entry, error) {
+func (r remote) list(ctx context.Context, q question) ([]audit.Entry, *audit.Position, error) {
 	req := &piinguinv1.ListEntriesRequest{
 		Subject: q.ModifiedValue, Caller: q.Caller, PageSize: int32(min(q.Limit, piinguinv1.MaxPageSize)), //nolint:gosec // bounded
 		Basis:     piinguinv1.LawfulBasisForProcessing(piinguinv1.LawfulBasisForProcessing_value[q.Basis]),
@@ -98,19 +110,26 @@ func (r remote) list(ctx context.Context, q question) ([]audit.Entry, error) {
 	}
 	out, err := r.ListEntries(ctx, req)
 	if err != nil {
-		return nil, rpcFailure(err)
+		return nil, nil, rpcFailure(err)
 	}
 	entries := make([]audit.Entry, len(out.GetEntries()))
 	for i, e := range out.GetEntries() {
 		if entries[i], err = parseEntry(e); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return entries, nil
+	if out.GetNextPageToken() == "" {
+		return entries, nil, nil
+	}
+	next, err := audit.ParsePosition(out.GetNextPageToken())
+	if err != nil {
+		return nil, nil, fmt.Errorf("the server's answer: %w", err)
+	}
+	return entries, &next, nil
 }
 
-func (r remote) entry(ctx context.Context, log string, index int64) (audit.Entry, error) {
-	out, err := r.GetEntry(ctx, &piinguinv1.GetEntryRequest{Log: log, Index: index})
+func (r remote) entry(ctx context.Context, at audit.Place) (audit.Entry, error) {
+	out, err := r.GetEntry(ctx, &piinguinv1.GetEntryRequest{Log: at.Log.String(), Index: at.Index})
 	if err != nil {
 		return audit.Entry{}, rpcFailure(err)
 	}
@@ -121,7 +140,7 @@ func (r remote) entry(ctx context.Context, log string, index int64) (audit.Entry
 // held that against the question.
 func parseEntry(of *piinguinv1.Entry) (audit.Entry, error) {
 	e, err := audit.Parse([]byte(of.GetLine()))
-	if err == nil && (e.Log != of.GetLog() || e.Index != of.GetIndex()) {
+	if err == nil && (e.Log.String() != of.GetLog() || e.Index != of.GetIndex()) {
 		err = errors.New("the server's answer names an entry and has the line of another one")
 	}
 	return e, err

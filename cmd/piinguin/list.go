@@ -40,9 +40,12 @@ A server leaves out your own reviews: the entries of lists and shows under your 
 proven as now. --mine lists them as well; so do --caller, --operation, --reference and
 --request-id, which may ask for one. With --store nobody asks, and all are listed.
 
+The spine's own entries, such as those of a prune or a hold, are listed only with one
+--operation that says which.
+
 The table fits the terminal, or COLUMNS, or 80 columns: columns without a value or with
-a filter's one value are left out, long values and names of logs lose their middle, then
-columns are left out, the subject last. --wide, --csv and --json show everything.
+a filter's one value are left out, long values lose their middle, then columns are left
+out, the subject last. --wide, --csv and --json show everything.
 
 --log and filters with several values look at each entry. A list with a limit stops after
 ` + fmt.Sprint(scanMost) + ` of them and says how to go on.`,
@@ -155,7 +158,7 @@ func (f filter) list(ctx context.Context, l ledger, limit int) (listed, error) {
 		if limit > 0 && !f.local() {
 			q.Limit = min(piinguinv1.MaxPageSize, limit+1-len(out.entries)) // one more tells that there are more
 		}
-		page, err := l.list(ctx, q)
+		page, next, err := l.list(ctx, q)
 		if err != nil {
 			return out, err
 		}
@@ -170,13 +173,12 @@ func (f filter) list(ctx context.Context, l ledger, limit int) (listed, error) {
 			}
 			out.entries = append(out.entries, e)
 		}
-		if len(page) < q.Limit {
+		if next == nil {
 			return out, nil
 		}
-		last := page[len(page)-1].Position()
-		q.Before = &last
+		q.Before = next
 		if read += len(page); limit > 0 && read >= scanMost {
-			out.stopped = &last
+			out.stopped = next
 			return out, nil
 		}
 	}

@@ -63,8 +63,8 @@ func TestListFilters(t *testing.T) {
 			{[]string{"--purpose", "send the invoice, again"}, []string{"R-3", "R-2", "R-1"}},
 			{[]string{"--purpose", "send the invoice"}, nil},
 			{[]string{"--request-id", requestID}, []string{"R-2"}},
-			{[]string{"--log", "piinguin-1", "--outcome", "denied", "--outcome", "granted"}, []string{"R-3", "R-2", "R-1"}},
-			{[]string{"--log", "piinguin-2"}, nil},
+			{[]string{"--log", "1", "--outcome", "denied", "--outcome", "granted"}, []string{"R-3", "R-2", "R-1"}},
+			{[]string{"--log", "2"}, nil},
 			{[]string{"--outcome", "DENIED"}, nil},
 			{[]string{"--from", today, "--to", today}, []string{"R-3", "R-2", "R-1"}}, // unless it is midnight
 			{[]string{"--to", "2020-01-01"}, nil},
@@ -74,7 +74,7 @@ func TestListFilters(t *testing.T) {
 				t.Errorf("%q (-want +got):\n%s", tc.args, diff)
 			}
 		}
-		for _, args := range [][]string{{"--subject", ""}, {"--outcome", "NO"}, {"--columns", "time,original"}, {"--before", "x"}, {"--limit", "-1"}, {"--wide", "--columns", "time"}} {
+		for _, args := range [][]string{{"--subject", ""}, {"--log", "0"}, {"--log", "piinguin-1"}, {"--log", "spine"}, {"--operation", "read", "--operation", "hold"}, {"--outcome", "NO"}, {"--columns", "time,original"}, {"--before", "x"}, {"--limit", "-1"}, {"--wide", "--columns", "time"}} {
 			if code, _, _ := in.run(t, "piinguin", p.flags("auditor", append([]string{"audit", "list"}, args...)...)...); code != 2 {
 				t.Errorf("%q: exit %d", args, code)
 			}

@@ -34,7 +34,7 @@ func (o *filterFlags) addTo(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.purposes, "purpose", nil, "only entries that state this `purpose`, exactly")
 	flags.StringArrayVar(&o.references, "reference", nil, "only entries that state this `reference`, exactly")
 	flags.StringArrayVar(&o.requestIDs, "request-id", nil, "only entries of this `request`: the X-Request-Id of its answer")
-	flags.StringArrayVar(&o.logs, "log", nil, "only entries of this `log`")
+	flags.StringArrayVar(&o.logs, "log", nil, "only entries of this `log`: its number, or with --operation also spine")
 	flags.BoolVar(&o.mine, "mine", false, "list your own reviews as well, as --caller, --operation, --reference and --request-id do")
 }
 
@@ -81,6 +81,9 @@ func (o *filterFlags) filter() (filter, error) {
 			e.names[i] = strings.ToUpper(name)
 		}
 	}
+	if err := o.checkSpine(); err != nil {
+		return f, err
+	}
 	q := &f.query
 	for _, a := range []allowed{
 		{"subject", o.subjects, func(e audit.Entry) string { return e.ModifiedValue }, &q.ModifiedValue},
@@ -91,7 +94,7 @@ func (o *filterFlags) filter() (filter, error) {
 		{"purpose", o.purposes, func(e audit.Entry) string { return e.Purpose }, &q.Purpose},
 		{"reference", o.references, func(e audit.Entry) string { return e.Reference }, &q.Reference},
 		{"request_id", o.requestIDs, func(e audit.Entry) string { return e.RequestID }, &q.RequestID},
-		{"log", o.logs, func(e audit.Entry) string { return e.Log }, nil},
+		{"log", o.logs, func(e audit.Entry) string { return e.Log.String() }, nil},
 	} {
 		if slices.Contains(a.values, "") {
 			return f, fmt.Errorf("--%s is empty", strings.ReplaceAll(a.column, "_", "-"))
@@ -108,6 +111,27 @@ func (o *filterFlags) filter() (filter, error) {
 	// These filters find a review by its own fields: whoever asks for one wants to see it.
 	f.query.hideOwn = !o.mine && len(o.callers)+len(o.operations)+len(o.references)+len(o.requestIDs) == 0
 	return f, nil
+}
+
+// ofSpine are the operations of entries that the spine has. It is listed for one of them at a time.
+var ofSpine = []audit.Operation{audit.Opened, audit.Checkpoint, audit.Pruned, audit.Held, audit.Released, audit.Rekeyed, audit.RolledBack}
+
+// checkSpine refuses questions whose answer would leave out entries of the spine.
+func (o *filterFlags) checkSpine() error {
+	for _, name := range o.logs {
+		if _, err := audit.ParseLogID(name); err != nil {
+			return errors.New("--log must be spine or the number of a log, such as 1")
+		}
+	}
+	if slices.Contains(o.logs, audit.Spine.String()) && len(o.operations) != 1 {
+		return errors.New("--log spine needs one --operation, such as CHECKPOINT or PRUNE")
+	}
+	for _, name := range o.operations {
+		if len(o.operations) > 1 && slices.Contains(ofSpine, audit.Operation(name)) {
+			return fmt.Errorf("--operation %s must be the only one: the spine is listed for one operation at a time", name)
+		}
+	}
+	return nil
 }
 
 // timeFlag reads a time, or the start of a day that comes some days later. Nothing is the zero time.

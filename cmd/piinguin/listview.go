@@ -50,7 +50,7 @@ var listColumns = []listColumn{
 	{"reference", printable.Column{Rank: 8, Min: 9}, func(e audit.Entry) string { return e.Reference }},
 	{"request_id", printable.Column{Min: 9}, func(e audit.Entry) string { return e.RequestID }},
 	{"policy", printable.Column{Min: 8}, func(e audit.Entry) string { return e.Policy }},
-	{"entry", printable.Column{Rank: 4, Min: 6, Tail: "/"}, func(e audit.Entry) string { return fmt.Sprintf("%s/%d", e.Log, e.Index) }},
+	{"entry", printable.Column{Rank: 4, Min: 6, Tail: "/"}, func(e audit.Entry) string { return e.Place().String() }},
 }
 
 func columnNames() []string {

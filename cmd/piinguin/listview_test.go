@@ -11,32 +11,32 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// The names of logs lose their middle before a column is left out, the number of the entry stays whole, and
-// the subject is left out last.
+// Long values lose their middle before a column is left out, the place of the entry stays whole, and the
+// subject is left out last.
 func TestListViewByWidth(t *testing.T) {
 	var entries []audit.Entry
 	for i, caller := range []string{"dev-reader", "spiffe://acme.com/support/desk"} {
 		entries = append(entries, audit.Entry{
-			Log: fmt.Sprintf("pii.eu-west-1.acme.example-2026-%02d", i+1), Index: int64(1234567 + i), Time: time.Date(2026, 11, 26, 9, 8, i, 0, time.UTC),
+			Log: audit.LogID(i + 1), Index: int64(1234567 + i), Time: time.Date(2026, 11, 26, 9, 8, i, 0, time.UTC),
 			Operation: audit.Read, Outcome: audit.Granted, Caller: caller, Basis: "CONTRACT", Purpose: "send the invoice", Reference: "R-1",
 			ModifiedValue: strings.Repeat(fmt.Sprintf("%d7d8a4beae5bc9d", i), 4),
 		})
 	}
 	for width, want := range map[string]string{
 		"140": `
-TIME                  OPERATION  OUTCOME  CALLER            BASIS     SUBJECT            PURPOSE           REFERENCE  ENTRY
-2026-11-26T09:08:00Z  READ       GRANTED  dev-reader        CONTRACT  07d8a4be…eae5bc9d  send the invoice  R-1        pii.eu-…026-01/1234567
-2026-11-26T09:08:01Z  READ       GRANTED  spiffe:/…rt/desk  CONTRACT  17d8a4be…eae5bc9d  send the invoice  R-1        pii.eu-…026-02/1234568
+TIME                  OPERATION  OUTCOME  CALLER                   BASIS     SUBJECT                  PURPOSE           REFERENCE  ENTRY
+2026-11-26T09:08:00Z  READ       GRANTED  dev-reader               CONTRACT  07d8a4beae5…a4beae5bc9d  send the invoice  R-1        1/1234567
+2026-11-26T09:08:01Z  READ       GRANTED  spiffe://ac…upport/desk  CONTRACT  17d8a4beae5…a4beae5bc9d  send the invoice  R-1        2/1234568
 `,
 		"100": `
-TIME                  OPERATION  OUTCOME  CALLER     SUBJECT    PURPOSE    REFERENCE  ENTRY
-2026-11-26T09:08:00Z  READ       GRANTED  dev-…ader  07d8…bc9d  send…oice  R-1        pii…01/1234567
-2026-11-26T09:08:01Z  READ       GRANTED  spif…desk  17d8…bc9d  send…oice  R-1        pii…02/1234568
+TIME                  OPERATION  OUTCOME  CALLER       SUBJECT      PURPOSE     REFERENCE  ENTRY
+2026-11-26T09:08:00Z  READ       GRANTED  dev-reader   07d8a…5bc9d  send …oice  R-1        1/1234567
+2026-11-26T09:08:01Z  READ       GRANTED  spiff…/desk  17d8a…5bc9d  send …oice  R-1        2/1234568
 `,
 		"80": `
-TIME                  OPERATION  OUTCOME  CALLER     SUBJECT     ENTRY
-2026-11-26T09:08:00Z  READ       GRANTED  dev-…ader  07d8a…bc9d  pii…-01/1234567
-2026-11-26T09:08:01Z  READ       GRANTED  spif…desk  17d8a…bc9d  pii…-02/1234568
+TIME                  OPERATION  OUTCOME  CALLER        SUBJECT        ENTRY
+2026-11-26T09:08:00Z  READ       GRANTED  dev-reader    07d8a4…e5bc9d  1/1234567
+2026-11-26T09:08:01Z  READ       GRANTED  spiffe…/desk  17d8a4…e5bc9d  2/1234568
 `,
 		"60": `
 TIME                  OPERATION  OUTCOME  SUBJECT

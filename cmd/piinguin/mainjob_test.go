@@ -149,7 +149,7 @@ func listByServer(t *testing.T, in *install, p *process) {
 	if err != nil || e.Caller != "dev-writer" || e.ModifiedValue != "123" {
 		t.Errorf("audit list --json: %v %v", e, err)
 	}
-	name := e.Log + "/" + jsonNumber(e.Index)
+	name := e.Place().String()
 	shown := in.mustRun(t, 0, "piinguin", p.flags("auditor", "audit", "show", name)...)
 	direct := in.mustRun(t, 0, "piinguin", "audit", "show", name, "--store", in.store)
 	if shown != direct || !hasLine(shown, []string{"leaf_hash", audit.LeafHash([]byte(strings.TrimSuffix(lines, "\n"))).String()}) {
@@ -168,14 +168,6 @@ func listByServer(t *testing.T, in *install, p *process) {
 	}
 }
 
-func jsonNumber(n int64) string {
-	b, err := json.Marshal(n)
-	if err != nil {
-		panic(err)
-	}
-	return string(b)
-}
-
 func hasLine(text string, words []string) bool {
 	for line := range strings.Lines(text) {
 		all := true
@@ -192,7 +184,7 @@ func hasLine(text string, words []string) bool {
 func verifyAndTamper(t *testing.T, in *install) {
 	t.Helper()
 	out := in.mustRun(t, 0, "piinguin", "audit", "verify", "--store", in.store)
-	if !strings.Contains(out, "piinguin-1") || !strings.Contains(out, "The ledger is whole.") {
+	if !hasLine(out, []string{"Ledger " + ledgerName}) || !strings.Contains(out, "The ledger is whole.") {
 		t.Errorf("audit verify:\n%s", out)
 	}
 	key, _, _ := strings.Cut(in.mustRun(t, 0, "piinguin", "audit", "key", "--store", in.store), "\n")
@@ -216,19 +208,18 @@ func (in *install) tamper(t *testing.T) string {
 	t.Helper()
 	if in.db == nil {
 		db := in.sqlite(t)
-		var log string
-		var index int64
-		if err := db.QueryRowContext(t.Context(), `SELECT log, idx FROM audit_entries WHERE outcome = 'DENIED' LIMIT 1`).Scan(&log, &index); err != nil {
+		var log audit.LogID
+		var page int64
+		if err := db.QueryRowContext(t.Context(), `SELECT log, page FROM audit_entries WHERE outcome = 'DENIED' LIMIT 1`).Scan(&log, &page); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.ExecContext(t.Context(), `UPDATE audit_entries SET caller = 'somebody', line = replace(line, 'dev-writer', 'somebody')
-			WHERE log = ? AND idx = ?`, log, index); err != nil {
+		if _, err := db.ExecContext(t.Context(), `UPDATE audit_pages SET lines = replace(lines, 'dev-writer', 'somebody') WHERE id = ? << 40 | ?`, log, page); err != nil {
 			t.Fatal(err)
 		}
-		return audit.EntryRow(log, index)
+		return audit.PageRow(log, page)
 	}
 	for _, it := range in.scan(t, in.audit) {
-		entries, ok := it["entries"].(*types.AttributeValueMemberL)
+		entries, ok := it["lines"].(*types.AttributeValueMemberL)
 		if !ok {
 			continue
 		}
@@ -246,7 +237,7 @@ func (in *install) tamper(t *testing.T) string {
 				t.Fatal(err)
 			}
 			number, _ := it["number"].(*types.AttributeValueMemberN)
-			return "page " + e.Log + "/" + number.Value
+			return "page " + e.Log.String() + "/" + number.Value
 		}
 	}
 	t.Fatal(errors.New("no denied entry in the table"))

@@ -24,7 +24,7 @@ func (in *install) startDoor(t *testing.T, args ...string) *process {
 	if in.db != nil {
 		args = append(args, "--store", in.store)
 	}
-	return in.serve(t, append([]string{"--dev", "--original-grpc", "127.0.0.1:0", "--original-caller", "old-relay"}, args...)...)
+	return in.serve(t, append([]string{"--dev", "--ledger-name", ledgerName, "--original-grpc", "127.0.0.1:0", "--original-caller", "old-relay"}, args...)...)
 }
 
 // door returns the address of the port for clients of the original of the server that started last.

@@ -184,7 +184,7 @@ func TestOriginalFlags(t *testing.T) {
 		}
 	}
 	in.env = append(in.env, "PIINGUIN_ORIGINAL_GRPC=127.0.0.1:0", "PIINGUIN_ORIGINAL_CALLER=old", "PIINGUIN_ORIGINAL_ALLOW=read,delete")
-	p := in.start(t)
+	p := in.serve(t, "--dev")
 	defer p.stop(t)
 	if !hasLine(in.log(), []string{`"caller":"old"`, `"allow":["create","read","delete"]`}) {
 		t.Errorf("the environment does not count:\n%s", in.log())

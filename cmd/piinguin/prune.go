@@ -30,15 +30,16 @@ func pruneCommand() *cobra.Command {
 	var o pruneFlags
 	cmd := &cobra.Command{
 		Use:   "prune --before DATE",
-		Short: "Remove the entries of closed logs that are older than a date",
-		Long: `Prune removes the lines of every closed log whose last entry is older than DATE (UTC).
-The first entry of a later month closes a log. Every hash and signed checkpoint stays,
-and so do the ledger's own OPEN, CLOSE and PRUNE entries. So "audit verify" still proves
-that the removed entries existed and that no other entry was changed. Only the content
-of the removed entries is gone.
+		Short: "Remove the entries that are older than a date",
+		Long: `Prune removes the pages of every log that are older than DATE (UTC). What stays of a log
+is its tree: "audit verify" still proves how many entries were removed and that no later
+one was changed, and proofs and lines that were kept before still verify. The spine is
+never pruned, and neither is a log's last page.
 
-Prune verifies each log first and skips a log that is not whole. It writes a PRUNE entry,
-which is durable before the first line is removed.
+Prune verifies the ledger first, and removes nothing of one that is not whole. It writes
+a PRUNE entry into the spine, which is durable before the first page is removed. While a
+hold ("audit hold") is not released it removes nothing. If it was interrupted, run it
+again.
 
 It needs the ledger's signing key. On DynamoDB it needs the permissions to replace and
 delete rows of the audit table, which a server does not have. On SQLite, stop the server
@@ -91,30 +92,42 @@ func (o *pruneFlags) prune(ctx context.Context, now time.Time) (logs []audit.Pru
 	if err != nil {
 		return nil, err
 	}
-	store, done, err := o.store.writeLedger(ctx)
+	err = withLedger(ctx, o.store, o.auditKey, func(store audit.Store, l *audit.Ledger) (err error) {
+		logs, err = l.Prune(ctx, store, before, ownEntry("audit prune", o.reference))
+		if errors.Is(err, audit.ErrHeld) {
+			err = fmt.Errorf("%w; \"piinguin audit list --operation hold\" names the holds", err)
+		}
+		return err
+	})
+	return logs, err
+}
+
+// withLedger opens an existing ledger to write, for a command of the operator.
+func withLedger(ctx context.Context, from storeFlags, auditKey string, do func(audit.Store, *audit.Ledger) error) (err error) {
+	store, done, err := from.writeLedger(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	if _, err := store.VerifierKey(ctx); err != nil {
-		return nil, fmt.Errorf("there is no ledger here: %w", err)
-	}
-	key, err := openKey(ctx, o.auditKey, store)
+	name, err := audit.Name(ctx, store)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("there is no ledger here: %w", err)
+	}
+	key, err := openKey(ctx, auditKey, store, name)
+	if err != nil {
+		return err
 	}
 	ledger, err := audit.Open(ctx, audit.Config{Store: store, Key: key})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	logs, err = ledger.Prune(ctx, store, before, o.entry())
-	return logs, errors.Join(err, ledger.Close(ctx))
+	return errors.Join(do(store, ledger), ledger.Close(ctx))
 }
 
-// entry holds what the PRUNE entries say about who pruned: someone with the signing key. The user's
-// name is a claim, as the operating system makes it.
-func (o *pruneFlags) entry() audit.Entry {
-	e := audit.Entry{Caller: "audit prune", Authentication: "signing key", Reference: o.reference, RequestID: rand.Text()}
+// ownEntry holds what entries of such a command say about who did it: someone with the signing key. The
+// user's name is a claim, as the operating system makes it.
+func ownEntry(command, reference string) audit.Entry {
+	e := audit.Entry{Caller: command, Authentication: "signing key", Reference: reference, RequestID: rand.Text()}
 	if u, err := user.Current(); err == nil {
 		e.OnBehalfOf = u.Username
 	}
@@ -126,9 +139,13 @@ func (o *pruneFlags) print(cmd *cobra.Command, logs []audit.PrunedLog) error {
 	if o.json {
 		return encodeJSON(cmd.OutOrStdout(), wirePruned(logs))
 	}
-	rows := [][]string{{"LOG", "PRUNED", ""}}
+	rows := [][]string{{"LOG", "PRUNED", "UNTIL"}}
 	for _, l := range logs {
-		rows = append(rows, []string{l.Log, strconv.FormatInt(l.Entries, 10), l.Kept})
+		until := "nothing older"
+		if l.Entries > 0 {
+			until = formatTime(l.Until)
+		}
+		rows = append(rows, []string{l.Log.String(), strconv.FormatInt(l.Entries, 10), until})
 	}
 	return table(cmd.OutOrStdout(), rows)
 }
@@ -137,14 +154,18 @@ func (o *pruneFlags) print(cmd *cobra.Command, logs []audit.PrunedLog) error {
 type prunedJSON struct {
 	Log    string `json:"log"`
 	Pruned int64  `json:"pruned"`
-	Kept   string `json:"kept,omitempty"`
+	Until  string `json:"until,omitempty"`
 }
 
 // wirePruned makes the output of prune --json.
 func wirePruned(logs []audit.PrunedLog) []prunedJSON {
 	wire := []prunedJSON{}
 	for _, l := range logs {
-		wire = append(wire, prunedJSON{l.Log, l.Entries, l.Kept})
+		p := prunedJSON{Log: l.Log.String(), Pruned: l.Entries}
+		if l.Entries > 0 {
+			p.Until = formatTime(l.Until)
+		}
+		wire = append(wire, p)
 	}
 	return wire
 }

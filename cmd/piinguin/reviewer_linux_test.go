@@ -82,7 +82,7 @@ func TestReviewerWithoutRights(t *testing.T) {
 			if (code == 0) != (c.want == whole) || !strings.Contains(printed, c.want) {
 				t.Errorf("%s: exit %d, want %q:\n%s", name, code, c.want, printed)
 			}
-			for _, args := range [][]string{{"audit", "list"}, {"audit", "prove", "piinguin-1/0"}, {"audit", "export", "--out", "-"}} {
+			for _, args := range [][]string{{"audit", "list"}, {"audit", "prove", "1/0"}, {"audit", "export", "--log", "1", "--out", "-"}} {
 				code, printed := in.review(t, append(args, "--store", c.store)...)
 				if (code == 0) != (c.want == whole) || code != 0 && !strings.Contains(printed, c.want) {
 					t.Errorf("%s: %v: exit %d, want as verify:\n%s", name, args, code, printed)

@@ -44,6 +44,7 @@ type serveFlags struct {
 	access        accessFlags
 	policy        policyFlags
 	anchor        anchorFlags
+	ledger        nameFlags
 	original      originalFlags
 	auditKey      string
 	appendTimeout time.Duration
@@ -93,6 +94,7 @@ what it read before and logs an error.`,
 		"how long an entry may take to become durable; after that the read fails")
 	o.policy.addTo(flags)
 	o.anchor.addTo(flags)
+	o.ledger.addTo(flags)
 	o.original.addTo(flags)
 	return cmd
 }
@@ -164,12 +166,15 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	o.warnOfOpenFiles(log)
-	key, err := openKey(ctx, o.auditKey, engine.Ledger)
+	name, key, err := o.ledger.identify(ctx, engine.Ledger, o.auditKey)
 	if err != nil {
 		return err
 	}
+	if err := o.ledger.restart(ctx, engine.Ledger, key, anchors, log); err != nil {
+		return err
+	}
 	ledger, err := audit.Open(ctx, audit.Config{
-		Store: engine.Ledger, Key: key, Logs: engine.Logs, Leases: engine.Leases, AppendTimeout: o.appendTimeout,
+		Store: engine.Ledger, Key: key, Name: name, Logs: engine.Logs, Leases: engine.Leases, AppendTimeout: o.appendTimeout, Period: o.anchor.every, Report: func(err error) { reportSpine(log, anchors, err) },
 	})
 	if err != nil {
 		return err
@@ -186,7 +191,7 @@ func (o *serveFlags) serve(ctx context.Context, stdout, stderr io.Writer) (err e
 	}()
 	s, err := server.New(server.Config{
 		Ledger: ledger, Store: engine.Records, Callers: callers, Policy: rules, Limits: o.policy.limits,
-		RequirePurpose: o.policy.purpose, RequireReference: o.policy.reference, Log: log, Metrics: append(engine.Metrics, anchors.failures, newBuildMetric()),
+		RequirePurpose: o.policy.purpose, RequireReference: o.policy.reference, Log: log, Ready: anchors.ready, Metrics: append(engine.Metrics, anchors.failures, newBuildMetric()),
 	})
 	if err != nil {
 		return err

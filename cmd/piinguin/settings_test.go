@@ -36,7 +36,7 @@ func TestStoreOfTheEnvironmentIsNotReviewed(t *testing.T) {
 	onSQLite(t, func(t *testing.T, in *install) {
 		p := in.start(t)
 		in.env = append(in.env, "PIINGUIN_STORE="+in.store, "PIINGUIN_PORT=tcp://10.0.0.1:8080")
-		for _, args := range [][]string{{"list"}, {"show", "piinguin-1/0"}, {"prove", "piinguin-1/0"}} {
+		for _, args := range [][]string{{"list"}, {"show", "1/0"}, {"prove", "1/0"}} {
 			code, _, stderr := in.run(t, "piinguin", append([]string{"audit"}, args...)...)
 			if code != 2 || !strings.Contains(stderr, "an auditor's credential is required") || !strings.Contains(stderr, "PIINGUIN_PORT is passed over") {
 				t.Errorf("%q: exit %d, says %q", args, code, stderr)

@@ -19,10 +19,10 @@ func showCommand() *cobra.Command {
 		Long: `Show one entry, by default a field a line. With --json it is the entry's own line of
 canonical JSON; characters that are not visible, such as U+2028, are written as \uXXXX
 in it, which "audit check" takes for the same line. "audit export" has the exact bytes.`,
-		Example: `  piinguin audit show piinguin-1/17`,
+		Example: `  piinguin audit show 1/17`,
 		Args:    cli.Args("LOG/INDEX"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			log, index, err := parseEntryName(args[0])
+			at, err := parsePlace(args[0])
 			if err != nil {
 				return err
 			}
@@ -30,7 +30,7 @@ in it, which "audit check" takes for the same line. "audit export" has the exact
 			if err != nil {
 				return err
 			}
-			e, err := ledger.entry(cmd.Context(), log, index)
+			e, err := ledger.entry(cmd.Context(), at)
 			if err = errors.Join(err, done()); err != nil {
 				return err
 			}
@@ -53,10 +53,11 @@ in it, which "audit check" takes for the same line. "audit export" has the exact
 // fields returns the name and value of each field that an entry has.
 func fields(e audit.Entry) [][]string {
 	all := [][]string{
-		{"log", e.Log}, {"index", strconv.FormatInt(e.Index, 10)}, {"time", formatTime(e.Time)},
+		{"ledger", e.Ledger}, {"log", e.Log.String()}, {"index", strconv.FormatInt(e.Index, 10)}, {"time", formatTime(e.Time)},
 		{"operation", string(e.Operation)}, {"outcome", string(e.Outcome)}, {"reason", e.Reason},
 		{"caller", e.Caller}, {"authentication", e.Authentication}, {"on_behalf_of", e.OnBehalfOf},
 		{"basis", e.Basis}, {"special_category_condition", e.Condition}, {"policy", e.Policy}, {"purpose", e.Purpose}, {"reference", e.Reference}, {"checkpoint", e.Checkpoint},
+		{"about", e.About}, {"detail", e.Detail},
 		{"modified_value", e.ModifiedValue}, {"request_id", e.RequestID},
 	}
 	if e.Count > 0 {

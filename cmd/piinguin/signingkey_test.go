@@ -12,6 +12,8 @@ import (
 
 // The ledger and its key begin together. Where one of them is there alone, the other was lost: a new one would
 // hide that.
+const testName = "ledger.test/pii"
+
 func TestOpenKey(t *testing.T) {
 	key, err := audit.GenerateKey(rand.Reader)
 	if err != nil {
@@ -24,15 +26,15 @@ func TestOpenKey(t *testing.T) {
 		fails string
 	}{
 		"a first start":        {},
-		"a later start":        {begun: true, mode: 0o600, text: key.Text() + "\n"},
-		"a key alone":          {mode: 0o600, text: key.Text(), fails: "the store holds no ledger"},
+		"a later start":        {begun: true, mode: 0o600, text: key.Text(testName) + "\n"},
+		"a key alone":          {mode: 0o600, text: key.Text(testName), fails: "the store holds no ledger"},
 		"a ledger alone":       {begun: true, fails: "is not there"},
-		"a key for everybody":  {begun: true, mode: 0o644, text: key.Text(), fails: "chmod 600"},
+		"a key for everybody":  {begun: true, mode: 0o644, text: key.Text(testName), fails: "chmod 600"},
 		"a key that is broken": {begun: true, mode: 0o600, text: "CANARY", fails: "--audit-key"},
 	} {
 		path, ledger := filepath.Join(t.TempDir(), "audit.key"), audit.NewMem()
 		if c.begun {
-			if _, err := ledger.KeepVerifierKey(t.Context(), key.Verifier().Text(audit.KeyName)); err != nil {
+			if _, err := ledger.KeepVerifierKey(t.Context(), key.Verifier().Text(testName)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -41,7 +43,7 @@ func TestOpenKey(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got, err := openKey(t.Context(), path, ledger)
+		got, err := openKey(t.Context(), path, ledger, testName)
 		if c.fails != "" {
 			after, _ := os.ReadFile(path)
 			if err == nil || !strings.Contains(err.Error(), c.fails) || strings.Contains(err.Error(), "CANARY") || string(after) != c.text {
@@ -50,7 +52,7 @@ func TestOpenKey(t *testing.T) {
 			continue
 		}
 		kept, readErr := os.ReadFile(path)
-		if err != nil || readErr != nil || strings.TrimSpace(string(kept)) != got.Text() || (c.begun && got.Text() != key.Text()) {
+		if err != nil || readErr != nil || strings.TrimSpace(string(kept)) != got.Text(testName) || (c.begun && got.Text(testName) != key.Text(testName)) {
 			t.Errorf("%s: %v, %v", name, err, readErr)
 		}
 	}

@@ -112,7 +112,11 @@ func (f *storeFlags) review(ctx context.Context) (audit.Store, func() error, err
 	if err != nil {
 		return nil, nil, err
 	}
-	return dynamolog.New(client, f.auditTableName()), func() error { return nil }, nil
+	store := dynamolog.New(client, f.auditTableName())
+	if _, err := store.VerifierKey(ctx); errors.Is(err, audit.ErrFormat) {
+		return nil, nil, err // no page of it would be found, as in an empty table
+	}
+	return store, func() error { return nil }, nil
 }
 
 // dynamoClient makes a client from the AWS SDK's own settings.

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -16,12 +14,10 @@ import (
 	"golang.org/x/term"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/audit/anchor"
 	"github.com/piinguin/piinguin/cmd/internal/cli"
 	"github.com/piinguin/piinguin/cmd/internal/printable"
 )
-
-// checkpointSuffix is what files of kept checkpoints end with, in a folder.
-const checkpointSuffix = ".checkpoint"
 
 // verifyFlags are the flags of verify.
 type verifyFlags struct {
@@ -29,6 +25,7 @@ type verifyFlags struct {
 	key        string
 	checkpoint string
 	from       string
+	noDerived  bool
 	json       bool
 }
 
@@ -45,18 +42,21 @@ Give your own copy of the ledger's verifier key with --key: a line of "piinguin 
 key", kept since the ledger began. Without it, verify uses the key in the ledger's own
 store. That proves less, because whoever can rewrite all rows can also replace that key.
 
---checkpoint names a checkpoint that was kept outside the ledger by "serve --anchor",
-"audit export" or by hand, or a folder of such files (*` + checkpointSuffix + `, in
-subfolders too). Each must match a prefix of the ledger as it is now. That catches a
-tail that was cut off and a history that was rewritten, even by the key's holder.
+--checkpoint names a file that was kept outside the ledger by "serve --anchor", "audit
+export" or "audit prove --kept", or a folder of such files (*` + anchor.Suffix + `, in subfolders too). Each
+must be of the ledger as it is now: one file binds the spine and every log. That catches
+a tail that was cut off, a log that is gone and a history that was rewritten, even by
+the key's holder.
 
---from names a checkpoint of an earlier verification, or a folder, of which each log's
-latest counts. Verify trusts everything up to it and reads only what came after. It
-then skips rows outside the pages, such as those of the index.
+--from names such a file of an earlier verification, or a folder, of which the newest
+counts. Verify trusts everything up to it and reads only what came after. It then skips
+rows outside the pages.
+
+--no-derived skips the comparison of what is derived from the pages, such as tiles.
 
 Exit codes: 0 whole, 1 a finding, 2 it could not be verified.`,
 		Example: `  piinguin audit verify --store sqlite:piinguin.db --key @verifier.txt --checkpoint anchors
-  piinguin audit verify --store dynamodb --from yesterday.checkpoint --json`,
+  piinguin audit verify --store dynamodb --from yesterday.kept --json`,
 		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			report, err := o.verify(cmd)
@@ -77,24 +77,28 @@ Exit codes: 0 whole, 1 a finding, 2 it could not be verified.`,
 	flags := cmd.Flags()
 	o.store.addLedger(flags, defaultStore, storeUsage)
 	flags.StringVar(&o.key, "key", "", "verifier `key` of the ledger, or @FILE that holds it")
-	flags.StringVar(&o.checkpoint, "checkpoint", "", "`file` of a kept checkpoint, or folder of such files, that must still hold")
-	flags.StringVar(&o.from, "from", "", "`file` of a trusted checkpoint, or folder of such files, to begin at")
+	flags.StringVar(&o.checkpoint, "checkpoint", "", "kept `file`, or folder of such files, that must still hold")
+	flags.StringVar(&o.from, "from", "", "kept `file` that is trusted, or folder of such files, to begin at")
+	flags.BoolVar(&o.noDerived, "no-derived", false, "do not compare what is derived from the pages")
 	addJSON(cmd, &o.json)
 	return cmd
 }
 
-// verify reads key and kept checkpoints before it opens the ledger: a missing file must not show up
-// after hours of verifying.
+// verify reads key and kept files before it opens the ledger: a missing file must not show up after
+// hours of verifying.
 func (o *verifyFlags) verify(cmd *cobra.Command) (audit.Report, error) {
-	var options audit.VerifyOptions
+	options := audit.VerifyOptions{NoDerived: o.noDerived}
 	var err error
-	if options.Key, err = givenKey(o.key); err != nil {
+	if options.Key, options.Name, err = givenKey(o.key); err != nil {
 		return audit.Report{}, err
 	}
-	if options.Kept, err = readCheckpoints("--checkpoint", o.checkpoint); err != nil {
+	if ledger, ok := strings.CutSuffix(options.Name, "/"+options.Name[strings.LastIndexByte(options.Name, '/')+1:]); !audit.ValidName(options.Name) && ok {
+		options.Name = ledger // the key was given under the name of one log
+	}
+	if options.Kept, err = keptFiles("--checkpoint", o.checkpoint); err != nil {
 		return audit.Report{}, err
 	}
-	if options.From, err = readCheckpoints("--from", o.from); err != nil {
+	if options.From, err = newestKept("--from", o.from); err != nil {
 		return audit.Report{}, err
 	}
 	store, done, err := o.store.review(cmd.Context())
@@ -106,30 +110,6 @@ func (o *verifyFlags) verify(cmd *cobra.Command) (audit.Report, error) {
 	report, err := audit.Verify(cmd.Context(), store, options)
 	finish()
 	return report, errors.Join(err, done())
-}
-
-// readCheckpoints reads the file or the folder of a flag; nothing if it is not given.
-func readCheckpoints(flag, path string) ([]audit.KeptCheckpoint, error) {
-	if path == "" {
-		return nil, nil
-	}
-	var kept []audit.KeptCheckpoint
-	err := filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
-		isKept := filepath.Ext(name) == checkpointSuffix && !strings.HasPrefix(filepath.Base(name), ".")
-		if err != nil || d.IsDir() || name != path && !isKept {
-			return err
-		}
-		raw, err := os.ReadFile(name) //nolint:gosec // the reviewer names the files
-		kept = append(kept, audit.KeptCheckpoint{Name: name, Note: raw})
-		return err
-	})
-	if err == nil && len(kept) == 0 {
-		err = fmt.Errorf("%s holds no *%s file", path, checkpointSuffix)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
-	}
-	return kept, nil
 }
 
 // redraw is how often the progress bar is drawn, at most.
@@ -162,19 +142,26 @@ func verifyProgress(stderr io.Writer) (progress func(done, total int64), finish 
 func printReport(cmd *cobra.Command, r audit.Report) error {
 	rows := [][]string{{"LOG", "ENTRIES", "PAGES", "ROOT", "RESULT"}}
 	for _, l := range r.Logs {
-		rows = append(rows, []string{l.Log, strconv.FormatInt(l.Size, 10), strconv.FormatInt(l.Pages, 10), l.Root.String(), resultOf(l)})
+		rows = append(rows, []string{l.Log.String(), strconv.FormatInt(l.Size, 10), strconv.FormatInt(l.Pages, 10), l.Root.String(), resultOf(l)})
 	}
 	if err := table(cmd.OutOrStdout(), rows); err != nil {
 		return err
 	}
 	out := cmd.OutOrStdout()
+	_, _ = fmt.Fprintf(out, "\nLedger %s\nCheckpoints in its spine: %d\n", printable.Text(r.Name), r.Checkpoints)
 	if r.KeyFromStore {
-		_, _ = fmt.Fprintf(out, "\nKey %s, from the ledger's own store.\nThat proves less than a key of your own: give it with --key.\n", printable.Text(r.Key))
+		_, _ = fmt.Fprintf(out, "Key %s\nfrom the ledger's own store. That proves less than a key of your own: give it with --key.\n", printable.Text(r.Key))
 	} else {
-		_, _ = fmt.Fprintf(out, "\nKey %s, as given.\n", printable.Text(r.Key))
+		_, _ = fmt.Fprintf(out, "Key %s\nas given.\n", printable.Text(r.Key))
 	}
 	if r.Kept > 0 {
-		_, _ = fmt.Fprintf(out, "%d kept checkpoints are of a prefix of it.\n", r.Kept)
+		_, _ = fmt.Fprintf(out, "Kept checkpoints that it extends: %d\n", r.Kept)
+	}
+	if r.Lost > 0 {
+		_, _ = fmt.Fprintf(out, "Kept checkpoints of what a ROLLBACK declares as lost: %d\n", r.Lost)
+	}
+	if r.Keys > 1 {
+		_, _ = fmt.Fprintf(out, "Times that its key was rotated: %d\n", r.Keys-1)
 	}
 	for _, f := range r.Findings {
 		_, _ = fmt.Fprintf(out, "FINDING  %s: %s\n", printable.Text(f.Row), printable.Text(f.Problem))
@@ -196,11 +183,11 @@ func resultOf(l audit.LogReport) string {
 	if l.From > 0 {
 		result += fmt.Sprintf(", trusted up to entry %d", l.From)
 	}
-	if l.Closed {
-		result += ", closed"
-	}
 	if l.Pruned > 0 {
 		result += fmt.Sprintf(", %d entries pruned", l.Pruned)
+	}
+	if l.Leftovers > 0 {
+		result += fmt.Sprintf(", %d pages before them are left over and prove nothing: prune again", l.Leftovers)
 	}
 	return result
 }
@@ -208,9 +195,13 @@ func resultOf(l audit.LogReport) string {
 // reportJSON is the report of verify --json.
 type reportJSON struct {
 	Whole        bool          `json:"whole"`
+	Ledger       string        `json:"ledger"`
 	Key          string        `json:"key"`
 	KeyFromStore bool          `json:"key_from_store"`
+	Keys         int           `json:"keys"`
+	Checkpoints  int64         `json:"checkpoints"`
 	Kept         int           `json:"kept_checkpoints"`
+	Lost         int           `json:"lost_checkpoints"`
 	Logs         []logJSON     `json:"logs"`
 	Findings     []findingJSON `json:"findings"`
 }
@@ -223,8 +214,8 @@ type logJSON struct {
 	Checkpoint string `json:"checkpoint"`
 	Whole      bool   `json:"whole"`
 	From       int64  `json:"from,omitempty"`
-	Closed     bool   `json:"closed"`
 	Pruned     int64  `json:"pruned,omitempty"`
+	Leftovers  int64  `json:"leftover_pages,omitempty"`
 }
 
 type findingJSON struct {
@@ -236,11 +227,12 @@ type findingJSON struct {
 // null.
 func wireReport(r audit.Report) reportJSON {
 	w := reportJSON{
-		Whole: len(r.Findings) == 0, Key: r.Key, KeyFromStore: r.KeyFromStore, Kept: r.Kept,
+		Whole: len(r.Findings) == 0, Ledger: r.Name, Key: r.Key, KeyFromStore: r.KeyFromStore,
+		Keys: r.Keys, Checkpoints: r.Checkpoints, Kept: r.Kept, Lost: r.Lost,
 		Logs: []logJSON{}, Findings: []findingJSON{},
 	}
 	for _, l := range r.Logs {
-		w.Logs = append(w.Logs, logJSON{l.Log, l.Size, l.Pages, l.Root.String(), l.Checkpoint, l.Whole, l.From, l.Closed, l.Pruned})
+		w.Logs = append(w.Logs, logJSON{l.Log.String(), l.Size, l.Pages, l.Root.String(), l.Checkpoint, l.Whole, l.From, l.Pruned, l.Leftovers})
 	}
 	for _, f := range r.Findings {
 		w.Findings = append(w.Findings, findingJSON{f.Row, f.Problem})

@@ -43,7 +43,7 @@ func verifyRows(ctx context.Context, path string, entries int) ([]row, error) {
 	if err := l.Close(ctx); err != nil {
 		return nil, err
 	}
-	lines, err := s.Lines(ctx, "piinguin-1", 0, min(int64(entries), 100_000))
+	lines, err := audit.Lines(ctx, s, 1, 0, min(int64(entries), 100_000))
 	if err != nil {
 		return nil, err
 	}

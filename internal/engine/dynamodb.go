@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/rs/zerolog"
@@ -21,7 +20,7 @@ const dynamodbLogs = 4
 
 // OpenDynamoDB opens records and ledger in two existing tables. It waits for a table that is being
 // made, for up to five minutes, and fails if IAM does not allow an action that the server will need.
-// Close stops deriving the ledger's index; the client stays the caller's. The log says what is waited
+// The client stays the caller's. The log says what is waited
 // for, and which rights are missing later.
 func OpenDynamoDB(ctx context.Context, client *dynamodb.Client, table, auditTable string, log zerolog.Logger) (*Engine, error) {
 	for _, table := range []string{table, auditTable} {
@@ -40,11 +39,8 @@ func OpenDynamoDB(ctx context.Context, client *dynamodb.Client, table, auditTabl
 	if err := checked.check(ctx); err != nil {
 		return nil, err
 	}
-	deriving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var done sync.WaitGroup
-	done.Go(func() { ledger.Derive(deriving) })
 	return &Engine{
 		Records: checked, Ledger: ledger, Leases: ledger, Logs: dynamodbLogs,
-		close: func() error { stop(); done.Wait(); return nil },
+		close: func() error { return nil },
 	}, nil
 }

@@ -95,7 +95,7 @@ func wantConfirmed(t *testing.T, s audit.Store, confirmed map[string]audit.Recei
 		t.Fatalf("Verify: %v %v", report.Findings, err)
 	}
 	for id, r := range confirmed {
-		if e, err := s.Entry(t.Context(), r.Log, r.Index); err != nil || e.RequestID != id {
+		if e, err := audit.OpenIndex(s).Entry(t.Context(), r.Log, r.Index); err != nil || e.RequestID != id {
 			t.Errorf("entry %s/%d is %q, %v; want %s", r.Log, r.Index, e.RequestID, err, id)
 		}
 	}

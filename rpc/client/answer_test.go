@@ -65,19 +65,19 @@ var everyCall = map[string]func(context.Context, *client.Client) error{
 		return err
 	},
 	"GetEntry": func(ctx context.Context, c *client.Client) error {
-		_, err := c.GetEntry(ctx, &piinguinv1.GetEntryRequest{Log: "log", Index: 1})
+		_, err := c.GetEntry(ctx, &piinguinv1.GetEntryRequest{Log: "1", Index: 1})
 		return err
 	},
 	"GetCheckpoint": func(ctx context.Context, c *client.Client) error {
-		_, err := c.GetCheckpoint(ctx, &piinguinv1.GetCheckpointRequest{Log: "log"})
+		_, err := c.GetCheckpoint(ctx, &piinguinv1.GetCheckpointRequest{Log: "1"})
 		return err
 	},
 	"ProveEntry": func(ctx context.Context, c *client.Client) error {
-		_, err := c.ProveEntry(ctx, &piinguinv1.ProveEntryRequest{Log: "log", Index: 1})
+		_, err := c.ProveEntry(ctx, &piinguinv1.ProveEntryRequest{Log: "1", Index: 1})
 		return err
 	},
 	"ProveConsistency": func(ctx context.Context, c *client.Client) error {
-		_, err := c.ProveConsistency(ctx, &piinguinv1.ProveConsistencyRequest{Log: "log", OldSize: 2})
+		_, err := c.ProveConsistency(ctx, &piinguinv1.ProveConsistencyRequest{Log: "1", OldSize: 2})
 		return err
 	},
 }
@@ -119,10 +119,10 @@ func TestIncompleteAnswers(t *testing.T) {
 		"empty item":    {"DeletePiiRecords", "no receipt", &piinguinv1.DeletePiiRecordsResponse{Results: []*piinguinv1.DeletePiiRecordResult{{Erased: true}}}},
 		"one too many":  {"CreatePiiRecords", "another number", &piinguinv1.CreatePiiRecordsResponse{Results: []*piinguinv1.CreatePiiRecordResult{{Receipt: whole}, {Receipt: whole}}}},
 		"no item":       {"ReadPiiRecords", "another number", &piinguinv1.ReadPiiRecordsResponse{}},
-		"another entry": {"GetEntry", "another one", &piinguinv1.GetEntryResponse{Entry: &piinguinv1.Entry{Line: "{}", Log: "log", Index: 2}}},
+		"another entry": {"GetEntry", "another one", &piinguinv1.GetEntryResponse{Entry: &piinguinv1.Entry{Line: "{}", Log: "1", Index: 2}}},
 		"no list":       {"ListEntries", "no receipt", &piinguinv1.ListEntriesResponse{NextPageToken: "canary"}},
-		"no lines":      {"ListEntries", "no entry", &piinguinv1.ListEntriesResponse{Entries: []*piinguinv1.Entry{{Log: "log"}}, Receipt: whole}},
-		"no line":       {"GetEntry", "no entry", &piinguinv1.GetEntryResponse{Entry: &piinguinv1.Entry{Log: "log", Index: 1}}},
+		"no lines":      {"ListEntries", "no entry", &piinguinv1.ListEntriesResponse{Entries: []*piinguinv1.Entry{{Log: "1"}}, Receipt: whole}},
+		"no line":       {"GetEntry", "no entry", &piinguinv1.GetEntryResponse{Entry: &piinguinv1.Entry{Log: "1", Index: 1}}},
 	} {
 		c := answering(t, "application/protobuf; v=1", encode(t, tc.answer))
 		te := wantCode(t, everyCall[tc.method](t.Context(), c), twirp.Internal)
@@ -184,7 +184,7 @@ func TestTheLongestAnswerArrives(t *testing.T) {
 	for n := range piinguinv1.MaxBatch {
 		value := fmt.Sprintf("%0*d", 2048, n)
 		in.ModifiedValues = append(in.ModifiedValues, value)
-		out.Results = append(out.Results, &piinguinv1.ReadPiiRecordResult{Receipt: receipt(text[:piinguinv1.MaxLogName], 1<<62), PiiRecord: &piinguinv1.PiiRecord{
+		out.Results = append(out.Results, &piinguinv1.ReadPiiRecordResult{Receipt: receipt("64", 1<<62), PiiRecord: &piinguinv1.PiiRecord{
 			ModifiedValue: value, OriginalValue: strings.Repeat("x", piinguinv1.MaxOriginalValue),
 			Source: &piinguinv1.Source{FieldName: text, JsonPath: text, Schema: text, HashFunction: text, ParentEventId: text},
 		}})

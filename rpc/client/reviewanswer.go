@@ -68,7 +68,18 @@ func incompleteCheckpoints(log string, all []*piinguinv1.Checkpoint) string {
 // isCheckpointOf reports whether a checkpoint names this log and size. Signature and root are left to who
 // has the key.
 func isCheckpointOf(checkpoint, log string, size int64) bool {
-	return log != "" && strings.HasPrefix(checkpoint, fmt.Sprintf("%s\n%d\n", log, size))
+	origin, rest, _ := strings.Cut(checkpoint, "\n")
+	return isOriginOf(origin, log) && strings.HasPrefix(rest, fmt.Sprintf("%d\n", size))
+}
+
+// isOriginOf reports whether an origin can be that of a log: the ledger's name, and its number behind it if
+// the log is not the spine. A ledger's name does not end with a number.
+func isOriginOf(origin, log string) bool {
+	last := origin[strings.LastIndexByte(origin, '/')+1:]
+	if log != piinguinv1.Spine {
+		return log != "" && last == log && last != origin
+	}
+	return strings.Trim(last, "0123456789") != ""
 }
 
 // isProofOf reports whether a tlog-proof names this index, and the checkpoint in it this log. That the path
@@ -77,6 +88,6 @@ func isProofOf(proof, log string, index int64) bool {
 	head, checkpoint, _ := strings.Cut(proof, "\n\n")
 	lines := strings.Split(head, "\n")
 	named := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, "index ") })
-	return lines[0] == "c2sp.org/tlog-proof@v1" && named > 0 && lines[named] == fmt.Sprintf("index %d", index) &&
-		log != "" && strings.HasPrefix(checkpoint, log+"\n")
+	origin, _, _ := strings.Cut(checkpoint, "\n")
+	return lines[0] == "c2sp.org/tlog-proof@v1" && named > 0 && lines[named] == fmt.Sprintf("index %d", index) && isOriginOf(origin, log)
 }

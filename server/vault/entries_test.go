@@ -38,7 +38,7 @@ func (v *tested) keysAt(t *testing.T, receipts ...audit.Receipt) []string {
 		if r == (audit.Receipt{}) {
 			continue
 		}
-		e, err := v.ledger.Entry(t.Context(), r.Log, r.Index)
+		e, err := audit.OpenIndex(v.ledger).Entry(t.Context(), r.Log, r.Index)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -54,7 +54,7 @@ func newTimedVault(t *testing.T, p policy.Source, appendTimeout time.Duration) *
 		t.Fatal(err)
 	}
 	ledger, err := audit.Open(t.Context(), audit.Config{
-		Store: audittest.NewFaulty(v.ledger, v.commitFault), Key: key, AppendTimeout: appendTimeout,
+		Store: audittest.NewFaulty(v.ledger, v.commitFault), Key: key, Name: ledgerName, AppendTimeout: appendTimeout,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -147,14 +147,17 @@ func (v *tested) put(t *testing.T, key, field string) {
 	}
 }
 
-// entries returns all entries but OPEN, oldest first, of a ledger that is whole.
+// ledgerName is the name of the tests' ledgers.
+const ledgerName = "ledger.test/pii"
+
+// entries returns all entries of its one log but OPEN, oldest first, of a ledger that is whole.
 func (v *tested) entries(t *testing.T) []audit.Entry {
 	t.Helper()
 	if r, err := audit.Verify(t.Context(), v.ledger, audit.VerifyOptions{}); err != nil || len(r.Findings) > 0 {
 		t.Fatalf("Verify: %v %v", r.Findings, err)
 	}
 	var all []audit.Entry
-	for p, err := range v.ledger.Pages(t.Context(), "piinguin-1", 0) {
+	for p, err := range v.ledger.Pages(t.Context(), 1, 0) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -68,12 +68,12 @@ func TestReceipt(t *testing.T) {
 		t.Fatalf("no value: %v", readings[0].Err())
 	}
 	at := value.Receipt()
-	e, err := v.ledger.Entry(t.Context(), at.Log, at.Index)
+	e, err := audit.OpenIndex(v.ledger).Entry(t.Context(), at.Log, at.Index)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := audit.Entry{
-		Log: at.Log, Index: at.Index, Time: at.Time, Operation: audit.Read, Outcome: audit.Granted,
+		Ledger: ledgerName, Log: 1, Index: at.Index, Time: at.Time, Operation: audit.Read, Outcome: audit.Granted,
 		Caller: "somebody", Authentication: "token", OnBehalfOf: "o", Basis: "CONSENT", Condition: "ART9_HEALTH_CARE",
 		Policy: "reader-reads", Purpose: "p", Reference: "r", ModifiedValue: "a", RequestID: "r-1",
 	}
@@ -251,7 +251,7 @@ func TestCreateAndErase(t *testing.T) {
 		t.Errorf("entries (-want +got):\n%s", diff)
 	}
 	for index, want := range map[int64]string{1: "writer-creates", 3: "eraser-deletes"} {
-		if e, err := v.ledger.Entry(t.Context(), receipt.Log, index); err != nil || e.Policy != want {
+		if e, err := audit.OpenIndex(v.ledger).Entry(t.Context(), receipt.Log, index); err != nil || e.Policy != want {
 			t.Errorf("entry %d names the policy %q, want %q: %v", index, e.Policy, want, err)
 		}
 	}

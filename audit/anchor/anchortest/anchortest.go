@@ -3,10 +3,10 @@
 package anchortest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +35,8 @@ func Run(t *testing.T, open func(t *testing.T) Opened) {
 		{"Race", race},
 		{"RaceOfTheSame", raceOfTheSame},
 		{"CancelledContext", cancelledContext},
+		{"Lists", lists},
+		{"Reads", reads},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
 	}
@@ -57,7 +59,7 @@ func mustHold(t *testing.T, o Opened, name, data string) {
 
 func keeps(t *testing.T, o Opened) {
 	for i, data := range []string{"one\n", "", "— ünïcode\n\x00\xff", strings.Repeat("long\n", 20_000)} {
-		mustKeep(t, o, anchor.Name("piinguin-1", int64(i)), data)
+		mustKeep(t, o, anchor.Name("vault.example.com/pii", int64(i)), data)
 	}
 	mustKeep(t, o, "no-folder", "x")
 }
@@ -84,7 +86,7 @@ func otherBytes(t *testing.T, o Opened) {
 }
 
 func namesAreApart(t *testing.T, o Opened) {
-	names := []string{"a/1", "a/2", "b/1", "ab/1", "a/1.checkpoint"}
+	names := []string{"a/1", "a/2", "b/1", "ab/1", "a/1.kept"}
 	for _, name := range names {
 		mustKeep(t, o, name, name)
 	}
@@ -148,64 +150,66 @@ func cancelledContext(t *testing.T, o Opened) {
 	mustKeep(t, o, "log/1", "x")
 }
 
-// Fault says how a call of Keep fails; the zero Fault is a call that does not.
-type Fault struct {
-	Err    error
-	Stored bool // stored all the same; only the reply is lost
-	Hang   bool // return only when the context ends
+func mustList(t *testing.T, o Opened, after string, want ...string) {
+	t.Helper()
+	const prefix = "a/b/"
+	var names []string
+	for name, err := range o.Place.List(t.Context(), prefix, after) {
+		if err != nil {
+			t.Fatalf("List %s after %q: %v", prefix, after, err)
+		}
+		names = append(names, name)
+	}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("List %s after %q (-want +got):\n%s", prefix, after, diff)
+	}
 }
 
-// Memory is a place in memory.
-type Memory struct {
-	// Fault, if set, says how the nth call fails, from 1.
-	Fault func(n int) Fault
-
-	mu    sync.Mutex
-	calls int
-	kept  map[string][]byte
+func lists(t *testing.T, o Opened) {
+	mustList(t, o, "")
+	sizes := []int64{3, 1, 20, 100}
+	for _, size := range sizes {
+		mustKeep(t, o, anchor.Name("a/b", size), "x")
+	}
+	for _, other := range []string{"a/1.kept", "a/bc/1.kept", "a/b/c/1.kept", "b/1.kept"} {
+		mustKeep(t, o, other, "x")
+	}
+	at := func(size int64) string { return anchor.Name("a/b", size) }
+	all := []string{at(1), at(3), at(20), at(100)}
+	mustList(t, o, "", all...)
+	mustList(t, o, at(0), all...)
+	mustList(t, o, at(3), all[2:]...)
+	mustList(t, o, at(19), all[2:]...)
+	mustList(t, o, at(100))
+	for range o.Place.List(t.Context(), "a/b/", "") {
+		break // whoever has what they want stops
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, err := range o.Place.List(ctx, "a/b/", "") {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("List with a context that ended: %q, %v", name, err)
+		}
+	}
 }
 
-// Keep implements anchor.Place.
-func (m *Memory) Keep(ctx context.Context, name string, data []byte) error {
-	if err := ctx.Err(); err != nil {
-		return err
+func reads(t *testing.T, o Opened) {
+	long := strings.Repeat("long\n", anchor.MaxKept)
+	for name, data := range map[string]string{"a/1": "", "a/2": "— ünïcode\n\x00\xff", "a/3": long} {
+		mustKeep(t, o, name, data)
+		got, err := o.Place.Read(t.Context(), name)
+		if err != nil || string(got) != data[:min(len(data), anchor.MaxKept)] {
+			t.Errorf("Read %s: %d bytes, %v; want %d", name, len(got), err, len(data))
+		}
 	}
-	m.mu.Lock()
-	m.calls++
-	var f Fault
-	if m.Fault != nil {
-		f = m.Fault(m.calls)
+	for _, name := range []string{"a/4", "b/1", "a"} {
+		if _, err := o.Place.Read(t.Context(), name); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("Read %s: %v, want fs.ErrNotExist", name, err)
+		}
 	}
-	m.mu.Unlock()
-	if f.Hang {
-		<-ctx.Done()
-		return ctx.Err()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := o.Place.Read(ctx, "a/1"); !errors.Is(err, context.Canceled) {
+		t.Errorf("Read with a context that ended: %v, want context.Canceled", err)
 	}
-	if f.Err != nil && !f.Stored {
-		return f.Err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if kept, taken := m.kept[name]; taken && !bytes.Equal(kept, data) {
-		return &anchor.ConflictError{Name: name, Kept: bytes.Clone(kept)}
-	}
-	if m.kept == nil {
-		m.kept = map[string][]byte{}
-	}
-	m.kept[name] = bytes.Clone(data)
-	return f.Err
-}
-
-// Calls returns how often Keep was called.
-func (m *Memory) Calls() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.calls
-}
-
-// Read returns what is kept under a name, or nil.
-func (m *Memory) Read(name string) []byte {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.kept[name]
 }

@@ -16,7 +16,7 @@ var ofPlace = strings.Fields(`
 	host port token tls-ca tls-cert tls-key proxy auth audience timeout-sec
 	listen server-cert server-key tokens callers client-ca
 	oidc-issuer oidc-audience oidc-client-id-as-audience oidc-caller-claim oidc-roles-claim iam-audience iam-sts-endpoint
-	store table-name audit-table-name audit-key append-timeout anchor anchor-every anchor-retention witnesses
+	store table-name audit-table-name audit-key ledger-name append-timeout anchor anchor-every anchor-retention witnesses
 	policy require-purpose require-reference limit-requests limit-records
 	original-grpc original-caller original-allow
 	stream quarantine quarantine-kms-key`)

@@ -36,25 +36,49 @@ const (
 	Operation_CREATE Operation = 3
 	// The ledger itself was read.
 	Operation_REVIEW Operation = 4
-	// A log was opened: its first entry.
+	// A log was opened: its first entry. reference is the verifier key.
 	Operation_OPEN Operation = 5
-	// A log was closed: its last entry. reference names the next log.
-	Operation_CLOSE Operation = 6
-	// The entries of a closed log were removed when their retention ended.
-	Operation_PRUNE Operation = 7
+	// The first entries of a log were removed when their retention ended.
+	Operation_PRUNE Operation = 6
+	// The spine lists the tree of every log.
+	Operation_CHECKPOINT Operation = 7
+	// A pseudonym was asked for by something else than itself.
+	Operation_FIND Operation = 8
+	// A reviewer remarked on an entry.
+	Operation_MARK Operation = 9
+	// A reviewer signed a period off.
+	Operation_SIGNOFF Operation = 10
+	// The server's settings changed.
+	Operation_CONFIG Operation = 11
+	// Nothing may be pruned until the same reference is released.
+	Operation_HOLD Operation = 12
+	// Ends a HOLD.
+	Operation_RELEASE Operation = 13
+	// The next signing key.
+	Operation_KEY Operation = 14
+	// The ledger goes on from a restored copy, under another name.
+	Operation_ROLLBACK Operation = 15
 )
 
 // Enum value maps for Operation.
 var (
 	Operation_name = map[int32]string{
-		0: "OPERATION_UNSPECIFIED",
-		1: "READ",
-		2: "DELETE",
-		3: "CREATE",
-		4: "REVIEW",
-		5: "OPEN",
-		6: "CLOSE",
-		7: "PRUNE",
+		0:  "OPERATION_UNSPECIFIED",
+		1:  "READ",
+		2:  "DELETE",
+		3:  "CREATE",
+		4:  "REVIEW",
+		5:  "OPEN",
+		6:  "PRUNE",
+		7:  "CHECKPOINT",
+		8:  "FIND",
+		9:  "MARK",
+		10: "SIGNOFF",
+		11: "CONFIG",
+		12: "HOLD",
+		13: "RELEASE",
+		14: "KEY",
+		15: "ROLLBACK",
 	}
 	Operation_value = map[string]int32{
 		"OPERATION_UNSPECIFIED": 0,
@@ -63,8 +87,16 @@ var (
 		"CREATE":                3,
 		"REVIEW":                4,
 		"OPEN":                  5,
-		"CLOSE":                 6,
-		"PRUNE":                 7,
+		"PRUNE":                 6,
+		"CHECKPOINT":            7,
+		"FIND":                  8,
+		"MARK":                  9,
+		"SIGNOFF":               10,
+		"CONFIG":                11,
+		"HOLD":                  12,
+		"RELEASE":               13,
+		"KEY":                   14,
+		"ROLLBACK":              15,
 	}
 )
 
@@ -164,7 +196,7 @@ type Entry struct {
 	Line string `protobuf:"bytes,1,opt,name=line,proto3" json:"line,omitempty"`
 	// The RFC 6962 leaf hash. 32 bytes.
 	LeafHash []byte `protobuf:"bytes,2,opt,name=leaf_hash,json=leafHash,proto3" json:"leaf_hash,omitempty"`
-	// The log.
+	// The log: spine, or its number from 1 to 64.
 	Log string `protobuf:"bytes,3,opt,name=log,proto3" json:"log,omitempty"`
 	// The index in the log, from 0.
 	Index int64 `protobuf:"varint,4,opt,name=index,proto3" json:"index,omitempty"`
@@ -194,13 +226,20 @@ type Entry struct {
 	RequestId string `protobuf:"bytes,16,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// How many records a CREATE call asked to store.
 	Count int64 `protobuf:"varint,17,opt,name=count,proto3" json:"count,omitempty"`
-	// Name, size and root of another log: in an OPEN of the closed log before it, in a
-	// PRUNE of the log that was pruned.
+	// Number, size and root of logs: in a CHECKPOINT of every log, in a PRUNE of the log
+	// that was pruned.
 	Checkpoint string `protobuf:"bytes,18,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
 	// The condition of GDPR Art. 9(2) that was claimed.
 	SpecialCategoryCondition SpecialCategoryCondition `protobuf:"varint,19,opt,name=special_category_condition,json=specialCategoryCondition,proto3,enum=piinguin.v1.SpecialCategoryCondition" json:"special_category_condition,omitempty"`
 	// The id of the policy that allowed or denied it.
-	Policy        string `protobuf:"bytes,20,opt,name=policy,proto3" json:"policy,omitempty"`
+	Policy string `protobuf:"bytes,20,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The place of another entry: LOG/INDEX.
+	About string `protobuf:"bytes,21,opt,name=about,proto3" json:"about,omitempty"`
+	// What else there is to say. At most 2,048 bytes.
+	Detail string `protobuf:"bytes,22,opt,name=detail,proto3" json:"detail,omitempty"`
+	// The ledger's name. The line's log is this name, and in a log that is not the spine
+	// its number behind it.
+	Ledger        string `protobuf:"bytes,23,opt,name=ledger,proto3" json:"ledger,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -375,6 +414,27 @@ func (x *Entry) GetPolicy() string {
 	return ""
 }
 
+func (x *Entry) GetAbout() string {
+	if x != nil {
+		return x.About
+	}
+	return ""
+}
+
+func (x *Entry) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *Entry) GetLedger() string {
+	if x != nil {
+		return x.Ledger
+	}
+	return ""
+}
+
 // ListEntriesRequest filters the ledger. Absent filters match everything; those
 // that are set must all match.
 type ListEntriesRequest struct {
@@ -400,8 +460,7 @@ type ListEntriesRequest struct {
 	// Leaves out the REVIEW entries of the caller who asks: of the same name, proven by
 	// the same method. The server fills in both.
 	HideOwnReviews bool `protobuf:"varint,10,opt,name=hide_own_reviews,json=hideOwnReviews,proto3" json:"hide_own_reviews,omitempty"`
-	// The purpose, exactly. No index has it: the entries of the time are looked through,
-	// as for basis, operation and outcome. So it is for the two below.
+	// The purpose, exactly.
 	Purpose string `protobuf:"bytes,11,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	// The reference, exactly.
 	Reference string `protobuf:"bytes,12,opt,name=reference,proto3" json:"reference,omitempty"`
@@ -535,7 +594,8 @@ func (x *ListEntriesRequest) GetRequestId() string {
 // ListEntriesResponse holds entries, newest first.
 type ListEntriesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The entries.
+	// The entries: at most page_size. There may be fewer, even none, before the end:
+	// one call reads a bounded part of the ledger.
 	Entries []*Entry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
 	// Ask again with it for older entries; empty when there are none.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -600,7 +660,7 @@ func (x *ListEntriesResponse) GetReceipt() *AuditReceipt {
 // GetEntryRequest names an entry.
 type GetEntryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The log.
+	// The log: spine, or its number.
 	Log string `protobuf:"bytes,1,opt,name=log,proto3" json:"log,omitempty"`
 	// The index in the log, from 0.
 	Index         int64 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
@@ -701,7 +761,7 @@ func (x *GetEntryResponse) GetEntry() *Entry {
 // GetCheckpointRequest asks for tree heads.
 type GetCheckpointRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The log; absent: every log.
+	// The log: spine, or its number; absent: every log.
 	Log           string `protobuf:"bytes,1,opt,name=log,proto3" json:"log,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -747,7 +807,7 @@ func (x *GetCheckpointRequest) GetLog() string {
 // GetCheckpointResponse holds the tree heads.
 type GetCheckpointResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One for each log, by name.
+	// One for each log, the spine first.
 	Checkpoints   []*Checkpoint `protobuf:"bytes,1,rep,name=checkpoints,proto3" json:"checkpoints,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -793,7 +853,8 @@ func (x *GetCheckpointResponse) GetCheckpoints() []*Checkpoint {
 // Checkpoint is a signed tree head.
 type Checkpoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The log: the checkpoint's origin.
+	// The log: spine, or its number. The checkpoint's origin is the ledger's name, and in
+	// a log that is not the spine its number behind it.
 	Log string `protobuf:"bytes,1,opt,name=log,proto3" json:"log,omitempty"`
 	// How many entries the tree has.
 	Size int64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
@@ -866,7 +927,7 @@ func (x *Checkpoint) GetCheckpoint() string {
 // ProveEntryRequest names an entry.
 type ProveEntryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The log.
+	// The log: spine, or its number.
 	Log string `protobuf:"bytes,1,opt,name=log,proto3" json:"log,omitempty"`
 	// The index in the log, from 0.
 	Index         int64 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
@@ -923,7 +984,11 @@ type ProveEntryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A C2SP tlog-proof v1: index, inclusion path and signed checkpoint. With the
 	// entry's line and the log's verifier key any tlog-proof verifier checks it.
-	Proof         string `protobuf:"bytes,1,opt,name=proof,proto3" json:"proof,omitempty"`
+	Proof string `protobuf:"bytes,1,opt,name=proof,proto3" json:"proof,omitempty"`
+	// What binds the proof's tree to all logs: the line of the spine's newest CHECKPOINT,
+	// a newline, and its own tlog-proof. Empty as long as that CHECKPOINT is older than
+	// the entry; the proof is then of the log's newest checkpoint.
+	Kept          string `protobuf:"bytes,2,opt,name=kept,proto3" json:"kept,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -965,10 +1030,17 @@ func (x *ProveEntryResponse) GetProof() string {
 	return ""
 }
 
+func (x *ProveEntryResponse) GetKept() string {
+	if x != nil {
+		return x.Kept
+	}
+	return ""
+}
+
 // ProveConsistencyRequest names an earlier size of a log.
 type ProveConsistencyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The log.
+	// The log: spine, or its number.
 	Log string `protobuf:"bytes,1,opt,name=log,proto3" json:"log,omitempty"`
 	// The size of the earlier checkpoint. 1 to the log's size.
 	OldSize       int64 `protobuf:"varint,2,opt,name=old_size,json=oldSize,proto3" json:"old_size,omitempty"`
@@ -1097,7 +1169,7 @@ var File_rpc_piinguin_v1_audit_proto protoreflect.FileDescriptor
 
 const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"\n" +
-	"\x1brpc/piinguin/v1/audit.proto\x12\vpiinguin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erpc/piinguin/v1/piinguin.proto\"\xde\x05\n" +
+	"\x1brpc/piinguin/v1/audit.proto\x12\vpiinguin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erpc/piinguin/v1/piinguin.proto\"\xa4\x06\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\tR\x04line\x12\x1b\n" +
 	"\tleaf_hash\x18\x02 \x01(\fR\bleafHash\x12\x10\n" +
@@ -1123,7 +1195,10 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"checkpoint\x18\x12 \x01(\tR\n" +
 	"checkpoint\x12c\n" +
 	"\x1aspecial_category_condition\x18\x13 \x01(\x0e2%.piinguin.v1.SpecialCategoryConditionR\x18specialCategoryCondition\x12\x16\n" +
-	"\x06policy\x18\x14 \x01(\tR\x06policy\"\x82\x04\n" +
+	"\x06policy\x18\x14 \x01(\tR\x06policy\x12\x14\n" +
+	"\x05about\x18\x15 \x01(\tR\x05about\x12\x16\n" +
+	"\x06detail\x18\x16 \x01(\tR\x06detail\x12\x16\n" +
+	"\x06ledger\x18\x17 \x01(\tR\x06ledger\"\x82\x04\n" +
 	"\x12ListEntriesRequest\x12.\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
 	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x18\n" +
@@ -1164,9 +1239,10 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"checkpoint\";\n" +
 	"\x11ProveEntryRequest\x12\x10\n" +
 	"\x03log\x18\x01 \x01(\tR\x03log\x12\x14\n" +
-	"\x05index\x18\x02 \x01(\x03R\x05index\"*\n" +
+	"\x05index\x18\x02 \x01(\x03R\x05index\">\n" +
 	"\x12ProveEntryResponse\x12\x14\n" +
-	"\x05proof\x18\x01 \x01(\tR\x05proof\"F\n" +
+	"\x05proof\x18\x01 \x01(\tR\x05proof\x12\x12\n" +
+	"\x04kept\x18\x02 \x01(\tR\x04kept\"F\n" +
 	"\x17ProveConsistencyRequest\x12\x10\n" +
 	"\x03log\x18\x01 \x01(\tR\x03log\x12\x19\n" +
 	"\bold_size\x18\x02 \x01(\x03R\aoldSize\"\x88\x01\n" +
@@ -1176,7 +1252,7 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"\x06hashes\x18\x03 \x03(\fR\x06hashes\x12\x1e\n" +
 	"\n" +
 	"checkpoint\x18\x04 \x01(\tR\n" +
-	"checkpoint*t\n" +
+	"checkpoint*\xd4\x01\n" +
 	"\tOperation\x12\x19\n" +
 	"\x15OPERATION_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04READ\x10\x01\x12\n" +
@@ -1187,8 +1263,19 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"\n" +
 	"\x06REVIEW\x10\x04\x12\b\n" +
 	"\x04OPEN\x10\x05\x12\t\n" +
-	"\x05CLOSE\x10\x06\x12\t\n" +
-	"\x05PRUNE\x10\a*U\n" +
+	"\x05PRUNE\x10\x06\x12\x0e\n" +
+	"\n" +
+	"CHECKPOINT\x10\a\x12\b\n" +
+	"\x04FIND\x10\b\x12\b\n" +
+	"\x04MARK\x10\t\x12\v\n" +
+	"\aSIGNOFF\x10\n" +
+	"\x12\n" +
+	"\n" +
+	"\x06CONFIG\x10\v\x12\b\n" +
+	"\x04HOLD\x10\f\x12\v\n" +
+	"\aRELEASE\x10\r\x12\a\n" +
+	"\x03KEY\x10\x0e\x12\f\n" +
+	"\bROLLBACK\x10\x0f*U\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aGRANTED\x10\x01\x12\n" +

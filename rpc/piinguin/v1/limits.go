@@ -15,9 +15,8 @@ const (
 	MaxOriginalValue       = 32 << 10 // 0 is legal
 	// MaxText bounds purpose, reference, on_behalf_of and each field of a Source.
 	MaxText      = 512
-	MaxCaller    = 256 // a caller's name
-	MaxRequestID = 64  // the server makes the id
-	MaxLogName   = 63
+	MaxCaller    = 256     // a caller's name
+	MaxRequestID = 64      // the server makes the id
 	MaxBody      = 4 << 20 // a request's body
 	// CallBytes is how many bytes of items a client puts into one call. It stays well below
 	// MaxBody, because the encoding adds to the items.
@@ -46,8 +45,11 @@ const (
 	LogPath   = "/log/" // the logs as C2SP tlog-tiles
 )
 
-// LogNamePattern is the form of a log's name: at most MaxLogName characters.
-const LogNamePattern = `^[a-z0-9][a-z0-9.-]{0,62}$`
+// Spine is the name of the log that lists the others, which have the numbers 1 to MaxLogs.
+const (
+	Spine   = "spine"
+	MaxLogs = 64
+)
 
 // RequestIDHeader is the header of every answer that has the id of the request.
 const RequestIDHeader = "X-Request-Id"

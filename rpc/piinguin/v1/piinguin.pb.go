@@ -350,7 +350,7 @@ func (x *Source) GetParentEventId() string {
 // read with Audit.GetEntry and its presence proven to a third party.
 type AuditReceipt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The log that holds the entry.
+	// The number of the log that holds the entry.
 	Log string `protobuf:"bytes,1,opt,name=log,proto3" json:"log,omitempty"`
 	// The entry's index in that log, from 0.
 	Index int64 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`

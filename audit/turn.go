@@ -1,0 +1,186 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// turn changes the name or the key of a ledger: an entry in the spine, and then one in every log that
+// the spine lists, says what holds from there on. A turn that was interrupted is completed by the same
+// turn again.
+type turn struct {
+	store  Backend
+	now    func() time.Time
+	before identity
+	after  identity
+	entry  func(h head) Entry
+}
+
+// identity is what a ledger has at one time.
+type identity struct {
+	name string
+	key  Key
+}
+
+func (t turn) run(ctx context.Context) error {
+	if err := t.one(ctx, Spine); err != nil {
+		return fmt.Errorf("audit: the spine: %w", err)
+	}
+	logs, err := Logs(ctx, t.store)
+	if err != nil {
+		return err
+	}
+	for _, log := range logs[1:] {
+		if err := t.one(ctx, log); err != nil {
+			return fmt.Errorf("audit: log %s: %w", log, err)
+		}
+	}
+	return nil
+}
+
+// one turns one log, unless its end is turned already.
+func (t turn) one(ctx context.Context, log LogID) error {
+	if done := t.at(t.after, log); done.resume(ctx) == nil && done.head.number > 0 {
+		return nil
+	}
+	a := t.at(t.before, log)
+	if err := a.resume(ctx); err != nil {
+		return err
+	}
+	if a.head.number == 0 {
+		return &RowError{PageRow(log, 0), "missing"}
+	}
+	var also []Key
+	if !t.after.key.Verifier().Equal(t.before.key.Verifier()) {
+		also = append(also, t.after.key)
+	}
+	for {
+		page, after, err := a.head.nextPage([]Entry{t.entry(a.head)}, t.now(), t.before.key, also...)
+		if err != nil {
+			return err
+		}
+		ours, err := a.write(ctx, page)
+		if ours || err != nil {
+			return err
+		}
+		if a.head.ledger == after.ledger && a.head.key.Equal(after.key) {
+			return nil // another process did the same
+		}
+	}
+}
+
+func (t turn) at(i identity, log LogID) *appender {
+	return &appender{
+		store: t.store, ledger: i.name, key: i.key, now: t.now, commitFor: DefaultAppendTimeout,
+		head: newHead(i.name, log, i.key.Verifier()),
+	}
+}
+
+// Rotate makes next the key that signs the ledger from now on. A KEY entry in the spine, and then one
+// in every log, names it, on pages that both keys sign; who knows the ledger's first verifier key
+// follows from there. A server that has the old key writes nothing after that (ErrRotated).
+//
+// An error leaves the ledger with some logs under the old key. Calling Rotate again with the same keys
+// completes it.
+func Rotate(ctx context.Context, s Backend, old, next Key, now func() time.Time) error {
+	if next.Verifier().Equal(old.Verifier()) {
+		return errors.New("audit: the next key is the old one")
+	}
+	name, err := Name(ctx, s)
+	if err != nil {
+		return err
+	}
+	return turn{s, now, identity{name, old}, identity{name, next}, func(h head) Entry {
+		return Entry{
+			Operation: Rekeyed, Outcome: Granted,
+			Reference: next.Verifier().Text(h.ledger), Detail: old.Verifier().Text(h.ledger),
+		}
+	}}.run(ctx)
+}
+
+// Restart lets a ledger that was restored from an older copy go on under a new name. A log must not
+// sign a checkpoint that contradicts one which it signed before (C2SP tlog-checkpoint), and the copy's
+// logs would: under the new name they are other logs, which begin with what the copy holds. A ROLLBACK
+// entry in the spine says what was restored and what is lost; Verify reports it. A copy for staging
+// starts the same way.
+//
+// lost is the newest file that was kept of the ledger under its old name; nil if there is none. An
+// error leaves some logs under the old name. Calling Restart again with the same arguments completes
+// it.
+func Restart(ctx context.Context, s Backend, key Key, name string, lost *KeptFile, now func() time.Time) error {
+	if !ValidName(name) {
+		return ErrName
+	}
+	stored, err := s.VerifierKey(ctx)
+	if err != nil {
+		return fmt.Errorf("audit: read the kept verifier key: %w", err)
+	}
+	first, err := ParseVerifierKey(stored)
+	if err != nil {
+		return &RowError{KeyRow, "it holds no name and key of a ledger"}
+	}
+	turns, err := spineTurns(ctx, s, KeyName(stored), first)
+	if err != nil {
+		return err
+	}
+	before := turns.names[len(turns.names)-1]
+	if before == name && len(turns.names) > 1 { // to complete what was interrupted
+		before = turns.names[len(turns.names)-2]
+	}
+	if before == name || slices.Contains(turns.names[:len(turns.names)-1], name) {
+		return errors.New("audit: a restored ledger goes on under a name that it never had")
+	}
+	var tree tlog.Tree
+	if lost != nil {
+		k, err := openKept(*lost, turns)
+		if err != nil {
+			return err
+		}
+		tree = k.tree
+		if turns.names[len(turns.names)-1] != name { // else the spine says it already
+			if tree, err = lostTree(ctx, s, k); err != nil {
+				return err
+			}
+		}
+	}
+	return turn{s, now, identity{before, key}, identity{name, key}, func(h head) Entry {
+		e := Entry{Operation: RolledBack, Outcome: Granted, Ledger: name, Reference: h.ledger}
+		if h.log == Spine {
+			e.Detail = formatLoss(h.tree(), tree)
+		}
+		return e
+	}}.run(ctx)
+}
+
+// lostTree returns the tree of a kept file that is gone from the restored spine; the zero Tree if the
+// spine has it. A spine of that size with another tree was written after it was restored, under its old
+// name: what it signed contradicts the file, and no ROLLBACK can say what holds.
+func lostTree(ctx context.Context, s Backend, k kept) (tlog.Tree, error) {
+	last, err := lastPage(ctx, s, Spine)
+	if err != nil {
+		return tlog.Tree{}, err
+	}
+	if last.Size() < k.tree.N {
+		return k.tree, nil
+	}
+	var root tlog.Hash
+	err = withHashes(ctx, s, last, func(r tlog.HashReader) (err error) { root, err = tlog.TreeHash(k.tree.N, r); return err })
+	if err == nil && root != k.tree.Hash {
+		err = fmt.Errorf("audit: the copy was written to after it was restored, and contradicts the kept checkpoint %s: restore it again", k.name)
+	}
+	return tlog.Tree{}, err
+}
+
+// Name returns the name under which a store's ledger goes on. ErrNotFound: there is none.
+func Name(ctx context.Context, s Reader) (string, error) {
+	text, err := s.VerifierKey(ctx)
+	if err != nil {
+		return "", err
+	}
+	return nameNow(ctx, s, KeyName(text))
+}
