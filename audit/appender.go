@@ -25,11 +25,20 @@ type appender struct {
 	ledger    string
 	key       Key
 	now       func() time.Time
-	commitFor time.Duration // how long one call to the store may take
+	commitFor time.Duration          // how long one call to the store may take
+	halted    *atomic.Pointer[error] // why nothing more is signed; it holds nil as long as anything may be
 
 	head    head                  // used by whoever appends
 	seen    time.Time             // when the head was last known to be the log's end
 	trouble atomic.Pointer[error] // why the outcome of a commit is not known at the moment; nil if it is
+}
+
+// newAppender returns the appender of a log before it is opened.
+func newAppender(s Backend, i identity, log LogID, now func() time.Time) *appender {
+	return &appender{
+		store: s, ledger: i.name, key: i.key, now: now, commitFor: DefaultAppendTimeout,
+		halted: &atomic.Pointer[error]{}, head: newHead(i.name, log, i.key.Verifier()),
+	}
 }
 
 // ErrRotated says that the ledger's key was rotated: who has the old one must not write any more.
@@ -38,8 +47,12 @@ var ErrRotated = fmt.Errorf("%w: its key was rotated, and this is the old one", 
 // ErrRenamed says that the ledger goes on under another name since this process opened it.
 var ErrRenamed = errors.New("audit: the ledger goes on under another name: start again")
 
-// page makes the next page. ErrRotated, ErrRenamed: another process has changed the key or the name.
+// page makes the next page. ErrRotated, ErrRenamed: another process has changed the key or the name. Any
+// other error says why the ledger signs nothing more (Ledger.Halt), or what breaks the rules.
 func (a *appender) page(entries []Entry, now time.Time) (Page, head, error) {
+	if why := a.halted.Load(); why != nil {
+		return Page{}, head{}, *why
+	}
 	switch {
 	case !a.head.key.Equal(a.key.Verifier()):
 		return Page{}, head{}, ErrRotated
@@ -131,12 +144,15 @@ func (a *appender) adopt(ctx context.Context, page Page) (bool, error) {
 
 // Pruning makes the numbers of pages free again, and a page under such a number would count as removed.
 // So a writer that has not seen the log's end for staleAfter looks at it before it commits, and Prune
-// leaves all pages that are younger than freshFor. The difference is for clocks that differ, and for
-// writers that stop between looking and committing.
+// leaves all pages that are younger than freshFor. The difference is for clocks that differ. A writer that
+// stood still between looking and committing tells nobody that the entries of its page are durable.
 const (
 	staleAfter = time.Minute
 	freshFor   = time.Hour
 )
+
+// errLate says that a page was committed so long after its writer looked that it may count as removed.
+var errLate = fmt.Errorf("%w: the commit took too long", ErrUnavailable)
 
 // refresh looks at the log's end again if that was long ago.
 func (a *appender) refresh(ctx context.Context, now time.Time) error {
@@ -172,10 +188,14 @@ func (a *appender) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// open puts the head at the end of the log, or begins the log with its OPEN if it has no page.
-func (a *appender) open(ctx context.Context) error {
+// open puts the head at the end of the log, or begins the log with its OPEN if it has no page. A log that
+// the spine lists has pages: beginning it again would hide that all are gone.
+func (a *appender) open(ctx context.Context, listed bool) error {
 	a.seen = a.now()
 	err := a.resume(ctx)
+	if err == nil && listed && a.head.number == 0 {
+		return &RowError{PageRow(a.head.log, 0), "missing, though the spine lists the log"}
+	}
 	for err == nil && a.head.number == 0 {
 		err = a.add(ctx, Entry{Operation: Opened, Outcome: Granted, Reference: a.key.Verifier().Text(a.head.ledger)})
 	}
@@ -215,9 +235,9 @@ func (a *appender) resume(ctx context.Context) error {
 	}
 	from := max(last.Number-1, 0)
 	if err == nil && log == Spine {
-		if from, err = newestCheckpoint(ctx, a.store, last); err == nil {
-			from = max(from-1, 0)
-		}
+		var p Page
+		p, err = newestCheckpoint(ctx, a.store, last)
+		from = max(p.Number-1, 0)
 	}
 	var pages []Page
 	if err == nil {

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // commit writes one page with as much of the batch as fits, answers the callers of the entries in
@@ -16,7 +17,7 @@ func (w *writer) commit(ctx context.Context, batch []*pending) int {
 		return w.answer(batch, func(int) Result { return Result{Err: err} })
 	}
 	for {
-		now := w.now()
+		now, began := w.now(), time.Now() // began is monotonic: a clock that jumps is no pause
 		if err := w.refresh(ctx, now); err != nil {
 			return fail(fmt.Errorf("%w: %w", ErrUnavailable, err))
 		}
@@ -31,6 +32,10 @@ func (w *writer) commit(ctx context.Context, batch []*pending) int {
 		if ours {
 			w.head, w.seen = after, now
 			w.derive(page)
+			if time.Since(began) >= staleAfter {
+				// The process may have stood still, and pruning may have freed the page's number: see staleAfter.
+				return w.answer(batch[:len(page.Lines)], func(int) Result { return Result{Err: errLate} })
+			}
 			return w.answer(batch[:len(page.Lines)], func(i int) Result {
 				return Result{Durable: newDurable(page.entries[i], LeafHash(page.Lines[i]))}
 			})

@@ -25,7 +25,8 @@ var ErrPruned = errors.New("audit: the first entries of the log were pruned: it 
 // ledger's first ones.
 func Export(ctx context.Context, s Reader, name string, key VerifierKey, log LogID, from int64, w io.Writer) (LogReport, error) {
 	out := bufio.NewWriterSize(w, 1<<16)
-	v := &verification{store: s, report: &Report{Name: name}, turns: turning{[]string{name}, []VerifierKey{key}}, cursors: map[LogID]*cursor{}, again: map[LogID]*cursor{}}
+	v := newVerification(s, VerifyOptions{Name: name})
+	v.turns = turning{[]string{name}, []VerifierKey{key}}
 	v.lines = func(p Page) error { return writeLines(out, p, from) }
 	if err := v.single(ctx, log); err != nil {
 		return LogReport{Log: log}, fmt.Errorf("audit: export: %w", err)

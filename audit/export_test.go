@@ -83,3 +83,11 @@ func Resign(key Key, p Page) []byte {
 	}
 	return signed
 }
+
+// Waiting is how many entries wait for the ledger's writers, or are being committed.
+func Waiting(l *Ledger) (n int64) {
+	for _, w := range *l.writers.Load() {
+		n += w.waiting.Load()
+	}
+	return n
+}

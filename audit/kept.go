@@ -28,7 +28,6 @@ const MaxKept = 64 << 10
 type kept struct {
 	name  string
 	entry Entry
-	line  []byte
 	trees []LogTree // that the entry lists
 	tree  tlog.Tree // of the spine
 }
@@ -101,5 +100,5 @@ func openKept(f KeptFile, turns turning) (kept, error) {
 	if err != nil {
 		return kept{}, err
 	}
-	return kept{f.Name, e, line, trees, tree}, nil
+	return kept{f.Name, e, trees, tree}, nil
 }

@@ -122,11 +122,7 @@ func (l *Ledger) AppendAll(ctx context.Context, entries []Entry) []Result {
 	if len(items) == 0 {
 		return results
 	}
-	err := l.halt()
-	if err == nil {
-		err = l.enqueue(items)
-	}
-	if err != nil {
+	if err := l.enqueue(items); err != nil {
 		l.note(err)
 		for _, i := range place {
 			results[i].Err = err
@@ -188,19 +184,10 @@ func (l *Ledger) idlest() *writer {
 	return best
 }
 
-// Halt makes the ledger sign nothing more: appends and CHECKPOINTs fail. It is for a ledger that is found
-// to be an older copy, whose next checkpoint would contradict one that was signed before.
-func (l *Ledger) Halt(why error) {
-	err := fmt.Errorf("%w: %w", ErrUnavailable, why)
-	l.halted.Store(&err)
-}
-
-func (l *Ledger) halt() error {
-	if err := l.halted.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
+// Halt makes the ledger sign nothing more: from the next page on every append, CHECKPOINT, PRUNE and HOLD
+// fails with why. It is for a ledger that is found to be an older copy, whose next checkpoint would
+// contradict one that was signed before. Only a new Ledger signs again.
+func (l *Ledger) Halt(why error) { l.halted.Store(&why) }
 
 // Close writes the entries that wait, puts the trees of the logs into the spine, and stops. If ctx
 // ends first, the entries that are not written by then fail with ErrUnavailable, and so does Close.
@@ -221,10 +208,7 @@ func (l *Ledger) Close(ctx context.Context) error {
 		<-finished
 		return fmt.Errorf("%w: closed before all was written", ErrUnavailable)
 	}
-	if l.halt() != nil {
-		return nil
-	}
-	if err := l.checkpoint(ctx); err != nil {
+	if err := l.checkpoint(ctx); err != nil && l.halted.Load() == nil {
 		return fmt.Errorf("%w: closed without the last CHECKPOINT: %w", ErrUnavailable, err)
 	}
 	return nil

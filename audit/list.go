@@ -15,10 +15,7 @@ const maxPages = 2000
 //
 // It is safe for concurrent use. A *RowError says that a stored row is not what was written; any
 // other error but ErrNotFound is temporary, and asking again is safe.
-type Index struct {
-	reader Reader
-	logs   func(ctx context.Context) ([]LogID, error)
-}
+type Index struct{ reader Reader }
 
 // Entry returns one entry. ErrNotFound: there is none, or it was pruned.
 func (x Index) Entry(ctx context.Context, log LogID, index int64) (Entry, error) {
@@ -37,7 +34,7 @@ func (x Index) Entry(ctx context.Context, log LogID, index int64) (Entry, error)
 // not nil, is what Query.Before must be to go on; there may be more even if fewer than q.Limit were
 // found. Entries of the spine are found by their operation only.
 func (x Index) List(ctx context.Context, q Query) (found []Entry, next *Position, err error) {
-	logs, err := x.logs(ctx)
+	logs, err := Logs(ctx, x.reader)
 	if err != nil {
 		return nil, nil, err
 	}

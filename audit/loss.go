@@ -98,8 +98,7 @@ func (l *Ledger) Compare(ctx context.Context, f KeptFile) error {
 	case err != nil:
 		return err
 	}
-	var root tlog.Hash
-	err = withHashes(ctx, s, last, func(r tlog.HashReader) (err error) { root, err = tlog.TreeHash(k.tree.N, r); return err })
+	root, err := rootOf(ctx, s, last, k.tree.N)
 	if err == nil && root != k.tree.Hash {
 		return &RowError{EntryRow(Spine, k.tree.N-1), "it or one before it was changed: the tree up to here is not the one of the kept checkpoint " + f.Name}
 	}
@@ -107,15 +106,7 @@ func (l *Ledger) Compare(ctx context.Context, f KeptFile) error {
 }
 
 func (l *Ledger) openOld(ctx context.Context, f KeptFile) (kept, error) {
-	text, err := l.store.VerifierKey(ctx)
-	if err != nil {
-		return kept{}, err
-	}
-	first, err := ParseVerifierKey(text)
-	if err != nil {
-		return kept{}, &RowError{KeyRow, "it holds no name and key of a ledger"}
-	}
-	turns, err := spineTurns(ctx, l.store.Reviews(), KeyName(text), first)
+	turns, err := storedTurns(ctx, l.store.Reviews())
 	if err != nil {
 		return kept{}, err
 	}

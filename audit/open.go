@@ -58,11 +58,10 @@ func nameNow(ctx context.Context, s PageReader, stored string) (string, error) {
 	return entries[len(entries)-1].Ledger, nil
 }
 
-func (l *Ledger) newAppender(log LogID) appender {
-	return appender{
-		store: l.store, ledger: l.name, key: l.config.Key, now: l.config.Now, commitFor: l.config.AppendTimeout,
-		head: newHead(l.name, log, l.config.Key.Verifier()),
-	}
+func (l *Ledger) newAppender(log LogID) *appender {
+	a := newAppender(l.store, identity{l.name, l.config.Key}, log, l.config.Now)
+	a.commitFor, a.halted = l.config.AppendTimeout, &l.halted
+	return a
 }
 
 // openSpine opens the spine. If its end is not signed by the configured key, the keys that its KEY
@@ -70,26 +69,21 @@ func (l *Ledger) newAppender(log LogID) appender {
 func (l *Ledger) openSpine(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	err := l.spine.open(ctx)
+	err := l.spine.open(ctx, false)
 	l.spine.tell()
 	own := l.config.Key.Verifier()
 	var row *RowError
 	if err != nil && !errors.As(err, &row) || err == nil && l.spine.head.key.Equal(own) {
 		return err
 	}
-	text, keyErr := l.store.VerifierKey(ctx)
-	first, parseErr := ParseVerifierKey(text)
-	if keyErr != nil || parseErr != nil {
-		return cmp.Or(err, ErrOtherKey)
+	turns, turnsErr := storedTurns(ctx, l.store)
+	if turnsErr != nil {
+		return cmp.Or(err, turnsErr)
 	}
-	turns, keysErr := spineTurns(ctx, l.store, KeyName(text), first)
-	if keysErr != nil {
-		return cmp.Or(err, keysErr)
-	}
-	switch keys := turns.keys; {
-	case own.Equal(keys[len(keys)-1]):
+	switch {
+	case own.Equal(turns.key()):
 		return err
-	case slices.ContainsFunc(keys, own.Equal):
+	case slices.ContainsFunc(turns.keys, own.Equal):
 		return ErrRotated
 	default:
 		return ErrOtherKey
@@ -102,13 +96,7 @@ func (l *Ledger) openWriter(ctx context.Context, log LogID) (*writer, error) {
 	defer cancel()
 	w := &writer{appender: l.newAppender(log), log: log, derive: l.derived.add, wake: make(chan struct{}, 1)}
 	listed, there := l.spine.at().spine.tree(log)
-	if there {
-		if _, err := lastPage(ctx, l.store, log); errors.Is(err, ErrNotFound) {
-			// Beginning it again would hide that all its pages are gone.
-			return nil, &RowError{PageRow(log, 0), "missing, though the spine lists the log"}
-		}
-	}
-	if err := w.open(ctx); err != nil {
+	if err := w.open(ctx, there); err != nil {
 		return nil, err
 	}
 	if w.head.size < listed.N {

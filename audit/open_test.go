@@ -133,3 +133,18 @@ func TestOpenOnStoreThatContradictsItself(t *testing.T) {
 		t.Errorf("Open: %v, want a *RowError of the last page", err)
 	}
 }
+
+// TestOpenOnAListedLogThatIsGone: a log of which the spine lists the OPEN alone is not begun again when its
+// page is gone.
+func TestOpenOnAListedLogThatIsGone(t *testing.T) {
+	m := audit.NewMem()
+	mustClose(t, newLedger(t, m, 1))
+	m.SetRawPages(1, nil)
+	var row *audit.RowError
+	if _, err := audit.Open(t.Context(), config(t, m)); !errors.As(err, &row) || row.Row != audit.PageRow(1, 0) {
+		t.Errorf("Open: %v, want a *RowError of the first page", err)
+	}
+	if left := m.RawPages(1); len(left) > 0 {
+		t.Errorf("%d pages were begun anew", len(left))
+	}
+}

@@ -155,6 +155,12 @@ func withHashes(ctx context.Context, s Reader, last Page, f func(tlog.HashReader
 	return last.fault("the log's tiles or entries are not those of its root")
 }
 
+// rootOf returns the root of a log's first size entries, which the page must not come before.
+func rootOf(ctx context.Context, s Reader, last Page, size int64) (root tlog.Hash, err error) {
+	err = withHashes(ctx, s, last, func(r tlog.HashReader) (err error) { root, err = tlog.TreeHash(size, r); return err })
+	return root, err
+}
+
 // CheckProof checks that proof is a C2SP tlog-proof of the entry with this line. It needs nothing
 // but the ledger's verifier key. The error wraps ErrEntry if the line is not an entry's, and
 // ErrProof if the proof does not hold.

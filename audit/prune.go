@@ -40,7 +40,7 @@ func (l *Ledger) Prune(ctx context.Context, s Pruner, before time.Time, by Entry
 	if err := l.checkpoint(ctx); err != nil {
 		return nil, err
 	}
-	v := &verification{store: l.store, report: &Report{}, options: VerifyOptions{}, cursors: map[LogID]*cursor{}, again: map[LogID]*cursor{}}
+	v := newVerification(l.store, VerifyOptions{})
 	defer v.close()
 	if found, err := v.identify(ctx); err != nil || !found {
 		return nil, fmt.Errorf("audit: prune: %w", err)

@@ -109,6 +109,9 @@ func TestLeftoversOfPruning(t *testing.T) {
 	for _, left := range [][]audit.Page{was[:stub], was[:1], was[1:stub], was[stub-1 : stub], {was[0], was[2]}} {
 		m.SetRawPages(1, slices.Concat(left, now))
 		mustBeWhole(t, m)
+		if r := mustVerify(t, m, nil); r.Logs[1].Leftovers != int64(len(left)) {
+			t.Errorf("Verify tells of %d leftover pages, want %d", r.Logs[1].Leftovers, len(left))
+		}
 		c := config(t, m)
 		l := open(t, c)
 		mustAppend(t, l, newEntry(9000))

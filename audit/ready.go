@@ -28,8 +28,8 @@ const lateFor = 10 * time.Second
 // commit is known, no append has failed in the last ten seconds and since the last one that
 // succeeded, and every log has what the spine lists. Otherwise it returns an error that wraps ErrUnavailable.
 func (l *Ledger) Ready(ctx context.Context) error {
-	if err := l.halt(); err != nil {
-		return err
+	if why := l.halted.Load(); why != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, *why)
 	}
 	if late := l.late.Load(); late != 0 {
 		// A clock that was a year ahead then and is right now must not make this last a year.

@@ -15,7 +15,7 @@ import (
 // registrar writes the spine. Several servers may: each takes the pages of the others before its own.
 type registrar struct {
 	mu sync.Mutex // of the appender
-	appender
+	*appender
 	known  atomic.Pointer[head]  // the spine's end as this process knows it
 	broken atomic.Pointer[error] // why the last CHECKPOINT cannot be written; nil if it can
 }
@@ -67,9 +67,6 @@ func (r *registrar) append(ctx context.Context, make func(h head) (Entry, error)
 // checkpoint puts the trees of all logs into the spine, if one has grown: those that the spine lists,
 // and the new ones.
 func (l *Ledger) checkpoint(ctx context.Context, opened ...LogTree) error {
-	if err := l.halt(); err != nil {
-		return err
-	}
 	_, err := l.spine.append(ctx, func(h head) (Entry, error) {
 		var trees []LogTree
 		for _, t := range h.spine.trees {
@@ -151,21 +148,21 @@ func (l *Ledger) notePeriod(ctx context.Context, err error) {
 	}
 }
 
-// newestCheckpoint returns the number of the newest page of the spine that holds a CHECKPOINT, or 0.
-func newestCheckpoint(ctx context.Context, s PageReader, last Page) (int64, error) {
-	number := last.Number
+// newestCheckpoint returns the newest page of the spine, up to last, that holds a CHECKPOINT; the first one
+// if none does.
+func newestCheckpoint(ctx context.Context, s PageReader, last Page) (found Page, err error) {
 	for p, err := range back(ctx, s, Spine, last.Number) {
 		if err != nil {
-			return 0, err
+			return Page{}, err
 		}
 		entries, err := p.Entries()
 		if err != nil {
-			return 0, err
+			return Page{}, err
 		}
-		number = p.Number
+		found = p
 		if slices.ContainsFunc(entries, func(e Entry) bool { return e.Operation == Checkpoint }) {
 			break
 		}
 	}
-	return number, nil
+	return found, nil
 }

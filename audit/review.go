@@ -8,9 +8,7 @@ import (
 )
 
 // Index answers a reviewer's questions about the entries of the store.
-func (l *Ledger) Index() Index {
-	return Index{l.store.Reviews(), func(ctx context.Context) ([]LogID, error) { return l.Logs(ctx) }}
-}
+func (l *Ledger) Index() Index { return OpenIndex(l.store) }
 
 // Logs returns the logs that the spine lists, and the spine first.
 func (l *Ledger) Logs(ctx context.Context) ([]LogID, error) { return Logs(ctx, l.store.Reviews()) }
@@ -35,11 +33,7 @@ func Logs(ctx context.Context, s PageReader) ([]LogID, error) {
 
 // newestTrees returns what the newest CHECKPOINT of the spine up to a page lists, and the entry itself.
 func newestTrees(ctx context.Context, s PageReader, last Page) ([]LogTree, Entry, error) {
-	number, err := newestCheckpoint(ctx, s, last)
-	if err != nil {
-		return nil, Entry{}, err
-	}
-	p, err := pageAt(ctx, s, Spine, number)
+	p, err := newestCheckpoint(ctx, s, last)
 	if err != nil {
 		return nil, Entry{}, err
 	}
@@ -61,10 +55,7 @@ func newestTrees(ctx context.Context, s PageReader, last Page) ([]LogTree, Entry
 }
 
 // OpenIndex answers questions about a store without a Ledger.
-func OpenIndex(s Backend) Index {
-	r := s.Reviews()
-	return Index{r, func(ctx context.Context) ([]LogID, error) { return Logs(ctx, r) }}
-}
+func OpenIndex(s Backend) Index { return Index{s.Reviews()} }
 
 // Checkpoint returns the signed checkpoint of a log's latest page, and the tree that it signs.
 // ErrNotFound: there is no such log.

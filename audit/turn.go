@@ -45,10 +45,10 @@ func (t turn) run(ctx context.Context) error {
 
 // one turns one log, unless its end is turned already.
 func (t turn) one(ctx context.Context, log LogID) error {
-	if done := t.at(t.after, log); done.resume(ctx) == nil && done.head.number > 0 {
+	if done := newAppender(t.store, t.after, log, t.now); done.resume(ctx) == nil && done.head.number > 0 {
 		return nil
 	}
-	a := t.at(t.before, log)
+	a := newAppender(t.store, t.before, log, t.now)
 	if err := a.resume(ctx); err != nil {
 		return err
 	}
@@ -71,13 +71,6 @@ func (t turn) one(ctx context.Context, log LogID) error {
 		if a.head.ledger == after.ledger && a.head.key.Equal(after.key) {
 			return nil // another process did the same
 		}
-	}
-}
-
-func (t turn) at(i identity, log LogID) *appender {
-	return &appender{
-		store: t.store, ledger: i.name, key: i.key, now: t.now, commitFor: DefaultAppendTimeout,
-		head: newHead(i.name, log, i.key.Verifier()),
 	}
 }
 
@@ -116,19 +109,11 @@ func Restart(ctx context.Context, s Backend, key Key, name string, lost *KeptFil
 	if !ValidName(name) {
 		return ErrName
 	}
-	stored, err := s.VerifierKey(ctx)
-	if err != nil {
-		return fmt.Errorf("audit: read the kept verifier key: %w", err)
-	}
-	first, err := ParseVerifierKey(stored)
-	if err != nil {
-		return &RowError{KeyRow, "it holds no name and key of a ledger"}
-	}
-	turns, err := spineTurns(ctx, s, KeyName(stored), first)
+	turns, err := storedTurns(ctx, s)
 	if err != nil {
 		return err
 	}
-	before := turns.names[len(turns.names)-1]
+	before := turns.name()
 	if before == name && len(turns.names) > 1 { // to complete what was interrupted
 		before = turns.names[len(turns.names)-2]
 	}
@@ -142,7 +127,7 @@ func Restart(ctx context.Context, s Backend, key Key, name string, lost *KeptFil
 			return err
 		}
 		tree = k.tree
-		if turns.names[len(turns.names)-1] != name { // else the spine says it already
+		if turns.name() != name { // else the spine says it already
 			if tree, err = lostTree(ctx, s, k); err != nil {
 				return err
 			}
@@ -168,8 +153,7 @@ func lostTree(ctx context.Context, s Backend, k kept) (tlog.Tree, error) {
 	if last.Size() < k.tree.N {
 		return k.tree, nil
 	}
-	var root tlog.Hash
-	err = withHashes(ctx, s, last, func(r tlog.HashReader) (err error) { root, err = tlog.TreeHash(k.tree.N, r); return err })
+	root, err := rootOf(ctx, s, last, k.tree.N)
 	if err == nil && root != k.tree.Hash {
 		err = fmt.Errorf("audit: the copy was written to after it was restored, and contradicts the kept checkpoint %s: restore it again", k.name)
 	}

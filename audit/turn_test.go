@@ -223,6 +223,10 @@ func TestHalt(t *testing.T) {
 	if _, err := l.Append(t.Context(), newEntry(2)); !errors.Is(err, audit.ErrUnavailable) || !errors.Is(err, audit.ErrBehind) {
 		t.Errorf("Append: %v, want ErrUnavailable and ErrBehind", err)
 	}
+	held := audit.Entry{Operation: audit.Held, Reference: "case 1", RequestID: "1"}
+	if _, err := l.Hold(t.Context(), held); !errors.Is(err, audit.ErrBehind) {
+		t.Errorf("Hold: %v, want ErrBehind", err)
+	}
 	if err := l.Ready(t.Context()); !errors.Is(err, audit.ErrBehind) {
 		t.Errorf("Ready: %v, want ErrBehind", err)
 	}

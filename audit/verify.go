@@ -80,7 +80,7 @@ type LogReport struct {
 // checked, and says nothing about it. Memory does not grow with the ledger: Verify holds a few
 // pages of each log at a time.
 func Verify(ctx context.Context, s Evidence, o VerifyOptions) (Report, error) {
-	v := &verification{store: s, options: o, report: &Report{Name: o.Name}, cursors: map[LogID]*cursor{}, again: map[LogID]*cursor{}}
+	v := newVerification(s, o)
 	defer v.close()
 	if found, err := v.identify(ctx); err != nil || !found {
 		return *v.report, err

@@ -25,6 +25,10 @@ type verification struct {
 	lines   func(Page) error // called with each verified page of a log that is read by itself; nil for none
 }
 
+func newVerification(s Reader, o VerifyOptions) *verification {
+	return &verification{store: s, options: o, report: &Report{Name: o.Name}, cursors: map[LogID]*cursor{}, again: map[LogID]*cursor{}}
+}
+
 func (v *verification) found(row, problem string) {
 	v.report.Findings = append(v.report.Findings, &RowError{row, problem})
 }
@@ -137,7 +141,7 @@ func (v *verification) readSpine(ctx context.Context, from kept) (*cursor, error
 		return nil, err
 	}
 	v.spine = c.head
-	v.report.Name, v.report.Keys = v.turns.names[len(v.turns.names)-1], len(v.turns.keys)
+	v.report.Name, v.report.Keys = v.turns.name(), len(v.turns.keys)
 	v.measure(ctx)
 	return c, nil
 }
@@ -394,11 +398,28 @@ func spineTurns(ctx context.Context, s PageReader, name string, first VerifierKe
 	t := turning{[]string{name}, []VerifierKey{first}}
 	err := eachSpine(ctx, s, &t, func(e Entry, p Page) {
 		if e.Operation == Rekeyed || e.Operation == RolledBack {
-			t.take(examine(p, name, t.keys[len(t.keys)-1]))
+			t.take(examine(p, name, t.key()))
 		}
 	})
 	return t, err
 }
+
+// storedTurns is spineTurns from the name and the key that the store holds. ErrNotFound: there is no ledger.
+func storedTurns(ctx context.Context, s Reader) (turning, error) {
+	text, err := s.VerifierKey(ctx)
+	if err != nil {
+		return turning{}, fmt.Errorf("audit: read the kept verifier key: %w", err)
+	}
+	first, err := ParseVerifierKey(text)
+	if err != nil {
+		return turning{}, &RowError{KeyRow, "it holds no name and key of a ledger"}
+	}
+	return spineTurns(ctx, s, KeyName(text), first)
+}
+
+// name is the one that the ledger has now, and key the one that signs it.
+func (t turning) name() string     { return t.names[len(t.names)-1] }
+func (t turning) key() VerifierKey { return t.keys[len(t.keys)-1] }
 
 // headAfter is the function headAfter with the name and the key, of those that the ledger has had, that
 // fit the page.
@@ -415,13 +436,13 @@ func (t turning) headAfter(p Page) (h head, err error) {
 
 // take adds what a page of the spine says, if it holds for itself and follows on what is known.
 func (t *turning) take(x examined) {
-	if x.err != nil || !turns(x.entries) || !x.key.Equal(t.keys[len(t.keys)-1]) {
+	if x.err != nil || !turns(x.entries) || !x.key.Equal(t.key()) {
 		return
 	}
 	e := x.entries[0]
 	if _, next, is := rekeying(x.entries); is {
 		t.keys = append(t.keys, next)
-	} else if e.Operation == RolledBack && e.Reference == t.names[len(t.names)-1] {
+	} else if e.Operation == RolledBack && e.Reference == t.name() {
 		t.names = append(t.names, e.Ledger)
 	}
 }

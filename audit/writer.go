@@ -14,7 +14,7 @@ const maxQueue = 16384
 // writer commits the entries of one log. Its goroutine takes all entries that wait and writes them as
 // the next page.
 type writer struct {
-	appender
+	*appender
 	log    LogID
 	derive func(Page) // told of each page that was committed
 

@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -192,4 +193,51 @@ func TestQueueIsBounded(t *testing.T) {
 			t.Errorf("the log has %d entries, %v; want %d", last.Size(), err, audit.MaxQueue+2)
 		}
 	})
+}
+
+// TestCommitAfterAPause: a writer that stood still between looking at the log's end and committing may have
+// taken a number that pruning freed. Nobody is told that the page's entries are durable, and the next page is.
+func TestCommitAfterAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newHooked(audit.NewMem())
+		c := config(t, s)
+		c.AppendTimeout = time.Hour
+		l := open(t, c)
+		s.before(takes(time.Minute))
+		if _, err := l.Append(t.Context(), newEntry(1)); !errors.Is(err, audit.ErrUnavailable) {
+			t.Errorf("Append beside a pause: %v, want ErrUnavailable", err)
+		}
+		s.before(takes(time.Minute - time.Second))
+		mustAppend(t, l, newEntry(2))
+		mustClose(t, l)
+	})
+}
+
+// TestHaltOfWaitingEntries: entries that wait when the ledger is halted are not signed either.
+func TestHaltOfWaitingEntries(t *testing.T) {
+	s := newHooked(audit.NewMem())
+	l := newLedger(t, s, 1)
+	begun, going := make(chan struct{}), make(chan struct{})
+	s.before(func(context.Context, audit.Page) error {
+		close(begun)
+		<-going
+		s.before(func(context.Context, audit.Page) error { return nil })
+		return nil
+	})
+	first, second := make(chan error, 1), make(chan error, 1)
+	appending := func(n int, told chan error) { _, err := l.Append(t.Context(), newEntry(n)); told <- err }
+	go appending(1, first)
+	<-begun
+	go appending(2, second)
+	for audit.Waiting(l) < 2 {
+		runtime.Gosched()
+	}
+	l.Halt(audit.ErrBehind)
+	close(going)
+	if err := <-first; err != nil {
+		t.Errorf("the page under way: %v", err)
+	}
+	if err := <-second; !errors.Is(err, audit.ErrBehind) {
+		t.Errorf("the entry that waited: %v, want ErrBehind", err)
+	}
 }
