@@ -146,7 +146,7 @@ func Parse(line []byte) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	ledger, log, err := parseOrigin(w.Log)
+	ledger, log, err := ParseOrigin(w.Log)
 	if err != nil {
 		return Entry{}, fmt.Errorf("%w: log", ErrEntry)
 	}

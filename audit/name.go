@@ -84,8 +84,8 @@ func Origin(ledger string, log LogID) string {
 	return ledger + "/" + log.String()
 }
 
-// parseOrigin reads Origin.
-func parseOrigin(origin string) (ledger string, log LogID, err error) {
+// ParseOrigin reads Origin. The error is ErrName.
+func ParseOrigin(origin string) (ledger string, log LogID, err error) {
 	if ValidName(origin) {
 		return origin, Spine, nil
 	}

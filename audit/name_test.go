@@ -43,9 +43,9 @@ func TestNewName(t *testing.T) {
 func TestLogID(t *testing.T) {
 	for log := Spine; log <= MaxLogs; log++ {
 		for _, ledger := range []string{"a", "vault.acme.com/pii", "a/1/b"} {
-			gotLedger, got, err := parseOrigin(Origin(ledger, log))
+			gotLedger, got, err := ParseOrigin(Origin(ledger, log))
 			if err != nil || gotLedger != ledger || got != log {
-				t.Errorf("parseOrigin(%s): %s, %s, %v", Origin(ledger, log), gotLedger, got, err)
+				t.Errorf("ParseOrigin(%s): %s, %s, %v", Origin(ledger, log), gotLedger, got, err)
 			}
 		}
 		if got, err := ParseLogID(log.String()); err != nil || got != log || !log.Valid() {
@@ -63,8 +63,8 @@ func TestLogID(t *testing.T) {
 		}
 	}
 	for _, origin := range []string{"", "/1", "a/0", "a/65", "a/01", "A/1", "a//1", "1/1", strings.Repeat("x", 64) + "/1"} {
-		if ledger, log, err := parseOrigin(origin); err == nil {
-			t.Errorf("parseOrigin(%q): %s, %s; want an error", origin, ledger, log)
+		if ledger, log, err := ParseOrigin(origin); err == nil {
+			t.Errorf("ParseOrigin(%q): %s, %s; want an error", origin, ledger, log)
 		}
 	}
 }
@@ -75,10 +75,10 @@ func FuzzOrigin(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, origin string) {
-		ledger, log, err := parseOrigin(origin)
+		ledger, log, err := ParseOrigin(origin)
 		if err != nil {
 			if !errors.Is(err, ErrName) {
-				t.Errorf("parseOrigin: %v, want ErrName itself", err)
+				t.Errorf("ParseOrigin: %v, want ErrName itself", err)
 			}
 			return
 		}

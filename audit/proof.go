@@ -70,7 +70,7 @@ func ProveListed(ctx context.Context, s Reader, log LogID, index int64) (proof, 
 // CheckListed checks that a kept file lists the very tree in which a proof, that CheckProof has found
 // to hold, proves the line. It returns the CHECKPOINT. The error is ErrKept, or wraps ErrProof.
 func CheckListed(key VerifierKey, proof, line []byte, f KeptFile) (Entry, error) {
-	_, spineProof, listed, err := splitKept(f)
+	spineLine, spineProof, listed, err := splitKept(f)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -81,7 +81,6 @@ func CheckListed(key VerifierKey, proof, line []byte, f KeptFile) (Entry, error)
 	if e.Ledger != listed.Ledger {
 		return Entry{}, fmt.Errorf("%w: the checkpoint is of another ledger", ErrProof)
 	}
-	spineLine, _, _ := bytes.Cut(f.Data, []byte{'\n'})
 	if err := CheckProof(key, spineProof, spineLine); err != nil {
 		return Entry{}, err
 	}

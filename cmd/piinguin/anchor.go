@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,9 +32,9 @@ type anchorFlags struct {
 }
 
 func (o *anchorFlags) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&o.place, "anchor", "", "`DIR` or s3://BUCKET/PREFIX (a bucket with Object Lock) to copy the ledger's\ncheckpoints to, so that nobody can rewrite or cut the ledger unseen")
-	flags.DurationVar(&o.every, "anchor-every", anchor.DefaultEvery, "how often --anchor copies the checkpoints of logs with new entries")
-	flags.DurationVar(&o.retention, "anchor-retention", s3anchor.DefaultRetention, "how long Object Lock prevents deletion of a checkpoint in S3")
+	flags.StringVar(&o.place, "anchor", "", "`DIR` or s3://BUCKET/PREFIX (a bucket with Object Lock) to keep a small file in\nthat binds the whole ledger, so that nobody can rewrite or cut it unseen")
+	flags.DurationVar(&o.every, "anchor-every", anchor.DefaultEvery, "how often the spine lists the logs anew and, with --anchor, a file is kept")
+	flags.DurationVar(&o.retention, "anchor-retention", s3anchor.DefaultRetention, "how long Object Lock prevents deletion of a kept file in S3")
 	flags.StringVar(&o.witnesses, "witnesses", "", "`file` of the witnesses (C2SP tlog-policy) that cosign the checkpoints\nof --anchor")
 }
 
@@ -138,7 +139,7 @@ func (a *anchors) start(ctx context.Context, ledger *audit.Ledger, log zerolog.L
 		return nil, err
 	}
 	a.keeper = keeper
-	first, end := context.WithTimeout(ctx, anchor.DefaultTimeout) // before anything more is signed
+	first, end := context.WithTimeout(ctx, anchor.DefaultTimeout) // before any entry is taken
 	keeper.Once(first)
 	end()
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -167,21 +168,24 @@ func (a *anchors) newest(ctx context.Context, ledger string) (*audit.KeptFile, e
 	if a.place == nil {
 		return nil, nil
 	}
-	var newest *audit.KeptFile
+	var names []string
 	for name, err := range a.place.List(ctx, ledger+"/", "") {
 		if err != nil {
 			return nil, fmt.Errorf("--anchor: %w", err)
 		}
+		names = append(names, name)
+	}
+	for _, name := range slices.Backward(names) {
 		data, err := a.place.Read(ctx, name)
 		if err != nil {
 			return nil, fmt.Errorf("--anchor: %w", err)
 		}
 		f := audit.KeptFile{Name: name, Data: data}
 		if _, _, err := audit.KeptPlace(f); err == nil {
-			newest = &f
+			return &f, nil
 		}
 	}
-	return newest, nil
+	return nil, nil
 }
 
 // reportSpine logs and counts a CHECKPOINT that could not be written: what came since the last one is not

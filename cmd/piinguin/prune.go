@@ -34,16 +34,15 @@ func pruneCommand() *cobra.Command {
 		Long: `Prune removes the pages of every log that are older than DATE (UTC). What stays of a log
 is its tree: "audit verify" still proves how many entries were removed and that no later
 one was changed, and proofs and lines that were kept before still verify. The spine is
-never pruned, and neither is a log's last page.
+never pruned, and neither is a log's last page or a page of the last hour.
 
 Prune verifies the ledger first, and removes nothing of one that is not whole. It writes
 a PRUNE entry into the spine, which is durable before the first page is removed. While a
 hold ("audit hold") is not released it removes nothing. If it was interrupted, run it
 again.
 
-It needs the ledger's signing key. On DynamoDB it needs the permissions to replace and
-delete rows of the audit table, which a server does not have. On SQLite, stop the server
-first.
+It needs the ledger's signing key. On DynamoDB it needs the right to delete pages, which a
+server should not have. On SQLite, stop the server first.
 
 DATE must leave --retention-months of entries. --force-retention prunes younger ones.`,
 		Example: `  piinguin audit prune --store sqlite:piinguin.db --before 2026-01-01 --reference "retention policy 7"`,
@@ -103,7 +102,22 @@ func (o *pruneFlags) prune(ctx context.Context, now time.Time) (logs []audit.Pru
 }
 
 // withLedger opens an existing ledger to write, for a command of the operator.
-func withLedger(ctx context.Context, from storeFlags, auditKey string, do func(audit.Store, *audit.Ledger) error) (err error) {
+func withLedger(ctx context.Context, from storeFlags, auditKey string, do func(audit.Store, *audit.Ledger) error) error {
+	return withStore(ctx, from, func(store audit.Store, name string) error {
+		key, err := openKey(ctx, auditKey, store, name)
+		if err != nil {
+			return err
+		}
+		ledger, err := audit.Open(ctx, audit.Config{Store: store, Key: key})
+		if err != nil {
+			return err
+		}
+		return errors.Join(do(store, ledger), ledger.Close(ctx))
+	})
+}
+
+// withStore opens the store of an existing ledger to write.
+func withStore(ctx context.Context, from storeFlags, do func(store audit.Store, name string) error) (err error) {
 	store, done, err := from.writeLedger(ctx)
 	if err != nil {
 		return err
@@ -113,15 +127,7 @@ func withLedger(ctx context.Context, from storeFlags, auditKey string, do func(a
 	if err != nil {
 		return fmt.Errorf("there is no ledger here: %w", err)
 	}
-	key, err := openKey(ctx, auditKey, store, name)
-	if err != nil {
-		return err
-	}
-	ledger, err := audit.Open(ctx, audit.Config{Store: store, Key: key})
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(store, ledger), ledger.Close(ctx))
+	return do(store, name)
 }
 
 // ownEntry holds what entries of such a command say about who did it: someone with the signing key. The

@@ -14,7 +14,7 @@ import (
 	"github.com/piinguin/piinguin/internal/durable"
 )
 
-// addAuditKey adds the flag of the signing key for serve and prune, which write to the ledger. Only serve makes
+// addAuditKey adds the flag of the signing key for serve, prune, hold and rotate, which write to the ledger. Only serve makes
 // the file, and says so in more.
 func addAuditKey(flags *pflag.FlagSet, path *string, more string) {
 	flags.StringVar(path, "audit-key", "piinguin-audit.key", "`file` of the ledger's signing key"+more)

@@ -57,10 +57,8 @@ change it.`,
 			if err = errors.Join(err, done()); err != nil {
 				return err
 			}
-			for _, line := range lines {
-				_, _ = fmt.Fprintln(cmd.OutOrStdout(), printable.Text(line))
-			}
-			return nil
+			_, err = io.WriteString(cmd.OutOrStdout(), strings.Join(lines, "\n")+"\n") // a key that was cut is no key
+			return err
 		},
 	}
 	w.addLedger(cmd.Flags(), defaultStore, storeUsage)
@@ -94,7 +92,7 @@ func verifierKeys(ctx context.Context, store audit.Reader) ([]string, error) {
 	}
 	var lines []string
 	for _, log := range logs {
-		lines = append(lines, key.Text(audit.Origin(name, log)))
+		lines = append(lines, printable.Text(key.Text(audit.Origin(name, log))))
 	}
 	return lines, nil
 }
@@ -118,7 +116,9 @@ again with the same files.`,
 			if next == "" {
 				return errors.New("--next-key is required")
 			}
-			return rotate(cmd.Context(), w, old, next, cmd.OutOrStdout())
+			return withStore(cmd.Context(), w, func(store audit.Store, name string) error {
+				return rotate(cmd.Context(), store, name, old, next, cmd.OutOrStdout())
+			})
 		},
 	}
 	w.addLedger(cmd.Flags(), defaultStore, storeUsage)
@@ -127,16 +127,7 @@ again with the same files.`,
 	return cmd
 }
 
-func rotate(ctx context.Context, w storeFlags, oldFile, nextFile string, out io.Writer) (err error) {
-	store, done, err := w.writeLedger(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, done()) }()
-	name, err := audit.Name(ctx, store)
-	if err != nil {
-		return fmt.Errorf("there is no ledger here: %w", err)
-	}
+func rotate(ctx context.Context, store audit.Store, name, oldFile, nextFile string, out io.Writer) error {
 	old, err := readKey(oldFile, "--audit-key")
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -92,8 +91,8 @@ func (o *verifyFlags) verify(cmd *cobra.Command) (audit.Report, error) {
 	if options.Key, options.Name, err = givenKey(o.key); err != nil {
 		return audit.Report{}, err
 	}
-	if ledger, ok := strings.CutSuffix(options.Name, "/"+options.Name[strings.LastIndexByte(options.Name, '/')+1:]); !audit.ValidName(options.Name) && ok {
-		options.Name = ledger // the key was given under the name of one log
+	if ledger, _, err := audit.ParseOrigin(options.Name); err == nil {
+		options.Name = ledger // the key may be given under the name of one log
 	}
 	if options.Kept, err = keptFiles("--checkpoint", o.checkpoint); err != nil {
 		return audit.Report{}, err
