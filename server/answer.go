@@ -17,7 +17,8 @@ const (
 	// Encoding costs some times as much.
 	maxAnswers       = 128 << 20
 	maxCallerAnswers = maxAnswers / 4
-	// maxReading is what one value counts until it is fetched: the longest, of control characters.
+	// maxReading is what one value counts until it is fetched: the longest that create takes, of control
+	// characters. A table of the original may hold longer ones; then what they take is known after the fetch.
 	maxReading = 6 * piinguinv1.MaxOriginalValue
 	// answerWait is how long a read waits for its part of maxAnswers.
 	answerWait = 5 * time.Second
@@ -66,15 +67,23 @@ var errBusy = errors.New("server: no memory for the answer")
 // read reads keys in the vault, within the memory for answers. That is taken before the vault is asked,
 // so no read is refused for it after its entry was appended. What the values do not need is given back.
 func (s *Server) read(ctx context.Context, action policy.Action, req statement, keys []string) ([]vault.Reading, error) {
-	a := accessOf(ctx)
-	values := s.answers.open(a.caller.Principal())
-	a.answer.values = values
-	if !values.grow(ctx, answerWait, int64(min(len(keys)*maxReading, vault.MaxReleased))) {
+	values := s.hold(ctx, min(len(keys)*maxReading, vault.MaxReleased))
+	if values == nil {
 		return nil, errBusy
 	}
 	readings, err := s.vault.Read(ctx, s.call(ctx, action), statementOf(req), keys)
 	values.shrink(sizeOf(readings))
 	return readings, err //nolint:wrapcheck // one table has them all
+}
+
+// hold takes memory for values of so many bytes until the answer has been sent. It returns nil if there is none.
+func (s *Server) hold(ctx context.Context, size int) *part {
+	a := accessOf(ctx)
+	a.answer.values = s.answers.open(a.caller.Principal())
+	if !a.answer.values.grow(ctx, answerWait, int64(size)) {
+		return nil
+	}
+	return a.answer.values
 }
 
 // sizeOf is what the values of readings take in an answer, in bytes.

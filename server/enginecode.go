@@ -10,7 +10,8 @@ import (
 // coded is an error that knows why an engine failed: AccessDeniedException, SQLITE_FULL.
 type coded interface{ EngineCode() string }
 
-// codePattern is what a code may be. It takes no value of a record: those have digits, blanks or an @.
+// codePattern is what a code may be. Engines make their codes from no value; should one slip in, the pattern
+// stops what has digits, blanks or an @.
 var codePattern = regexp.MustCompile(`^[A-Z][A-Za-z._]{0,63}$`)
 
 // engineCode returns the code of what failed in the engine, for a log line. It is "Deadline" or

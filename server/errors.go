@@ -135,5 +135,8 @@ func writeError(w http.ResponseWriter, r *http.Request, f *failure) {
 	e := f.wire()
 	recordError(r.Context(), e)
 	closesUnread(w, r)
+	if f.retry != "" {
+		w.Header().Set("Retry-After", f.retry)
+	}
 	_ = twirp.WriteError(w, e) // the caller may be gone
 }

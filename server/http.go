@@ -18,7 +18,7 @@ import (
 	"github.com/piinguin/piinguin/server/policy"
 )
 
-// access is what is known about a request, and but for the body all that its log line may hold.
+// access is what is known about a request. Its log line may hold all of it but body and answer, and nothing else.
 type access struct {
 	requestID string
 	method    string         // of the API; empty if the route names none
@@ -140,7 +140,6 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 		caller, err := s.callers.Authenticate(r)
 		accessOf(r.Context()).cause = identity.CauseOf(err)
 		if tooMany := (*identity.TooManyError)(nil); errors.As(err, &tooMany) {
-			w.Header().Set("Retry-After", seconds(tooMany.RetryAfter))
 			writeError(w, r, failGuesses(tooMany.RetryAfter))
 			return
 		}

@@ -113,7 +113,6 @@ func take(b *rate.Limiter, now time.Time, n int) time.Duration {
 func (s *Server) limitRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if f := s.limitRequest(r.Context()); f != nil {
-			w.Header().Set("Retry-After", f.retry)
 			writeError(w, r, f)
 			return
 		}

@@ -15,9 +15,8 @@ func (o original) read(ctx context.Context, requests []originalgrpc.Request, res
 		refuseAll(results, f)
 		return
 	}
-	values := o.answers.open(o.caller.Principal())
-	accessOf(ctx).answer.values = values
-	if !values.grow(ctx, answerWait, int64(len(requests)*maxReading)) {
+	values := o.hold(ctx, len(requests)*maxReading)
+	if values == nil {
 		refuseAll(results, failBusy)
 		return
 	}

@@ -55,9 +55,7 @@ func (t routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(path, piinguinv1.LogPath):
 		t.logs.ServeHTTP(w, r)
 	case isPage && (r.Method == http.MethodGet || r.Method == http.MethodHead):
-		if r.ContentLength != 0 && r.ProtoMajor == 1 {
-			w.Header().Set("Connection", "close") // or net/http reads a body that nobody wants before it answers
-		}
+		closesUnread(w, r) // or net/http reads a body that nobody wants before it answers
 		page.ServeHTTP(w, r)
 	default:
 		writeError(w, r, failBadRoute)

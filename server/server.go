@@ -141,7 +141,7 @@ func (s *Server) noteAppend(ctx context.Context, r audit.Result) {
 			return
 		}
 		a.appendFailed = true
-		s.log.Error().Str("request_id", a.requestID).Str("engine_code", engineCode(r.Err)).
+		s.log.Error().Str("request_id", a.requestID).Str("engine_code", a.engineCode).
 			Bool("unavailable", errors.Is(r.Err, audit.ErrUnavailable)).Msg("audit append failed")
 		return
 	}

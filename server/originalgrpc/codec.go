@@ -6,8 +6,8 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// codec hands messages on as they are: as *[]byte, and as []byte or message. So they are decoded where their
-// memory is counted, and a malformed one is answered with a text of this package.
+// codec decodes nothing: what arrives is handed on as *[]byte, and an answer is a []byte or a message. So a
+// request is decoded where its memory is counted, and a malformed one is answered with a text of this package.
 type codec struct{}
 
 var errCodec = errors.New("originalgrpc: not a message")
