@@ -39,8 +39,8 @@ inputs are read. Replaying again is safe: the server keeps the value that was ob
 last, so a second run changes nothing. --dry-run calls no server and only counts.
 
 With --checkpoint FILE, the same command continues a run that was interrupted, however it
-ended. A file may have grown. If the lines that are done have changed, or the S3 object
-has, the run ends with exit code 2. A last line without a line end may still be written:
+ended. An input may have grown. If the lines that are done have changed, in a file or an
+S3 object, the run ends with exit code 2. A last line without a line end may still be written:
 it is stored, and the next run reads it again.
 
 The server can be set in the environment: PIINGUIN_HOST, PIINGUIN_PORT, PIINGUIN_TOKEN,

@@ -126,7 +126,7 @@ def signed(public, message, signature):
 
 # --- Names ----------------------------------------------------------------------
 
-NAME = re.compile(r"[a-z0-9.-]+(/[a-z0-9-]+)*")
+NAME = re.compile(r"[a-z0-9-][a-z0-9.-]*(/[a-z0-9-]+)*")
 
 
 def is_name(text):
