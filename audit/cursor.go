@@ -28,6 +28,7 @@ type cursor struct {
 	from    int64                // smaller trees cannot be compared: they were pruned, or trusted
 	taken   func(examined) error // called with each page once it is verified, in order; nil for none
 	tiles   *tileCheck           // nil for none
+	index   *indexCheck          // nil for none
 }
 
 func newCursor(ctx context.Context, s PageReader, h head, from int64) *cursor {
@@ -46,6 +47,7 @@ func (c *cursor) close() {
 	c.stop()
 	if c.tiles != nil {
 		c.tiles.close()
+		c.index.close()
 	}
 }
 
@@ -170,6 +172,7 @@ func (c *cursor) restart(p Page) error {
 	c.report.Pruned, c.report.Pages, c.report.Size = h.size, h.number, h.size
 	c.report.Root, c.report.Checkpoint = p.Root, string(p.Checkpoint)
 	if c.tiles != nil {
+		c.index.restart(p)
 		return c.tiles.restart(p)
 	}
 	return nil
@@ -180,6 +183,11 @@ func (c *cursor) accept(x examined) error {
 	r.Pages, r.Size, r.Root, r.Checkpoint = c.head.number, c.head.size, x.page.Root, string(x.page.Checkpoint)
 	if c.tiles != nil {
 		if err := c.tiles.add(x.leaves); err != nil {
+			return err
+		}
+		p := x.page
+		p.entries = x.entries
+		if err := c.index.add(p); err != nil {
 			return err
 		}
 	}
@@ -201,4 +209,30 @@ func (c *cursor) agrees(t tlog.Tree, said string) {
 	case c.head.tree().Hash != t.Hash:
 		c.fail(&RowError{PageRow(c.head.log, c.head.number-1), "it or one before it was changed: the tree up to here is not the one of " + said})
 	}
+}
+
+// finishDerived looks for blobs after those that the log has. Those of entries that came after the cursor's
+// last page are no finding.
+func (c *cursor) finishDerived(ctx context.Context, s PageReader) error {
+	if c.tiles == nil || c.verdict != nil {
+		return nil //nolint:nilerr // a finding is no error of reading
+	}
+	last, err := lastPage(ctx, s, c.head.log)
+	var row *RowError // of a page after those that were read, which are what was verified
+	if err != nil && !errors.Is(err, ErrNotFound) && !errors.As(err, &row) {
+		return fmt.Errorf("audit: read log %s: %w", c.head.log, err)
+	}
+	size := max(last.Size(), c.head.size)
+	if err := c.tiles.finish(size); err != nil {
+		return err
+	}
+	return c.index.finish(size)
+}
+
+// derivedFindings returns what is wrong with what is derived from the log.
+func (c *cursor) derivedFindings() []*RowError {
+	if c.tiles == nil {
+		return nil
+	}
+	return slices.Concat(c.tiles.findings, c.index.findings)
 }

@@ -29,8 +29,13 @@
 //
 // Verify checks the whole ledger from its stored rows. Export verifies one log and writes its
 // lines. ProveEntry and ProveConsistency make proofs that CheckProof, or any tlog-proof verifier,
-// checks without the ledger. Index answers queries. A row that is not what was written is reported
-// as a *RowError, which names it.
+// checks without the ledger. A row that is not what was written is reported as a *RowError, which
+// names it.
+//
+// Index answers questions: which entries a caller, a pseudonym or a purpose has, and how many there are
+// a day. It uses what a Ledger derives from the pages behind its commits: runs of the index, which the
+// ledger's key signs, and for the newest entries the pages themselves. An answer is complete, or it is
+// an error. Verify derives the runs again and compares them to the byte; Reindex replaces them.
 //
 // # What is not promised
 //

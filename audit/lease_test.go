@@ -140,7 +140,7 @@ func TestMoveUnderLoad(t *testing.T) {
 		<-stop
 		mustClose(t, l)
 		mustBeWhole(t, m)
-		entries, _, err := audit.OpenIndex(m).List(t.Context(), audit.Query{Operation: audit.Read, Limit: 10_000})
+		entries, _, err := audit.OpenIndex(m).List(t.Context(), audit.Query{Operations: []audit.Operation{audit.Read}, Limit: 10_000})
 		if err != nil || len(entries) != 800 {
 			t.Errorf("%d entries, %v; want 800", len(entries), err)
 		}

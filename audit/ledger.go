@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Ledger appends entries to its logs. It is safe for concurrent use. Several Ledgers, in one process
@@ -17,6 +18,7 @@ type Ledger struct {
 	holder  string // this ledger's name for its leases
 	spine   *registrar
 	derived *deriver
+	index   *Index
 	writers atomic.Pointer[[]*writer]
 	next    atomic.Uint64
 	late    atomic.Int64 // time of the last failed append in Unix nanoseconds; 0 after one that succeeded
@@ -51,7 +53,10 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Ledger{config: c, store: c.Store, name: name, holder: newHolder(), derived: newDeriver(c.Store)}
+	l := &Ledger{config: c, store: c.Store, name: name, holder: newHolder()}
+	keys := &keyring{reader: c.Store, known: turning{[]string{name}, []VerifierKey{c.Key.Verifier()}}}
+	l.derived = newDeriver(c.Store, signer{identity{name, c.Key}, keys})
+	l.index = newIndex(c.Store.Reviews(), keys)
 	l.spine = &registrar{appender: l.newAppender(Spine)}
 	if err := l.openSpine(ctx); err != nil {
 		return nil, err
@@ -80,6 +85,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	l.release = release
 	l.behind.Go(func() { l.keepSpine(behind) })
 	l.behind.Go(func() { l.derived.run(behind) })
+	l.behind.Go(func() { l.deriveOthers(behind) })
 	if c.Leases != nil {
 		l.behind.Go(func() { l.renew(behind) })
 	}
@@ -188,6 +194,10 @@ func (l *Ledger) idlest() *writer {
 // fails with why. It is for a ledger that is found to be an older copy, whose next checkpoint would
 // contradict one that was signed before. Only a new Ledger signs again.
 func (l *Ledger) Halt(why error) { l.halted.Store(&why) }
+
+// DeriveLag returns for how long the oldest entry of this Ledger that is not derived has waited: tiles and
+// the index follow behind the commits. Questions about entries are complete all the same.
+func (l *Ledger) DeriveLag() time.Duration { return l.derived.lag() }
 
 // Close writes the entries that wait, puts the trees of the logs into the spine, and stops. If ctx
 // ends first, the entries that are not written by then fail with ErrUnavailable, and so does Close.

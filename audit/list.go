@@ -5,20 +5,27 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"time"
 )
 
-// maxPages is how many pages one List reads, at most.
+// maxPages is how many pages, and blobs of the index, one List reads, at most but for a few.
 const maxPages = 2000
 
 // Index answers a reviewer's questions about entries. An answer is complete: it holds every entry
-// whose Append returned before the question was asked.
+// whose Append returned before the question was asked. What was derived from pages is checked against the
+// ledger's signature; entries that are not derived yet are found in the pages themselves.
 //
-// It is safe for concurrent use. A *RowError says that a stored row is not what was written; any
-// other error but ErrNotFound is temporary, and asking again is safe.
-type Index struct{ reader Reader }
+// It is safe for concurrent use. A *RowError says that a stored row is missing or not what was written; any
+// other error but ErrNotFound and ErrQuery is temporary, and asking again is safe.
+type Index struct {
+	reader Reader
+	runs   *runReader
+}
+
+func newIndex(r Reader, keys *keyring) *Index { return &Index{r, newRunReader(r, keys)} }
 
 // Entry returns one entry. ErrNotFound: there is none, or it was pruned.
-func (x Index) Entry(ctx context.Context, log LogID, index int64) (Entry, error) {
+func (x *Index) Entry(ctx context.Context, log LogID, index int64) (Entry, error) {
 	p, err := pageOf(ctx, x.reader, log, index)
 	if err != nil {
 		return Entry{}, err
@@ -30,10 +37,13 @@ func (x Index) Entry(ctx context.Context, log LogID, index int64) (Entry, error)
 	return entries[index-p.First], nil
 }
 
-// List returns up to q.Limit entries that match, newest first. It reads at most 2,000 pages. next, if
+// List returns up to q.Limit entries that match, newest first. It reads at most about 2,000 pages. next, if
 // not nil, is what Query.Before must be to go on; there may be more even if fewer than q.Limit were
-// found. Entries of the spine are found by their operation only.
-func (x Index) List(ctx context.Context, q Query) (found []Entry, next *Position, err error) {
+// found.
+func (x *Index) List(ctx context.Context, q Query) (found []Entry, next *Position, err error) {
+	if err := q.Validate(); err != nil {
+		return nil, nil, err
+	}
 	logs, err := Logs(ctx, x.reader)
 	if err != nil {
 		return nil, nil, err
@@ -46,7 +56,7 @@ func (x Index) List(ctx context.Context, q Query) (found []Entry, next *Position
 	}()
 	budget := maxPages
 	for _, log := range logs {
-		if log == Spine && q.Operation == "" {
+		if !among(q.Logs, log) {
 			continue
 		}
 		s, err := x.newSource(ctx, log, q, &budget)
@@ -79,55 +89,114 @@ func (x Index) List(ctx context.Context, q Query) (found []Entry, next *Position
 	return found, nil, nil
 }
 
-// source is the pages of a log, newest first, and the next one of them. No two sources have pages of
-// one time and log, so the ends of their next pages order all that is left.
+// source is the pages of a log that may match, newest first, and the next one of them. No two sources have
+// pages of one time and log, so the ends of their next pages order all that is left.
 type source struct {
-	next    func() (Page, error, bool)
+	next    func() (candidate, error, bool)
 	stop    func()
-	budget  *int // pages that may still be read, by all sources of one question
-	entries []Entry
+	wanted  func(line []byte) bool
+	entries []Entry  // those that may match
 	end     Position // after the entries; zero at the end of the log
 }
 
+// candidate is a page that may match. Passed says that it does not matter by itself: all after it were
+// looked at.
+type candidate struct {
+	page   Page
+	passed bool
+}
+
 // newSource returns the pages of a log that may hold what is asked for.
-func (x Index) newSource(ctx context.Context, log LogID, q Query, budget *int) (*source, error) {
-	last, err := lastPage(ctx, x.reader, log)
-	s := &source{next: func() (Page, error, bool) { return Page{}, nil, false }, stop: func() {}, budget: budget}
-	if errors.Is(err, ErrNotFound) {
-		return s, nil
+func (x *Index) newSource(ctx context.Context, log LogID, q Query, budget *int) (*source, error) {
+	s := &source{next: func() (candidate, error, bool) { return candidate{}, nil, false }, stop: func() {}}
+	w, err := x.window(ctx, log, q.From, q.until())
+	if err != nil || w == nil {
+		return s, err
 	}
-	if err != nil {
-		return nil, err
-	}
-	top := last.Number
-	if until := q.until(); !until.Time.IsZero() {
-		late := func(p Page) bool { return until.Compare(Position{p.Time, log, p.First}) <= 0 }
-		if late(last) {
-			p, err := search(ctx, x.reader, last, late)
-			if err != nil {
-				return nil, err
-			}
-			top = p.Number - 1
-		}
-	}
-	s.next, s.stop = iter.Pull2(back(ctx, x.reader, log, top))
+	s.wanted = q.wanted()
+	scan := &scan{ctx: ctx, x: x, window: *w, budget: budget, conditions: q.conditions(log)}
+	s.next, s.stop = iter.Pull2(scan.candidates)
 	return s, s.advance()
 }
 
 func (s *source) advance() error {
 	s.entries, s.end = nil, Position{}
-	p, err, ok := s.next()
-	if !ok || err != nil || p.Stub {
+	c, err, ok := s.next()
+	if !ok || err != nil {
 		return err
 	}
-	*s.budget--
-	entries, err := p.Entries()
-	if err != nil {
-		return err
+	p := c.page
+	s.end = Position{p.Time, p.Log, p.Size()}
+	if c.passed {
+		return nil
 	}
-	if len(entries) == 0 {
+	if len(p.Lines) == 0 {
 		return p.fault("it has no entries")
 	}
-	s.entries, s.end = entries, Position{p.Time, p.Log, p.Size()}
-	return nil
+	s.entries, err = p.some(s.wanted)
+	return err
+}
+
+// window is the part of a log that a question is about.
+type window struct {
+	log         LogID
+	bottom, top Page  // the first and the last page
+	size        int64 // of the log
+	live        int64 // the first entry that was not pruned
+}
+
+// window returns the pages of a log from a time up to a position; a zero one is no bound. It returns nil if
+// there are none.
+func (x *Index) window(ctx context.Context, log LogID, from time.Time, until Position) (*window, error) {
+	last, err := lastPage(ctx, x.reader, log)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	first, err := stubOf(ctx, x.reader, log)
+	if err != nil {
+		return nil, err
+	}
+	if !first.Stub && first.Number != 0 {
+		return nil, &RowError{PageRow(log, 0), "missing"}
+	}
+	w := &window{log: log, bottom: first, top: last, size: last.Size()}
+	if first.Stub {
+		w.live = first.First
+		if w.bottom, err = pageAt(ctx, x.reader, log, first.Number+1); err != nil {
+			return nil, err
+		}
+	}
+	late := func(p Page) bool { return until.Compare(Position{p.Time, log, p.First}) <= 0 }
+	if !until.Time.IsZero() && late(last) {
+		p, err := search(ctx, x.reader, last, late)
+		if err != nil || p.Number <= w.bottom.Number {
+			return nil, err
+		}
+		if w.top, err = x.page(ctx, log, p.Number-1); err != nil {
+			return nil, err
+		}
+	}
+	if !from.After(w.bottom.Time) {
+		return w, nil
+	}
+	if w.top.Time.Before(from) {
+		return nil, nil
+	}
+	w.bottom, err = search(ctx, x.reader, w.top, func(p Page) bool { return !p.Time.Before(from) })
+	return w, err
+}
+
+// page returns a page. The error is a *RowError if it is not there.
+func (x *Index) page(ctx context.Context, log LogID, number int64) (Page, error) {
+	p, err := pageAt(ctx, x.reader, log, number)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Page{}, err
+	}
+	if err != nil || p.Number != number && !p.Stub {
+		return Page{}, &RowError{PageRow(log, number), "missing"}
+	}
+	return p, nil
 }

@@ -58,7 +58,7 @@ func TestListIsBounded(t *testing.T) {
 			mustClose(t, l)
 			s := &counted{Store: m}
 			x := audit.OpenIndex(s)
-			q := audit.Query{Caller: "rare", Limit: 10}
+			q := audit.Query{Callers: []string{"rare"}, Limit: 10}
 			var got []string
 			for calls := 0; ; calls++ {
 				s.read.Store(0)

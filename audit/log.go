@@ -77,6 +77,9 @@ type BlobReader interface {
 	// Blobs yields the blobs of a kind in the order of their numbers, from the number from on, and
 	// stops after the first error. It sees every PutBlobs that returned nil before it began.
 	Blobs(ctx context.Context, log LogID, kind string, from int64) iter.Seq2[Blob, error]
+	// BlobsAt returns the blobs of a kind with these numbers, as far as they are there, in any order. It
+	// takes at most 64 numbers, none of them twice, and sees what Blobs sees.
+	BlobsAt(ctx context.Context, log LogID, kind string, numbers []int64) ([]Blob, error)
 }
 
 // Reader reads everything that a ledger stores.

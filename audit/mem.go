@@ -126,6 +126,18 @@ func (m *Mem) Blobs(ctx context.Context, log LogID, kind string, from int64) ite
 	}, &m.mu)
 }
 
+// BlobsAt implements BlobReader.
+func (m *Mem) BlobsAt(ctx context.Context, log LogID, kind string, numbers []int64) (found []Blob, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, n := range numbers {
+		if at, there := m.findBlob(BlobKind{log, kind}, n); there {
+			found = append(found, m.blobs[BlobKind{log, kind}][at])
+		}
+	}
+	return found, ctx.Err()
+}
+
 // Reviews implements Backend.
 func (m *Mem) Reviews() Reader { return m }
 
@@ -138,6 +150,19 @@ func (m *Mem) Prune(ctx context.Context, stub Page) error {
 		return ErrNotFound
 	}
 	m.pages[stub.Log] = slices.Concat([]Page{stub}, m.pages[stub.Log][at+1:])
+	return ctx.Err()
+}
+
+// PruneBlobs implements Pruner.
+func (m *Mem) PruneBlobs(ctx context.Context, log LogID, kind string, from, to int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k := BlobKind{log, kind}
+	first, _ := m.findBlob(k, from)
+	end, _ := m.findBlob(k, to)
+	if m.blobs[k] = slices.Concat(m.blobs[k][:first], m.blobs[k][max(first, end):]); len(m.blobs[k]) == 0 {
+		delete(m.blobs, k)
+	}
 	return ctx.Err()
 }
 

@@ -54,13 +54,21 @@ func (p Page) Entries() ([]Entry, error) {
 	if p.entries != nil {
 		return p.entries, nil
 	}
+	return p.some(func([]byte) bool { return true })
+}
+
+// some is Entries for the lines that are wanted. Nothing looks at the others.
+func (p Page) some(wanted func(line []byte) bool) ([]Entry, error) {
 	entries := make([]Entry, 0, len(p.Lines))
 	for i, line := range p.Lines {
+		if !wanted(line) {
+			continue
+		}
 		e, err := Parse(line)
 		switch {
 		case err != nil:
 			return nil, p.fault(fmt.Sprintf("the line of entry %d is not a valid entry", p.First+int64(i)))
-		case e.Log != p.Log || e.Index != p.First+int64(i) || i > 0 && e.Ledger != entries[0].Ledger:
+		case e.Log != p.Log || e.Index != p.First+int64(i) || len(entries) > 0 && e.Ledger != entries[0].Ledger:
 			return nil, p.fault(fmt.Sprintf("the line of entry %d belongs to another place", p.First+int64(i)))
 		case !e.Time.Equal(p.Time):
 			return nil, p.fault(fmt.Sprintf("the time of entry %d is not the page's", p.First+int64(i)))

@@ -95,13 +95,16 @@ func TestQueryMatch(t *testing.T) {
 		return &p
 	}
 	matching := []audit.Query{
-		{}, {From: at(0)}, {To: at(1)}, {From: at(-1), To: at(1)}, {ModifiedValue: e.ModifiedValue}, {Caller: e.Caller}, {Basis: e.Basis},
-		{Operation: e.Operation}, {Outcome: e.Outcome}, {Before: before(func(p *audit.Position) { p.Index++ })},
+		{}, {From: at(0)}, {To: at(1)}, {From: at(-1), To: at(1)}, {Subjects: []string{"m", e.ModifiedValue}},
+		{Callers: []string{e.Caller, "support"}}, {Bases: []string{e.Basis}}, {Operations: []audit.Operation{audit.Delete, e.Operation}},
+		{Outcomes: []audit.Outcome{e.Outcome}}, {Purposes: []string{e.Purpose}}, {References: []string{e.Reference}}, {RequestIDs: []string{e.RequestID}},
+		{Logs: []audit.LogID{audit.Spine, e.Log}}, {Before: before(func(p *audit.Position) { p.Index++ })},
 		{Before: before(func(p *audit.Position) { p.Log++ })}, {Before: before(func(p *audit.Position) { p.Time, p.Index = at(1), 0 })},
 	}
 	other := []audit.Query{
-		{From: at(1)}, {To: at(0)}, {From: at(0), To: at(0)}, {ModifiedValue: "m"}, {Caller: "support"}, {Basis: "CONSENT"}, {Operation: audit.Delete},
-		{Outcome: audit.Denied}, {Before: before(func(*audit.Position) {})}, {Before: before(func(p *audit.Position) { p.Index-- })},
+		{From: at(1)}, {To: at(0)}, {From: at(0), To: at(0)}, {Subjects: []string{"m"}}, {Callers: []string{"support", ""}}, {Bases: []string{"CONSENT"}},
+		{Operations: []audit.Operation{audit.Delete}}, {Outcomes: []audit.Outcome{audit.Denied, audit.Failed}}, {Purposes: []string{"nothing"}},
+		{References: []string{"nothing"}}, {RequestIDs: []string{"nothing"}}, {Logs: []audit.LogID{audit.Spine}}, {Subjects: []string{e.ModifiedValue}, Callers: []string{"support"}}, {Before: before(func(*audit.Position) {})}, {Before: before(func(p *audit.Position) { p.Index-- })},
 		{Before: before(func(p *audit.Position) { p.Log = audit.Spine })}, {Before: before(func(p *audit.Position) { p.Time = at(-1) })},
 	}
 	if i := slices.IndexFunc(matching, func(q audit.Query) bool { return !q.Match(e) }); i >= 0 {

@@ -15,6 +15,9 @@ type Pruner interface {
 	// error leaves the outcome unknown; pruning again with the same stub is safe, and completes what
 	// was interrupted. With nil, the lines are gone durably. ErrNotFound: there is no such page.
 	Prune(ctx context.Context, stub Page) error
+	// PruneBlobs removes all blobs of a kind with the numbers from to to-1. An error leaves the outcome
+	// unknown, and calling it again is safe.
+	PruneBlobs(ctx context.Context, log LogID, kind string, from, to int64) error
 }
 
 // PrunedLog says what Ledger.Prune did with a log.
@@ -28,8 +31,8 @@ type PrunedLog struct {
 var ErrHeld = errors.New("audit: a hold forbids pruning")
 
 // Prune removes, through s, the pages of every log that are older than before, and leaves of the last
-// of them a stub. s must remove them from the store that the Ledger has. Tiles stay, so that proofs
-// and lines that were kept still verify; the last page of a log stays, and so do pages of the last
+// of them a stub, and the runs of the index that begin with them. s must remove them from the store that the
+// Ledger has. Tiles stay, so that proofs and lines that were kept still verify; the last page of a log stays, and so do pages of the last
 // hour. Before the first page of a log goes, a PRUNE entry that names the log's tree is durable in the
 // spine; by holds that entry's other fields, such as the caller and the reference.
 //
@@ -57,6 +60,9 @@ func (l *Ledger) Prune(ctx context.Context, s Pruner, before time.Time, by Entry
 	var all []PrunedLog
 	for _, t := range v.spine.spine.trees {
 		p, err := l.pruneLog(ctx, s, t, v.spine.spine.pruned[t.Log], before, by)
+		if err == nil {
+			err = l.pruneIndex(ctx, s, t.Log)
+		}
 		if err != nil {
 			return all, fmt.Errorf("audit: prune log %s: %w", t.Log, err)
 		}
@@ -106,7 +112,7 @@ func (l *Ledger) pruneLog(ctx context.Context, s Pruner, listed LogTree, prunes 
 	case len(last.Lines) == 0: // nothing is that old
 		return done, nil
 	}
-	at, err := resumeDerivation(ctx, l.store, listed.Log)
+	at, err := resumeDerivation(ctx, l.store, listed.Log, l.derived.signer)
 	if err != nil {
 		return done, err
 	}
@@ -130,6 +136,27 @@ func (l *Ledger) pruneLog(ctx context.Context, s Pruner, listed LogTree, prunes 
 	}
 	done.Entries, done.Until = stub.First-first.First, last.Time
 	return done, nil
+}
+
+// pruneIndex removes the runs that begin with what was pruned from a log. The runs go before what they
+// bind. Until all is gone it counts for nothing.
+func (l *Ledger) pruneIndex(ctx context.Context, s Pruner, log LogID) error {
+	live, err := liveFrom(ctx, l.store, log)
+	if err != nil || live == 0 {
+		return err
+	}
+	for t := range tiers {
+		run := (live + tierOf[t].size - 1) / tierOf[t].size
+		for _, of := range []struct {
+			kind  string
+			below int64
+		}{{runKind(t), run}, {summaryKind(t), run}, {bucketKind(t), run << tierOf[t].bits}} {
+			if err := s.PruneBlobs(ctx, log, of.kind, 0, of.below); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // declare appends a PRUNE, unless a HOLD came since the ledger was verified.

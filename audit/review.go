@@ -8,7 +8,7 @@ import (
 )
 
 // Index answers a reviewer's questions about the entries of the store.
-func (l *Ledger) Index() Index { return OpenIndex(l.store) }
+func (l *Ledger) Index() *Index { return l.index }
 
 // Logs returns the logs that the spine lists, and the spine first.
 func (l *Ledger) Logs(ctx context.Context) ([]LogID, error) { return Logs(ctx, l.store.Reviews()) }
@@ -55,7 +55,10 @@ func newestTrees(ctx context.Context, s PageReader, last Page) ([]LogTree, Entry
 }
 
 // OpenIndex answers questions about a store without a Ledger.
-func OpenIndex(s Backend) Index { return Index{s.Reviews()} }
+func OpenIndex(s Backend) *Index {
+	r := s.Reviews()
+	return newIndex(r, &keyring{reader: r})
+}
 
 // Checkpoint returns the signed checkpoint of a log's latest page, and the tree that it signs.
 // ErrNotFound: there is no such log.

@@ -75,10 +75,13 @@ func (v *verification) run(ctx context.Context, survey Survey) error {
 		if err := c.finish(); err != nil {
 			return err
 		}
-		if err := c.finishTiles(); err != nil {
+		if err := c.finishDerived(ctx, v.store); err != nil {
 			return err
 		}
 		reports = append(reports, c)
+	}
+	if err := v.cursors[Spine].finishDerived(ctx, v.store); err != nil {
+		return err
 	}
 	for _, c := range reports {
 		if c.verdict != nil {
@@ -86,10 +89,8 @@ func (v *verification) run(ctx context.Context, survey Survey) error {
 		}
 		v.report.Logs = append(v.report.Logs, c.report)
 	}
-	for _, c := range reports {
-		if c.tiles != nil {
-			v.report.Findings = append(v.report.Findings, c.tiles.findings...)
-		}
+	for _, c := range append(reports, v.cursors[Spine]) {
+		v.report.Findings = append(v.report.Findings, c.derivedFindings()...)
 	}
 	return v.strayBlobs(ctx, survey)
 }
@@ -133,6 +134,7 @@ func (v *verification) readSpine(ctx context.Context, from kept) (*cursor, error
 		return nil, err
 	}
 	defer c.stop()
+	c.tiles, c.index = nil, nil // when it is read again, the names and keys are known
 	c.taken = func(x examined) error {
 		v.turns.take(x)
 		return v.count(len(x.entries))
@@ -180,8 +182,8 @@ func (v *verification) newCursor(ctx context.Context, log LogID, from kept) (*cu
 		c.prunes = v.spine.spine.pruned[log]
 	}
 	c.taken = func(x examined) error { return v.count(len(x.entries)) }
-	if !v.options.NoDerived && v.options.From == nil && log != Spine { // nothing is derived from the spine
-		c.tiles = newTileCheck(ctx, v.store, log)
+	if !v.options.NoDerived && v.options.From == nil {
+		c.tiles, c.index = newTileCheck(ctx, v.store, log), newIndexCheck(ctx, v.store, log, v.turns)
 	}
 	return c, nil
 }
@@ -321,7 +323,7 @@ func (v *verification) cursor(ctx context.Context, t LogTree, from kept) (c *cur
 	if c, err = v.newCursor(ctx, t.Log, from); err != nil {
 		return nil, err
 	}
-	c.tiles, c.taken = nil, nil
+	c.tiles, c.index, c.taken = nil, nil, nil
 	v.again[t.Log] = c
 	return c, nil
 }
@@ -500,10 +502,7 @@ func (v *verification) strayBlobs(ctx context.Context, survey Survey) error {
 	}
 	for _, k := range survey.Blobs {
 		c, there := v.cursors[k.Log]
-		if k.Log == Spine {
-			there = false // nothing is derived from the spine
-		}
-		if there && (c.verdict != nil || c.tiles == nil || c.tiles.has(k.Kind)) {
+		if there && (c.verdict != nil || c.tiles == nil || isDerived(k.Kind)) {
 			continue
 		}
 		for b, err := range v.store.Blobs(ctx, k.Log, k.Kind, 0) {
@@ -515,6 +514,22 @@ func (v *verification) strayBlobs(ctx context.Context, survey Survey) error {
 		}
 	}
 	return nil
+}
+
+// isDerived reports whether a blob of a kind can be derived from a log. Those that a log does not have
+// were found where the log was verified.
+func isDerived(kind string) bool {
+	for level := range maxLevel + 1 {
+		if kind == tileKind(level) {
+			return true
+		}
+	}
+	for t := range tiers {
+		if kind == bucketKind(t) || kind == summaryKind(t) || kind == runKind(t) {
+			return true
+		}
+	}
+	return false
 }
 
 // keptWalk reads the kept files beside the spine.

@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// maxAnswers bounds the original values of all reads that are under way at one time, from before
-	// they are fetched until the answer is sent, in bytes; maxCallerAnswers those of one caller.
+	// maxAnswers bounds the original values of all reads, and the rows of all summaries, that are under way
+	// at one time, from before they are fetched until the answer is sent, in bytes; maxCallerAnswers those
+	// of one caller.
 	// Encoding costs some times as much.
 	maxAnswers       = 128 << 20
 	maxCallerAnswers = maxAnswers / 4
@@ -31,7 +32,7 @@ const (
 // outgoing is the answer to a request.
 type outgoing struct {
 	http.ResponseWriter
-	values  *part    // of Server.answers; nil if the answer has no original values
+	values  *part    // of Server.answers; nil if the answer has no values and is no summary
 	failure *failure // why the answer was not sent whole
 }
 

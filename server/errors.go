@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -46,6 +47,7 @@ var (
 	failStopping        = &failure{code: twirp.Unavailable, reason: "stopping", text: "the server stops; call again"}
 	failBusy            = &failure{code: twirp.Unavailable, reason: "busy", text: "other requests take the memory that this one needs; try again"}
 	failSlowAnswer      = &failure{code: twirp.DeadlineExceeded, reason: "answer_too_slow", text: "the answer was not taken in time"}
+	failQuery           = &failure{code: twirp.InvalidArgument, reason: "query_too_large", text: fmt.Sprintf("the answer would have more than %d rows: count by fewer dimensions, or over a shorter time", piinguinv1.MaxSummaryRows), field: "by"}
 	failTooLarge        = &failure{code: twirp.ResourceExhausted, reason: "answer_too_large", text: "the values before this one fill the answer; read it in a call of its own"}
 	failBody            = &failure{code: twirp.InvalidArgument, reason: "body_too_large", text: "the body must be at most 4 MiB", field: "body"}
 )
@@ -66,9 +68,10 @@ func failGuesses(wait time.Duration) *failure {
 	}
 }
 
-// invalid is an invalid_argument that names the field by its path. The reason has the field's own name.
+// invalid is an invalid_argument that names the field by its path. The reason has the field's own name,
+// without the number of an item.
 func invalid(path, problem, text string) *failure {
-	name := path[strings.LastIndex(path, ".")+1:]
+	name, _, _ := strings.Cut(path[strings.LastIndex(path, ".")+1:], "[")
 	return &failure{code: twirp.InvalidArgument, reason: name + "_" + problem, text: path + " " + text, field: path}
 }
 
@@ -103,6 +106,8 @@ func failureOf(err error) *failure {
 		return failStore
 	case errors.Is(err, errBusy):
 		return failBusy
+	case errors.Is(err, vault.ErrQuery):
+		return failQuery
 	case errors.Is(err, vault.ErrTooLarge):
 		return failTooLarge
 	case errors.Is(err, vault.ErrDeadline):

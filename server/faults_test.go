@@ -40,6 +40,9 @@ var rpcs = []struct {
 	{"ListEntries", "auditor", func(ctx context.Context, c *client.Client) reply {
 		return doReview(c.ListEntries(ctx, &piinguinv1.ListEntriesRequest{}))
 	}},
+	{"Summarize", "auditor", func(ctx context.Context, c *client.Client) reply {
+		return doReview(c.Summarize(ctx, summarizeRequest()))
+	}},
 	{"GetEntry", "auditor", func(ctx context.Context, c *client.Client) reply {
 		return doReview(c.GetEntry(ctx, &piinguinv1.GetEntryRequest{Log: "1"}))
 	}},

@@ -46,7 +46,7 @@ func TestReviewingDelaysNoRead(t *testing.T) {
 	for range 16 {
 		lists.Go(func() {
 			// One that had to wait too long ends with its deadline.
-			_, _ = auditor.ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{Basis: piinguinv1.LawfulBasisForProcessing_VITAL_INTERESTS})
+			_, _ = auditor.ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{Bases: []piinguinv1.LawfulBasisForProcessing{piinguinv1.LawfulBasisForProcessing_VITAL_INTERESTS}})
 			ended.Add(1)
 		})
 	}

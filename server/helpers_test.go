@@ -296,6 +296,15 @@ func wantFailure(t *testing.T, what string, err error, code twirp.ErrorCode, rea
 	}
 }
 
+// wantArgument holds that a failure names a field by its path.
+func wantArgument(t *testing.T, err error, argument string) {
+	t.Helper()
+	var te twirp.Error
+	if !errors.As(err, &te) || te.Meta(piinguinv1.MetaArgument) != argument || !strings.HasPrefix(te.Msg(), argument+" ") {
+		t.Errorf("%v names another field than %s", err, argument)
+	}
+}
+
 // canaryAt is a record of the canary that was seen at a time.
 func canaryAt(key string, at time.Time) *piinguinv1.PiiRecord {
 	return &piinguinv1.PiiRecord{ModifiedValue: key, OriginalValue: canary, ObservedAt: timestamppb.New(at)}

@@ -39,6 +39,17 @@ func TestLimitsAgree(t *testing.T) {
 	if audit.MaxLogs != piinguinv1.MaxLogs || audit.Spine.String() != piinguinv1.Spine {
 		t.Errorf("the ledger has a log %s and %d others, and the API %s and %d", audit.Spine, audit.MaxLogs, piinguinv1.Spine, piinguinv1.MaxLogs)
 	}
+	if audit.MaxValues != piinguinv1.MaxFilterValues || audit.MaxRequestWindow != piinguinv1.MaxRequestWindow {
+		t.Error("the ledger takes other filters than the API")
+	}
+	if audit.MaxSummaryDays != piinguinv1.MaxSummaryDays || audit.MaxSummaryRows != piinguinv1.MaxSummaryRows {
+		t.Error("the ledger makes other summaries than the API")
+	}
+	for _, d := range audit.Dimensions() {
+		if piinguinv1.Dimension_value[strings.ToUpper(string(d))] == 0 {
+			t.Errorf("the API does not count by %s", d)
+		}
+	}
 	if store.MaxBatch != piinguinv1.MaxBatch {
 		t.Errorf("the store takes %d items, and the API %d", store.MaxBatch, piinguinv1.MaxBatch)
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -24,7 +25,7 @@ type metrics struct {
 
 // newMetrics makes the server's metrics and registers further ones. The error says that one of
 // those has a name that is taken.
-func newMetrics(further []prometheus.Collector) (*metrics, error) {
+func newMetrics(deriveLag func() time.Duration, further []prometheus.Collector) (*metrics, error) {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -53,6 +54,10 @@ func newMetrics(further []prometheus.Collector) (*metrics, error) {
 	}
 	m.registry.MustRegister(
 		m.requests, m.seconds, m.auditFailed, m.limited, m.unusual, m.refused, m.engine,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "piinguin_audit_derive_lag_seconds",
+			Help: "For how long the oldest entry that is not in the index yet has waited. Answers are complete all the same.",
+		}, func() float64 { return deriveLag().Seconds() }),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	for _, c := range further {

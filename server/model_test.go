@@ -280,7 +280,7 @@ func (m *machine) denied(t *rapid.T) {
 // review asks for a key's entries, which are as many as were counted.
 func (m *machine) review(t *rapid.T) {
 	key := rapid.SampledFrom(modelKeys).Draw(t, "key")
-	out, err := m.server(t).as(t, "auditor").ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{Subject: key, PageSize: 500})
+	out, err := m.server(t).as(t, "auditor").ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{Subjects: []string{key}, PageSize: 500})
 	if err != nil {
 		wantProperError(t, err)
 		m.count("", false)

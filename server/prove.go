@@ -35,7 +35,7 @@ func (m methods) ProveEntry(ctx context.Context, req *piinguinv1.ProveEntryReque
 
 // ProveConsistency implements piinguinv1.Audit. Only a denial is an entry.
 func (m methods) ProveConsistency(ctx context.Context, req *piinguinv1.ProveConsistencyRequest) (*piinguinv1.ProveConsistencyResponse, error) {
-	log, f := checkLog(req.GetLog())
+	log, f := checkLog("log", req.GetLog())
 	if f == nil && req.GetOldSize() < 1 {
 		f = invalid("old_size", "out_of_range", "must be at least 1")
 	}
@@ -61,20 +61,20 @@ func (m methods) ProveConsistency(ctx context.Context, req *piinguinv1.ProveCons
 }
 
 // checkLog checks the name of a log.
-func checkLog(name string) (audit.LogID, *failure) {
+func checkLog(field, name string) (audit.LogID, *failure) {
 	if name == "" {
-		return 0, invalid("log", "required", "is required")
+		return 0, invalid(field, "required", "is required")
 	}
 	log, err := audit.ParseLogID(name)
 	if err != nil {
-		return 0, invalid("log", "not_a_log", fmt.Sprintf("must be %s, or the number of a log: 1 to %d", piinguinv1.Spine, piinguinv1.MaxLogs))
+		return 0, invalid(field, "not_a_log", fmt.Sprintf("must be %s, or the number of a log: 1 to %d", piinguinv1.Spine, piinguinv1.MaxLogs))
 	}
 	return log, nil
 }
 
 // checkPlace checks the place of an entry.
 func checkPlace(name string, index int64) (audit.LogID, *failure) {
-	log, f := checkLog(name)
+	log, f := checkLog("log", name)
 	if f == nil && index < 0 {
 		f = invalid("index", "negative", "must not be negative")
 	}

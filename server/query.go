@@ -15,37 +15,79 @@ import (
 // queryOf checks the filters.
 func queryOf(req *piinguinv1.ListEntriesRequest, asks policy.Caller) (audit.Query, *failure) {
 	q := audit.Query{
-		ModifiedValue: req.GetSubject(), Caller: req.GetCaller(), Purpose: req.GetPurpose(), Reference: req.GetReference(),
-		RequestID: req.GetRequestId(), Limit: piinguinv1.DefaultPageSize,
+		Subjects: req.GetSubjects(), Callers: req.GetCallers(), Purposes: req.GetPurposes(), References: req.GetReferences(),
+		RequestIDs: req.GetRequestIds(), Limit: piinguinv1.DefaultPageSize,
 	}
 	if req.GetHideOwnReviews() {
 		q.HideReviews = audit.Principal{Caller: asks.Name, Authentication: asks.Authentication}
 	}
-	f := firstFailure(
-		checkText("subject", req.GetSubject(), piinguinv1.MaxStoredModifiedValue),
-		checkShown("caller", req.GetCaller(), piinguinv1.MaxCaller),
-		checkShown("purpose", req.GetPurpose(), piinguinv1.MaxText),
-		checkShown("reference", req.GetReference(), piinguinv1.MaxText),
-		checkShown("request_id", req.GetRequestId(), piinguinv1.MaxRequestID),
+	return q, firstFailure(
+		checkValues("subjects", q.Subjects, piinguinv1.MaxStoredModifiedValue, checkText),
+		checkValues("callers", q.Callers, piinguinv1.MaxCaller, checkShown),
+		checkValues("purposes", q.Purposes, piinguinv1.MaxText, checkShown),
+		checkValues("references", q.References, piinguinv1.MaxText, checkShown),
+		checkValues("request_ids", q.RequestIDs, piinguinv1.MaxRequestID, checkShown),
 		checkTime("from", req.GetFrom(), &q.From),
 		checkTime("to", req.GetTo(), &q.To),
-		checkEnum("basis", req.GetBasis(), &q.Basis),
-		checkEnum("operation", req.GetOperation(), (*string)(&q.Operation)),
-		checkEnum("outcome", req.GetOutcome(), (*string)(&q.Outcome)))
-	if n := req.GetPageSize(); f == nil && n != 0 {
-		if n < 0 || n > piinguinv1.MaxPageSize {
-			return q, invalid("page_size", "out_of_range", fmt.Sprintf("must be 1 to %d", piinguinv1.MaxPageSize))
-		}
-		q.Limit = int(n)
+		checkEnums("bases", req.GetBases(), &q.Bases),
+		checkEnums("operations", req.GetOperations(), &q.Operations),
+		checkEnums("outcomes", req.GetOutcomes(), &q.Outcomes),
+		checkLogs("logs", req.GetLogs(), &q.Logs),
+		checkWindow(req),
+		checkPage(req, &q))
+}
+
+// checkValues checks the values of a filter, each with one of the checks of texts.
+func checkValues(field string, values []string, limit int, check func(field, value string, limit int) *failure) *failure {
+	if len(values) > piinguinv1.MaxFilterValues {
+		return failTooManyItems(field, piinguinv1.MaxFilterValues)
 	}
-	if token := req.GetPageToken(); f == nil && token != "" {
-		before, err := audit.ParsePosition(token)
-		if err != nil {
-			return q, invalid("page_token", "unknown", "is not a page token from an earlier response")
+	for i, value := range values {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		if value == "" {
+			return invalid(at, "required", "must not be empty")
 		}
-		q.Before = &before
+		if f := check(at, value, limit); f != nil {
+			return f
+		}
 	}
-	return q, f
+	return nil
+}
+
+// checkEnums stores the names of a filter's values. The unspecified value is none: it would match no entry.
+func checkEnums[E interface {
+	protoreflect.Enum
+	fmt.Stringer
+}, S ~string](field string, values []E, into *[]S) *failure {
+	if len(values) > piinguinv1.MaxFilterValues {
+		return failTooManyItems(field, piinguinv1.MaxFilterValues)
+	}
+	for i, value := range values {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		if value.Number() == 0 {
+			return failUnknown(at, value.Descriptor())
+		}
+		if f := checkKnown(at, value); f != nil {
+			return f
+		}
+		*into = append(*into, S(value.String()))
+	}
+	return nil
+}
+
+// checkLogs stores the logs of a filter.
+func checkLogs(field string, names []string, into *[]audit.LogID) *failure {
+	if len(names) > piinguinv1.MaxFilterValues {
+		return failTooManyItems(field, piinguinv1.MaxFilterValues)
+	}
+	for i, name := range names {
+		log, f := checkLog(fmt.Sprintf("%s[%d]", field, i), name)
+		if f != nil {
+			return f
+		}
+		*into = append(*into, log)
+	}
+	return nil
 }
 
 // checkTime stores the time of a filter; an absent one stores nothing. Entries have microseconds, so to
@@ -62,14 +104,33 @@ func checkTime(field string, at *timestamppb.Timestamp, into *time.Time) *failur
 	return checkYear(field, true, up)
 }
 
-// checkEnum stores the name of a filter's value; the unspecified value stores nothing.
-func checkEnum(field string, value interface {
-	protoreflect.Enum
-	fmt.Stringer
-}, into *string) *failure {
-	f := checkKnown(field, value)
-	if f == nil && value.Number() != 0 {
-		*into = value.String()
+// checkWindow checks how the two times stand to each other.
+func checkWindow(req *piinguinv1.ListEntriesRequest) *failure {
+	both := req.GetFrom() != nil && req.GetTo() != nil
+	window := req.GetTo().AsTime().Sub(req.GetFrom().AsTime())
+	switch {
+	case both && window <= 0:
+		return invalid("to", "not_after_from", "must be after from")
+	case len(req.GetRequestIds()) > 0 && (!both || window > piinguinv1.MaxRequestWindow):
+		return invalid("request_ids", "window", fmt.Sprintf("needs from and to, at most %d hours apart", int(piinguinv1.MaxRequestWindow.Hours())))
 	}
-	return f
+	return nil
+}
+
+// checkPage stores how many entries are asked for, and from where on.
+func checkPage(req *piinguinv1.ListEntriesRequest, q *audit.Query) *failure {
+	if n := req.GetPageSize(); n != 0 {
+		if n < 0 || n > piinguinv1.MaxPageSize {
+			return invalid("page_size", "out_of_range", fmt.Sprintf("must be 1 to %d", piinguinv1.MaxPageSize))
+		}
+		q.Limit = int(n)
+	}
+	if token := req.GetPageToken(); token != "" {
+		before, err := audit.ParsePosition(token)
+		if err != nil {
+			return invalid("page_token", "unknown", "is not a page token from an earlier response")
+		}
+		q.Before = &before
+	}
+	return nil
 }

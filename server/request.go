@@ -106,11 +106,20 @@ func contentType(h http.Header) string {
 type bodyCheck func(body []byte, d protoreflect.MessageDescriptor) *failure
 
 func checkJSON(body []byte, d protoreflect.MessageDescriptor) *failure {
-	return jsonFailure(strictjson.Check(body, d, piinguinv1.MaxBatch))
+	most := mostItems(d)
+	return jsonFailure(strictjson.Check(body, d, most), most)
 }
 
-// jsonFailure is what a caller is told of a problem, or nil.
-func jsonFailure(p *strictjson.Problem) *failure {
+// mostItems is how many items each list of a request may have: those of a batch, or the values of a filter.
+func mostItems(request protoreflect.MessageDescriptor) int {
+	if request.ParentFile().Path() == piinguinv1.File_rpc_piinguin_v1_audit_proto.Path() {
+		return piinguinv1.MaxFilterValues
+	}
+	return piinguinv1.MaxBatch
+}
+
+// jsonFailure is what a caller is told of a problem, or nil. most is what a list may have.
+func jsonFailure(p *strictjson.Problem, most int) *failure {
 	if p == nil {
 		return nil
 	}
@@ -140,7 +149,7 @@ func jsonFailure(p *strictjson.Problem) *failure {
 	case strictjson.Missing:
 		return about(p.Field+"_required", "is required")
 	case strictjson.TooMany:
-		return about(p.Field+"_too_many", fmt.Sprintf("must have at most %d items", piinguinv1.MaxBatch))
+		return about(p.Field+"_too_many", fmt.Sprintf("must have at most %d items", most))
 	}
 	return failNotJSON
 }

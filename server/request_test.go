@@ -29,7 +29,7 @@ func TestStrictJSON(t *testing.T) {
 		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `,"special_category_condition":"HEALTH"}`, "invalid_argument", "special_category_condition_unknown", "special_category_condition"},
 		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k","processing_basis":"consent"}`, "invalid_argument", "processing_basis_unknown", "processing_basis"},
 		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k","processing_basis":1}`, "invalid_argument", "processing_basis_unknown", "processing_basis"},
-		{"ListEntries", "dev-auditor", `{"outcome":1}`, "invalid_argument", "outcome_unknown", "outcome"},
+		{"ListEntries", "dev-auditor", `{"outcomes":["DENIED",1]}`, "invalid_argument", "outcomes_unknown", "outcomes[1]"},
 		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `,"processingBasis":"CONTRACT"}`, "invalid_argument", "processing_basis_duplicate", "processing_basis"},
 		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `}{"modified_value":"CANARY"}`, "malformed", "more_than_one_document", ""},
 		{"ReadPiiRecord", "dev-reader", `{"modified_value":"k",` + basis + `} CANARY`, "malformed", "more_than_one_document", ""},
@@ -142,9 +142,9 @@ func TestTimesOutOfRange(t *testing.T) {
 		{`{"from":"0001-01-01T00:00:00Z"}`, `"reason":"from_out_of_range"`},
 		{`{"to":"9999-12-31T23:59:59.9999999Z"}`, `"reason":"to_out_of_range"`},
 		{`{"to":"0002-01-01T00:00:00Z"}`, `"entries":[]`},
-		{`{"to":"9999-12-31T23:59:59.999999Z","subject":"k"}`, `"modified_value":"k"`},
-		{`{"from":"0002-01-01T00:00:00.0000001Z","subject":"k"}`, `"modified_value":"k"`},
-		{`{"operation":"REVIEW"}`, `from=0002-01-01T00:00:00.0000001Z`},
+		{`{"to":"9999-12-31T23:59:59.999999Z","subjects":["k"]}`, `"modified_value":"k"`},
+		{`{"from":"0002-01-01T00:00:00.0000001Z","subjects":["k"]}`, `"modified_value":"k"`},
+		{`{"operations":["REVIEW"]}`, `from=0002-01-01T00:00:00.0000001Z`},
 	} {
 		if _, answer := s.send(t, http.MethodPost, "/twirp/piinguin.v1.Audit/ListEntries", "dev-auditor", strings.NewReader(c.body)); !strings.Contains(answer, c.want) {
 			t.Errorf("%s: %s, want %s", c.body, answer, c.want)

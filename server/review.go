@@ -22,7 +22,7 @@ func (m methods) ListEntries(ctx context.Context, req *piinguinv1.ListEntriesReq
 	}
 	var found []audit.Entry
 	var next *audit.Position
-	inquiry := vault.Inquiry{ModifiedValue: req.GetSubject(), Reference: describe(req)}
+	inquiry := vault.Inquiry{ModifiedValue: subjectOf(req), Reference: describe(req)}
 	receipt, err := m.vault.Review(ctx, call, inquiry, func() (err error) {
 		found, next, err = m.ledger.Index().List(ctx, q)
 		return err
@@ -71,7 +71,7 @@ func (m methods) GetEntry(ctx context.Context, req *piinguinv1.GetEntryRequest) 
 func (m methods) GetCheckpoint(ctx context.Context, req *piinguinv1.GetCheckpointRequest) (*piinguinv1.GetCheckpointResponse, error) {
 	var logs []audit.LogID
 	if req.GetLog() != "" {
-		log, f := checkLog(req.GetLog())
+		log, f := checkLog("log", req.GetLog())
 		if f != nil {
 			return nil, f.wire()
 		}

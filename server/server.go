@@ -109,7 +109,7 @@ func New(c Config) (*Server, error) {
 		}
 		return s.vault.Ready(ctx)
 	}
-	if s.metrics, err = newMetrics(c.Metrics); err != nil {
+	if s.metrics, err = newMetrics(c.Ledger.DeriveLag, c.Metrics); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -52,7 +52,7 @@ func TestNoFormatCharacters(t *testing.T) {
 		_, err = eraser.DeletePiiRecord(t.Context(), erase)
 		wantFailure(t, "delete", err, twirp.InvalidArgument, "reference_format_character")
 		for field, list := range map[string]*piinguinv1.ListEntriesRequest{ // their entries would show it
-			"caller": {Caller: text}, "purpose": {Purpose: text}, "reference": {Reference: text}, "request_id": {RequestId: text},
+			"callers": {Callers: []string{text}}, "purposes": {Purposes: []string{"p", text}}, "references": {References: []string{text}}, "request_ids": {RequestIds: []string{text}},
 		} {
 			_, err = auditor.ListEntries(t.Context(), list)
 			wantFailure(t, "list", err, twirp.InvalidArgument, field+"_format_character")

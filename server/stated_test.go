@@ -103,7 +103,7 @@ func TestLongKeys(t *testing.T) {
 	if err != nil || reads.GetResults()[0].GetError().GetReason() != "not_found" || reads.GetResults()[1].GetError().GetReason() != "modified_value_too_long" {
 		t.Errorf("batch read: %v, %v", reads, err)
 	}
-	found, err := auditor.ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{Subject: longest})
+	found, err := auditor.ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{Subjects: []string{longest}})
 	if err != nil || len(found.GetEntries()) != 3 {
 		t.Errorf("list: %d entries, %v", len(found.GetEntries()), err)
 	}
@@ -111,8 +111,8 @@ func TestLongKeys(t *testing.T) {
 	wantFailure(t, "a longer read", err, twirp.InvalidArgument, "modified_value_too_long")
 	_, err = eraser.DeletePiiRecord(t.Context(), deleteRequest(longer))
 	wantFailure(t, "a longer delete", err, twirp.InvalidArgument, "modified_value_too_long")
-	_, err = auditor.ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{Subject: longer})
-	wantFailure(t, "a longer subject", err, twirp.InvalidArgument, "subject_too_long")
+	_, err = auditor.ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{Subjects: []string{longer}})
+	wantFailure(t, "a longer subject", err, twirp.InvalidArgument, "subjects_too_long")
 	_, err = s.as(t, "writer").CreatePiiRecord(t.Context(), createRequest(longest[:129]))
 	wantFailure(t, "a create", err, twirp.InvalidArgument, "modified_value_too_long")
 }

@@ -25,7 +25,7 @@ import (
 func (s *Server) serveLog(w http.ResponseWriter, r *http.Request) {
 	accessOf(r.Context()).method = string(policy.ReadTiles)
 	name, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, piinguinv1.LogPath), "/")
-	log, f := checkLog(name)
+	log, f := checkLog("log", name)
 	if f == nil && r.Method != http.MethodGet && r.Method != http.MethodHead {
 		f = failBadRoute
 	}

@@ -45,9 +45,14 @@ func checkItems(field string, n int) *failure {
 	case n == 0:
 		return invalid(field, "required", "needs at least one item")
 	case n > piinguinv1.MaxBatch:
-		return invalid(field, "too_many", fmt.Sprintf("must have at most %d items", piinguinv1.MaxBatch))
+		return failTooManyItems(field, piinguinv1.MaxBatch)
 	}
 	return nil
+}
+
+// failTooManyItems is an invalid_argument of a list that is too long.
+func failTooManyItems(field string, most int) *failure {
+	return invalid(field, "too_many", fmt.Sprintf("must have at most %d items", most))
 }
 
 // statement is the part of a request in which a reader states why, the same in both reads.

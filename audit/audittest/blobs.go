@@ -3,6 +3,7 @@ package audittest
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -124,5 +125,61 @@ func blobsStopEarly(t *testing.T, s audit.Store) {
 	}
 	if got := blobsOf(t, s, 1, "tile/1", 0); len(got) != 5 {
 		t.Errorf("%d blobs were put inside an iteration, want 5", len(got))
+	}
+}
+
+// blobsAt reads blobs by their numbers: in any order, among others that are not there.
+func blobsAt(t *testing.T, s audit.Store) {
+	numbers := make([]int64, 64)
+	for i := range numbers {
+		numbers[i] = int64(i * i)
+		if i%3 > 0 {
+			mustPut(t, s, newBlob(1, "tile/0", numbers[i]))
+		}
+	}
+	mustPut(t, s, newBlob(2, "tile/0", 0), newBlob(1, "tile/1", 9))
+	slices.Reverse(numbers)
+	for _, r := range []audit.Reader{s, s.Reviews()} {
+		got, err := r.BlobsAt(t.Context(), 1, "tile/0", numbers)
+		slices.SortFunc(got, func(a, b audit.Blob) int { return int(a.Number - b.Number) })
+		if diff := diffBlobs(blobsOf(t, s, 1, "tile/0", 0), got); err != nil || diff != "" {
+			t.Errorf("BlobsAt: %v (-want +got):\n%s", err, diff)
+		}
+		for _, none := range [][]int64{nil, {3}, {3, 5}} {
+			if got, err := r.BlobsAt(t.Context(), 1, "tile/0", none); err != nil || len(got) > 0 {
+				t.Errorf("BlobsAt(%v): %d blobs, %v; want none", none, len(got), err)
+			}
+		}
+	}
+	big := newBlob(3, "tile/0", 7)
+	big.Data = bytes.Repeat([]byte{7}, audit.MaxBlob)
+	var many []int64
+	for i := range int64(64) {
+		big.Number = i
+		mustPut(t, s, big)
+		many = append(many, i)
+	}
+	if got, err := s.BlobsAt(t.Context(), 3, "tile/0", many); err != nil || len(got) != 64 { // more than one answer of DynamoDB holds
+		t.Errorf("BlobsAt of the largest blobs: %d, %v; want 64", len(got), err)
+	}
+}
+
+// pruneBlobs removes blobs by their numbers, more than one batch of an engine.
+func pruneBlobs(t *testing.T, s audit.Store) {
+	for i := range int64(300) {
+		mustPut(t, s, newBlob(1, "tile/0", i))
+	}
+	mustPut(t, s, newBlob(1, "tile/1", 5), newBlob(10, "tile/0", 5))
+	for _, c := range []struct{ from, to, left int64 }{{0, 0, 300}, {5, 5, 300}, {0, 200, 100}, {0, 200, 100}, {250, 251, 99}, {290, 1 << 53, 89}, {400, 500, 89}} {
+		if err := s.PruneBlobs(t.Context(), 1, "tile/0", c.from, c.to); err != nil {
+			t.Fatalf("PruneBlobs: %v", err)
+		}
+		left := blobsOf(t, s, 1, "tile/0", 0)
+		if int64(len(left)) != c.left || slices.ContainsFunc(left, func(b audit.Blob) bool { return b.Number >= c.from && b.Number < c.to }) {
+			t.Errorf("PruneBlobs from %d to %d left %d blobs, want %d and none of those", c.from, c.to, len(left), c.left)
+		}
+	}
+	if n := len(blobsOf(t, s, 1, "tile/1", 0)) + len(blobsOf(t, s, 10, "tile/0", 0)); n != 2 {
+		t.Errorf("%d blobs of other kinds and logs are left, want 2", n)
 	}
 }

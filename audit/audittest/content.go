@@ -3,6 +3,7 @@ package audittest
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/piinguin/piinguin/audit"
 )
@@ -50,10 +51,12 @@ func characters(t *testing.T, s audit.Store) {
 		t.Errorf("pages (-want +got):\n%s", diff)
 	}
 	for i, text := range texts {
+		one := []string{text}
 		for _, q := range []audit.Query{
-			{ModifiedValue: text, Limit: 9}, {Caller: text, Limit: 9}, {Purpose: text, Limit: 9}, {Reference: text, Limit: 9}, {RequestID: text, Limit: 9},
+			{Subjects: one}, {Callers: one}, {Purposes: one}, {References: one}, {RequestIDs: one, From: pages[0].Time, To: pages[0].Time.Add(time.Hour)},
 		} {
-			if text == format && q.Purpose+q.Reference != "" {
+			q.Limit = 9
+			if text == format && len(q.Purposes)+len(q.References) > 0 {
 				continue
 			}
 			got, _, err := audit.OpenIndex(s).List(t.Context(), q)

@@ -18,11 +18,13 @@ const (
 	Last            = "Last"
 	Pages           = "Pages"
 	Blobs           = "Blobs"
+	BlobsAt         = "BlobsAt"
 	PutBlobs        = "PutBlobs"
 	KeepVerifierKey = "KeepVerifierKey"
 	VerifierKey     = "VerifierKey"
 	Survey          = "Survey"
 	Prune           = "Prune"
+	PruneBlobs      = "PruneBlobs"
 	Lease           = "Lease"
 )
 
@@ -200,6 +202,12 @@ func (s *faulty) Prune(ctx context.Context, stub audit.Page) error {
 	return err
 }
 
+// PruneBlobs implements audit.Pruner.
+func (s *faulty) PruneBlobs(ctx context.Context, log audit.LogID, kind string, from, to int64) error {
+	_, err := writing(ctx, s.faults, PruneBlobs, nothing(func(ctx context.Context) error { return s.store.PruneBlobs(ctx, log, kind, from, to) }))
+	return err
+}
+
 // Last implements audit.PageReader.
 func (s faultyReader) Last(ctx context.Context, log audit.LogID) (audit.Page, error) {
 	return reading(ctx, s.faults, Last, func() (audit.Page, error) { return s.reader().Last(ctx, log) })
@@ -213,6 +221,11 @@ func (s faultyReader) Pages(ctx context.Context, log audit.LogID, from int64) it
 // Blobs implements audit.BlobReader.
 func (s faultyReader) Blobs(ctx context.Context, log audit.LogID, kind string, from int64) iter.Seq2[audit.Blob, error] {
 	return iterating(ctx, s.faults, Blobs, func() iter.Seq2[audit.Blob, error] { return s.reader().Blobs(ctx, log, kind, from) })
+}
+
+// BlobsAt implements audit.BlobReader.
+func (s faultyReader) BlobsAt(ctx context.Context, log audit.LogID, kind string, numbers []int64) ([]audit.Blob, error) {
+	return reading(ctx, s.faults, BlobsAt, func() ([]audit.Blob, error) { return s.reader().BlobsAt(ctx, log, kind, numbers) })
 }
 
 // VerifierKey implements audit.Reader.

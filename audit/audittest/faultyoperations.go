@@ -71,7 +71,7 @@ func faultyOpen(t *testing.T, s audit.Store) {
 func faultyDerived(t *testing.T, s audit.Store) {
 	var failed atomic.Int64
 	shared := NewFaulty(s, func(op string, n int) Fault {
-		if (op == PutBlobs || op == Blobs) && n%3 != 0 {
+		if (op == PutBlobs || op == Blobs || op == BlobsAt) && n%3 != 0 {
 			failed.Add(1)
 			return Fault{Err: errFault, Fate: Fate(n % 3)}
 		}

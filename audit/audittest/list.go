@@ -3,7 +3,6 @@ package audittest
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -21,25 +20,14 @@ func newListed(t *testing.T, s audit.Store) []audit.Entry {
 	for i := range 40 {
 		mustAppend(t, l, batch(10*i, i%5+1)...)
 	}
-	var all []audit.Entry
-	for log := range mustBeWhole(t, s) {
-		for _, p := range pagesOf(t, s, log, 0) {
-			entries, err := p.Entries()
-			if err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, entries...)
-		}
-	}
-	slices.SortFunc(all, func(a, b audit.Entry) int { return b.Position().Compare(a.Position()) })
-	return all
+	return everything(t, s)
 }
 
-// selected answers a query in the simplest way. Entries of the spine are found by their operation only.
+// selected answers a query in the simplest way.
 func selected(all []audit.Entry, q audit.Query) []audit.Entry {
 	var entries []audit.Entry
 	for _, e := range all {
-		if q.Match(e) && (e.Log != audit.Spine || q.Operation != "") && len(entries) < q.Limit {
+		if q.Match(e) && len(entries) < q.Limit {
 			entries = append(entries, e)
 		}
 	}
@@ -57,29 +45,17 @@ func newQuery(rnd *rand.Rand, all []audit.Entry, density float64) audit.Query {
 	if with() {
 		q.To = some().Time.Add(time.Duration(rnd.IntN(3)-1) * time.Microsecond)
 	}
-	if with() {
-		q.ModifiedValue = fmt.Sprintf("m-%d", rnd.IntN(5)) // no entry has m-4
-	}
-	if with() {
-		q.Caller = fmt.Sprintf("caller-%d", rnd.IntN(4))
-	}
-	if with() {
-		q.Basis = []string{"CONSENT", "CONTRACT", "PUBLIC_TASK"}[rnd.IntN(3)]
-	}
-	if with() {
-		q.Operation = some().Operation
-	}
-	if with() {
-		q.Outcome = some().Outcome
-	}
-	if with() {
-		q.Purpose = some().Purpose
-	}
-	if with() {
-		q.Reference = some().Reference
-	}
+	q.Subjects = values(rnd, density, func() string { return fmt.Sprintf("m-%d", rnd.IntN(5)) }) // no entry has m-4
+	q.Callers = values(rnd, density, func() string { return fmt.Sprintf("caller-%d", rnd.IntN(4)) })
+	q.Bases = values(rnd, density, func() string { return []string{"CONSENT", "CONTRACT", "PUBLIC_TASK"}[rnd.IntN(3)] })
+	q.Operations = values(rnd, density, func() audit.Operation { return some().Operation })
+	q.Outcomes = values(rnd, density, func() audit.Outcome { return some().Outcome })
+	q.Purposes = values(rnd, density, func() string { return some().Purpose })
+	q.References = values(rnd, density, func() string { return some().Reference })
+	q.Logs = values(rnd, density/2, func() audit.LogID { return some().Log })
 	if rnd.Float64() < density/5 { // few entries match it
-		q.RequestID = some().RequestID
+		e := some()
+		q.RequestIDs, q.From, q.To = []string{e.RequestID, some().RequestID}, e.Time.Add(-time.Hour), e.Time.Add(time.Hour)
 	}
 	if with() {
 		q.HideReviews = audit.Principal{Caller: fmt.Sprintf("caller-%d", rnd.IntN(4)), Authentication: []string{"token", "mtls"}[rnd.IntN(2)]}
@@ -89,6 +65,16 @@ func newQuery(rnd *rand.Rand, all []audit.Entry, density float64) audit.Query {
 		q.Before = &before
 	}
 	return q
+}
+
+// values returns one to three values for a filter, or with the rest of the probability none.
+func values[T any](rnd *rand.Rand, probability float64, value func() T) (some []T) {
+	if rnd.Float64() < probability {
+		for range 1 + rnd.IntN(3) {
+			some = append(some, value())
+		}
+	}
+	return some
 }
 
 func mustList(t *testing.T, s audit.Store, q audit.Query, all []audit.Entry) {
@@ -113,10 +99,17 @@ func list(t *testing.T, s audit.Store) {
 		{}, {From: first.Time}, {To: first.Time}, {From: first.Time, To: first.Time}, {From: first.Time, To: first.Time.Add(time.Microsecond)},
 		{From: first.Time.Add(time.Hour)}, {To: first.Time.Add(-time.Hour)}, {From: first.Time.AddDate(-1000, 0, 0), To: first.Time.AddDate(1000, 0, 0)},
 		{From: first.Time.In(time.FixedZone("east", 5*3600))}, {From: first.Time.Add(time.Nanosecond)}, {To: first.Time.Add(time.Nanosecond)},
-		{ModifiedValue: "m-1"}, {Caller: "caller-1"}, {Basis: "CONSENT"}, {Operation: audit.Delete}, {Operation: audit.Opened}, {Operation: audit.Checkpoint}, {Outcome: audit.Denied}, {Before: &before},
-		{Purpose: purposes[0]}, {Purpose: purposes[1]}, {Purpose: purposes[2]}, {Purpose: purposes[3]}, {Purpose: purposes[4]}, {Purpose: "suppor"},
-		{Reference: "support"}, {Reference: `T\`}, {Reference: `T\\`}, {RequestID: first.RequestID}, {RequestID: "r-"},
-		{HideReviews: audit.Principal{Caller: "caller-1", Authentication: "token"}}, {HideReviews: audit.Principal{Caller: "caller-1", Authentication: "token"}, Caller: "caller-1"},
+		{Subjects: []string{"m-1"}}, {Callers: []string{"caller-1"}}, {Bases: []string{"CONSENT"}}, {Operations: []audit.Operation{audit.Delete}},
+		{Operations: []audit.Operation{audit.Opened}}, {Operations: []audit.Operation{audit.Checkpoint}}, {Operations: []audit.Operation{audit.Checkpoint, audit.Read}},
+		{Outcomes: []audit.Outcome{audit.Denied}}, {Before: &before}, {Logs: []audit.LogID{audit.Spine}}, {Logs: []audit.LogID{2, 1}}, {Logs: []audit.LogID{64}},
+		{Subjects: []string{"m-1", "m-2", "m-1"}}, {Callers: []string{"caller-1", "nobody", "caller-2"}}, {Bases: []string{"CONTRACT", "CONSENT"}},
+		{Operations: []audit.Operation{audit.Delete, audit.Review}}, {Outcomes: []audit.Outcome{audit.Denied, audit.NotFound}},
+		{Purposes: purposes[:1]}, {Purposes: purposes[1:2]}, {Purposes: purposes[2:3]}, {Purposes: purposes[3:4]}, {Purposes: purposes[4:]}, {Purposes: purposes}, {Purposes: []string{"suppor"}},
+		{References: []string{"support"}}, {References: []string{`T\`}}, {References: []string{`T\\`}},
+		{RequestIDs: []string{first.RequestID}, From: first.Time.Add(-time.Hour), To: first.Time.Add(time.Hour)},
+		{RequestIDs: []string{"r-"}, From: first.Time.Add(-time.Hour), To: first.Time.Add(time.Hour)},
+		{HideReviews: audit.Principal{Caller: "caller-1", Authentication: "token"}},
+		{HideReviews: audit.Principal{Caller: "caller-1", Authentication: "token"}, Callers: []string{"caller-1"}},
 	} {
 		for _, limit := range []int{1, 2, len(all), len(all) + 1} {
 			q.Limit = limit
@@ -136,7 +129,9 @@ func list(t *testing.T, s audit.Store) {
 func listPaging(t *testing.T, s audit.Store) {
 	all := newListed(t, s)
 	for _, q := range []audit.Query{
-		{}, {Caller: "caller-1"}, {ModifiedValue: "m-2"}, {Outcome: audit.Granted, Operation: audit.Read}, {Basis: "CONTRACT", Caller: "caller-0"},
+		{}, {Callers: []string{"caller-1"}}, {Subjects: []string{"m-2", "m-3"}},
+		{Outcomes: []audit.Outcome{audit.Granted}, Operations: []audit.Operation{audit.Read, audit.Opened}},
+		{Bases: []string{"CONTRACT"}, Callers: []string{"caller-0"}},
 	} {
 		q.Limit = 1 << 20
 		want := selected(all, q)
@@ -173,10 +168,11 @@ func listAfterAppend(t *testing.T, s audit.Store) {
 		e := newEntry(i)
 		e.ModifiedValue, e.Caller = fmt.Sprintf("fresh-%d", i), fmt.Sprintf("fresh-%d", i)
 		r := mustAppend(t, l, e)[0]
+		subjects, callers := []string{e.ModifiedValue}, []string{e.Caller}
 		for _, q := range []audit.Query{
-			{Limit: 5, ModifiedValue: e.ModifiedValue}, {Limit: 5, Caller: e.Caller},
-			{Limit: 5, Caller: e.Caller, ModifiedValue: e.ModifiedValue, Operation: e.Operation, Outcome: e.Outcome},
-			{Limit: 5, Caller: e.Caller, From: r.Time},
+			{Limit: 5, Subjects: subjects}, {Limit: 5, Callers: callers},
+			{Limit: 5, Callers: callers, Subjects: subjects, Operations: []audit.Operation{e.Operation}, Outcomes: []audit.Outcome{e.Outcome}},
+			{Limit: 5, Callers: callers, From: r.Time},
 		} {
 			got, _, err := l.Index().List(t.Context(), q)
 			if err != nil || len(got) != 1 || got[0].RequestID != e.RequestID {

@@ -45,6 +45,8 @@ func cancelledContext(t *testing.T, s audit.Store) {
 		"Pages of an unknown log": first(pagesIn, 9),
 		"Blobs":                   first(blobsIn, 9),
 		"Blobs of an unknown log": first(blobsIn, 1),
+		"BlobsAt":                 func() error { _, err := s.BlobsAt(ctx, 1, "tile/0", []int64{0, 1}); return err },
+		"PruneBlobs":              func() error { return s.PruneBlobs(ctx, 1, "tile/0", 0, 1) },
 		"PutBlobs":                func() error { return s.PutBlobs(ctx, []audit.Blob{newBlob(1, "tile/0", 0)}) },
 		"KeepVerifierKey":         func() error { _, err := s.KeepVerifierKey(ctx, "key"); return err },
 		"VerifierKey":             func() error { _, err := s.VerifierKey(ctx); return err },

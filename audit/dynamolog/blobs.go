@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/piinguin/piinguin/audit"
+	"github.com/piinguin/piinguin/internal/awsx"
 )
 
 // batchWrite is DynamoDB's limit of a BatchWriteItem.
@@ -47,6 +50,44 @@ func (s rows) Blobs(ctx context.Context, log audit.LogID, kind string, from int6
 			}
 		}
 	}
+}
+
+// BlobsAt implements audit.BlobReader with BatchGetItem.
+func (s rows) BlobsAt(ctx context.Context, log audit.LogID, kind string, numbers []int64) ([]audit.Blob, error) {
+	if len(numbers) == 0 {
+		return nil, nil
+	}
+	done, err := s.slot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	keys := make([]item, len(numbers))
+	for i, n := range numbers {
+		keys[i] = key(blobPartition(log, kind), n)
+	}
+	var found []item
+	err = awsx.Drain(ctx, "read blobs", func() (left bool, err error) {
+		out, err := s.api.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
+			s.table: {Keys: keys, ConsistentRead: aws.Bool(true)},
+		}})
+		if err != nil {
+			return false, err
+		}
+		found = append(found, out.Responses[s.table]...)
+		keys = out.UnprocessedKeys[s.table].Keys
+		return len(keys) > 0, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("dynamolog: %w", err)
+	}
+	blobs := make([]audit.Blob, len(found))
+	for i, it := range found {
+		if blobs[i], err = parseBlob(log, kind, it); err != nil {
+			return nil, err
+		}
+	}
+	return blobs, nil
 }
 
 // parseBlob reads a blob's row. The error is an *audit.RowError.

@@ -52,7 +52,7 @@ func TestHostileEnd(t *testing.T) {
 func (x table) mustAnswer(ctx context.Context, t *testing.T) {
 	t.Helper()
 	for _, log := range []audit.LogID{audit.Spine, 1} {
-		_, _, _ = audit.OpenIndex(x).List(ctx, audit.Query{Limit: 10, Operation: audit.Opened})
+		_, _, _ = audit.OpenIndex(x).List(ctx, audit.Query{Limit: 10, Operations: []audit.Operation{audit.Opened}})
 		_, _ = audit.OpenIndex(x).Entry(ctx, log, 1)
 		_, _ = audit.ProveEntry(ctx, x.Reviews(), log, 1)
 		_, _ = audit.ProveConsistency(ctx, x.Reviews(), log, 1)

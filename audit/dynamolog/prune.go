@@ -29,14 +29,23 @@ func (s *Store) Prune(ctx context.Context, stub audit.Page) error {
 	if err != nil {
 		return failure(ctx, "prune", err)
 	}
-	from := int64(0)
+	return s.remove(ctx, stub.Log.String(), 0, stub.Number)
+}
+
+// PruneBlobs implements audit.Pruner.
+func (s *Store) PruneBlobs(ctx context.Context, log audit.LogID, kind string, from, to int64) error {
+	return s.remove(ctx, blobPartition(log, kind), from, to)
+}
+
+// remove deletes the rows of a partition with the numbers from to to-1.
+func (s *Store) remove(ctx context.Context, partition string, from, to int64) error {
 	var batch []types.WriteRequest
-	for it, err := range s.each(ctx, stub.Log.String(), &from) {
+	for it, err := range s.each(ctx, partition, &from) {
 		if err != nil {
 			return err
 		}
 		n, ok := numberOf(it, "number")
-		if ok && n >= stub.Number {
+		if ok && n >= to {
 			break
 		}
 		batch = append(batch, types.WriteRequest{DeleteRequest: &types.DeleteRequest{

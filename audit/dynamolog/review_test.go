@@ -38,6 +38,11 @@ func (h *hanging) Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb
 	return &dynamodb.QueryOutput{}, nil
 }
 
+func (h *hanging) BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+	h.hang()
+	return &dynamodb.BatchGetItemOutput{}, nil
+}
+
 func (h *hanging) GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
 	h.hang()
 	return &dynamodb.GetItemOutput{}, nil
@@ -51,6 +56,10 @@ var questions = map[string]func(context.Context, audit.Backend) error{
 	},
 	"Entry": func(ctx context.Context, s audit.Backend) error {
 		_, err := audit.OpenIndex(s).Entry(ctx, 1, 0)
+		return err
+	},
+	"BlobsAt": func(ctx context.Context, s audit.Backend) error { // as a list of a log with runs does
+		_, err := s.Reviews().BlobsAt(ctx, 1, "run/0", []int64{0})
 		return err
 	},
 	"Keep": func(ctx context.Context, s audit.Backend) error {
@@ -111,7 +120,7 @@ func TestReviewersBesideAppends(t *testing.T) {
 	mustAppend(t, l, 0, 300)
 	questions := []func(ctx context.Context) error{
 		func(ctx context.Context) error {
-			entries, _, err := l.Index().List(ctx, audit.Query{Caller: "caller-1", Limit: 50})
+			entries, _, err := l.Index().List(ctx, audit.Query{Callers: []string{"caller-1"}, Limit: 50})
 			if err == nil && len(entries) < 50 {
 				err = fmt.Errorf("a list of %d", len(entries))
 			}

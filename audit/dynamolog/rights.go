@@ -22,6 +22,12 @@ func (s *Store) Rights() []awsx.Right {
 			_, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: row, ConsistentRead: aws.Bool(true)})
 			return err
 		}},
+		{Action: "dynamodb:BatchGetItem", Try: func(ctx context.Context) error {
+			_, err := s.api.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
+				s.table: {Keys: []item{row}, ConsistentRead: aws.Bool(true)},
+			}})
+			return err
+		}},
 		{Action: "dynamodb:Query", Try: func(ctx context.Context) error {
 			_, err := s.api.Query(ctx, &dynamodb.QueryInput{
 				TableName: &s.table, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("#p = :p"),

@@ -2,6 +2,8 @@ package sqlitelog
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"iter"
 
 	"github.com/piinguin/piinguin/audit"
@@ -58,11 +60,40 @@ func (s rows) Blobs(ctx context.Context, log audit.LogID, kind string, from int6
 	}
 }
 
+// BlobsAt implements audit.BlobReader.
+func (s rows) BlobsAt(ctx context.Context, log audit.LogID, kind string, numbers []int64) ([]audit.Blob, error) {
+	list, err := json.Marshal(numbers)
+	if err != nil {
+		return nil, fmt.Errorf("sqlitelog: read blobs: %w", err)
+	}
+	return s.query(ctx, log, kind, `number IN (SELECT value FROM json_each(?))`, string(list), len(numbers))
+}
+
+// PruneBlobs implements audit.Pruner.
+func (s *Store) PruneBlobs(ctx context.Context, log audit.LogID, kind string, from, to int64) error {
+	const some = `DELETE FROM audit_blobs WHERE rowid IN (SELECT rowid FROM audit_blobs WHERE log = ? AND kind = ? AND number >= ? AND number < ? ` + limit + `)`
+	for {
+		var n int64
+		err := s.write(ctx, "prune blobs", func(w sqlitefile.Writer) (err error) {
+			n, err = w.Exec(some, int64(log), kind, from, to, sqlitefile.MaxRows)
+			return err
+		})
+		if err != nil || n < sqlitefile.MaxRows {
+			return err
+		}
+	}
+}
+
 func (s rows) blobs(ctx context.Context, log audit.LogID, kind string, from int64, most int) (blobs []audit.Blob, err error) {
+	return s.query(ctx, log, kind, `number >= ?`, from, most)
+}
+
+// query returns the blobs of a kind that meet a condition, in the order of their numbers.
+func (s rows) query(ctx context.Context, log audit.LogID, kind, condition string, arg any, most int) (blobs []audit.Blob, err error) {
 	err = s.read(ctx, "read blobs", func(r sqlitefile.Reader) error {
 		query := `SELECT number, CASE WHEN octet_length(data) <= ? THEN data END FROM audit_blobs
-			WHERE log = ? AND kind = ? AND number >= ? ORDER BY number LIMIT ?`
-		return r.Each(query, sqlitefile.Args{audit.MaxBlob, int64(log), kind, from, most}, func(scan sqlitefile.Scan) error {
+			WHERE log = ? AND kind = ? AND ` + condition + ` ORDER BY number ` + limit
+		return r.Each(query, sqlitefile.Args{audit.MaxBlob, int64(log), kind, arg, most}, func(scan sqlitefile.Scan) error {
 			b := audit.Blob{Log: log, Kind: kind}
 			var data *[]byte
 			if err := scan(&b.Number, &data); err != nil {

@@ -21,9 +21,9 @@ func TestDocs(t *testing.T) {
 	}{
 		{"README.md", []string{
 			`"original_value":"456"`, "processing_basis_required", "role_required", "stored       12", "exit code 1",
-			"curiosity", "dev-reader", "leaf_hash", "The ledger is whole.", ledgerName + "/1+",
+			"curiosity", "dev-reader", "COUNT\n", "leaf_hash", "The ledger is whole.", ledgerName + "/1+",
 		}},
-		{"docs/api.md", []string{`"original_value":"john@acme.com"`, `"erased":true`, `"not_found"`, `"reference":"INV-2026-1"`, "checkpoint", "tlog-proof@v1", "— " + ledgerName + "/1 "}},
+		{"docs/api.md", []string{`"original_value":"john@acme.com"`, `"erased":true`, `"not_found"`, `"reference":"INV-2026-1"`, "checkpoint", `"other":false`, "tlog-proof@v1", "— " + ledgerName + "/1 "}},
 		{"docs/verify/README.md", []string{"1 kept files agree", "whole: ledger "}},
 		{"docs/relay.md", []string{"events       1 ", "stored       12", "pii_events.tsv:6: ", "exit code 1"}},
 		{"docs/policy.md", []string{"deny (basis_not_allowed), by policy marketing-by-consent", "exit code 1"}},

@@ -14,10 +14,6 @@ import (
 	piinguinv1 "github.com/piinguin/piinguin/rpc/piinguin/v1"
 )
 
-// scanMost is how many entries a list with a limit reads at most. Some filters look at each entry, and
-// every page of a server is an entry of the ledger itself.
-const scanMost = 100_000
-
 // listFlags are the flags of list.
 type listFlags struct {
 	from          ledgerFlags
@@ -40,15 +36,11 @@ A server leaves out your own reviews: the entries of lists and shows under your 
 proven as now. --mine lists them as well; so do --caller, --operation, --reference and
 --request-id, which may ask for one. With --store nobody asks, and all are listed.
 
-The spine's own entries, such as those of a prune or a hold, are listed only with one
---operation that says which.
+CHECKPOINT entries, one a minute in the spine, are listed only with --operation CHECKPOINT.
 
 The table fits the terminal, or COLUMNS, or 80 columns: columns without a value or with
 a filter's one value are left out, long values lose their middle, then columns are left
-out, the subject last. --wide, --csv and --json show everything.
-
---log and filters with several values look at each entry. A list with a limit stops after
-` + fmt.Sprint(scanMost) + ` of them and says how to go on.`,
+out, the subject last. --wide, --csv and --json show everything.`,
 		Example: `  PIINGUIN_TOKEN=dev-auditor piinguin audit list --outcome DENIED --outcome ERROR
   piinguin audit list --store sqlite:piinguin.db --subject 7d8a4beae5bc9d31 --from 2026-01-01 --to 2026-01-31 --csv
   piinguin audit list --columns time,caller,purpose,reference`,
@@ -57,7 +49,7 @@ out, the subject last. --wide, --csv and --json show everything.
 			if err := o.check(cmd.Flags()); err != nil {
 				return err
 			}
-			f, err := o.query()
+			q, err := o.question()
 			if err != nil {
 				return err
 			}
@@ -65,11 +57,11 @@ out, the subject last. --wide, --csv and --json show everything.
 			if err != nil {
 				return err
 			}
-			found, err := f.list(cmd.Context(), ledger, o.limit)
+			found, err := q.list(cmd.Context(), ledger, o.limit)
 			if err = errors.Join(err, done()); err != nil {
 				return toVerify(err)
 			}
-			if err := o.print(cmd.OutOrStdout(), found.entries, f, env); err != nil {
+			if err := o.print(cmd.OutOrStdout(), found.entries, q, env); err != nil {
 				return err
 			}
 			found.tell(cmd.ErrOrStderr(), o.limit)
@@ -97,25 +89,25 @@ func (o *listFlags) check(flags *pflag.FlagSet) error {
 	return o.view.check()
 }
 
-func (o *listFlags) query() (filter, error) {
+func (o *listFlags) question() (question, error) {
 	if o.limit < 0 {
-		return filter{}, errors.New("--limit must not be negative")
+		return question{}, errors.New("--limit must not be negative")
 	}
-	f, err := o.filter.filter()
+	q, err := o.filter.question()
 	if err != nil {
-		return f, err
+		return q, err
 	}
 	if o.before != "" {
 		place, err := audit.ParsePosition(o.before)
 		if err != nil {
-			return f, errors.New("--before is not a place that a list named")
+			return q, errors.New("--before is not a place that a list named")
 		}
-		f.query.Before = &place
+		q.Before = &place
 	}
-	return f, nil
+	return q, nil
 }
 
-func (o *listFlags) print(w io.Writer, entries []audit.Entry, f filter, env func(string) string) error {
+func (o *listFlags) print(w io.Writer, entries []audit.Entry, q question, env func(string) string) error {
 	switch {
 	case o.asJSON:
 		for _, e := range entries {
@@ -131,7 +123,7 @@ func (o *listFlags) print(w io.Writer, entries []audit.Entry, f filter, env func
 	case o.asCSV:
 		return printCSV(w, entries)
 	}
-	return o.view.print(w, entries, f, env)
+	return o.view.print(w, entries, q, env)
 }
 
 // toVerify says what to do about a row that is not what was written.
@@ -143,19 +135,18 @@ func toVerify(err error) error {
 	return err
 }
 
-// listed is what a list found, and where it stopped before the oldest entry; nil if it did not.
+// listed is what a list found, and where it stopped at its limit; nil if it did not.
 type listed struct {
 	entries []audit.Entry
 	stopped *audit.Position
 }
 
 // list asks page by page for at most limit entries that match; 0 means all.
-func (f filter) list(ctx context.Context, l ledger, limit int) (listed, error) {
+func (q question) list(ctx context.Context, l ledger, limit int) (listed, error) {
 	var out listed
-	q := f.query
-	for read := 0; ; {
+	for {
 		q.Limit = piinguinv1.MaxPageSize
-		if limit > 0 && !f.local() {
+		if limit > 0 {
 			q.Limit = min(piinguinv1.MaxPageSize, limit+1-len(out.entries)) // one more tells that there are more
 		}
 		page, next, err := l.list(ctx, q)
@@ -163,9 +154,6 @@ func (f filter) list(ctx context.Context, l ledger, limit int) (listed, error) {
 			return out, err
 		}
 		for _, e := range page {
-			if !f.match(e) {
-				continue
-			}
 			if limit > 0 && len(out.entries) == limit {
 				last := out.entries[limit-1].Position()
 				out.stopped = &last
@@ -177,10 +165,6 @@ func (f filter) list(ctx context.Context, l ledger, limit int) (listed, error) {
 			return out, nil
 		}
 		q.Before = next
-		if read += len(page); limit > 0 && read >= scanMost {
-			out.stopped = next
-			return out, nil
-		}
 	}
 }
 
@@ -190,11 +174,7 @@ func (l listed) tell(stderr io.Writer, limit int) {
 	switch {
 	case l.stopped == nil && len(l.entries) == 0:
 		_, _ = fmt.Fprintln(stderr, "No entry matches.")
-	case l.stopped == nil:
-	case len(l.entries) == limit:
+	case l.stopped != nil:
 		_, _ = fmt.Fprintf(stderr, "Stopped at the limit of %d entries; there are older ones. Go on with --before %s, or list all with --limit 0.\n", limit, l.stopped)
-	default:
-		_, _ = fmt.Fprintf(stderr, "Stopped after reading %d entries, at %s; older ones may match. Go on with --before %s, or read all with --limit 0.\n",
-			scanMost, formatTime(l.stopped.Time), l.stopped)
 	}
 }

@@ -3,6 +3,7 @@ package main_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -62,7 +63,12 @@ func TestListFilters(t *testing.T) {
 			{[]string{"--subject", longSubject, "--reference", "R-1", "--reference", "R-2"}, []string{"R-1"}},
 			{[]string{"--purpose", "send the invoice, again"}, []string{"R-3", "R-2", "R-1"}},
 			{[]string{"--purpose", "send the invoice"}, nil},
-			{[]string{"--request-id", requestID}, []string{"R-2"}},
+			{[]string{"--request-id", requestID, "--from", today, "--to", today}, []string{"R-2"}},
+			{[]string{"--request-id", requestID, "--request-id", "none", "--from", today, "--to", today}, []string{"R-2"}},
+			{[]string{"--caller", "nobody", "--caller", "dev-reader", "--basis", "consent", "--basis", "contract"}, []string{"R-3", "R-2", "R-1"}},
+			{[]string{"--log", "spine", "--log", "1"}, []string{"R-3", "R-2", "R-1"}},
+			{[]string{"--log", "spine"}, nil},
+			{[]string{"--operation", "hold"}, []string{"R-3", "R-2", "R-1"}}, // beside the reads
 			{[]string{"--log", "1", "--outcome", "denied", "--outcome", "granted"}, []string{"R-3", "R-2", "R-1"}},
 			{[]string{"--log", "2"}, nil},
 			{[]string{"--outcome", "DENIED"}, nil},
@@ -74,7 +80,7 @@ func TestListFilters(t *testing.T) {
 				t.Errorf("%q (-want +got):\n%s", tc.args, diff)
 			}
 		}
-		for _, args := range [][]string{{"--subject", ""}, {"--log", "0"}, {"--log", "piinguin-1"}, {"--log", "spine"}, {"--operation", "read", "--operation", "hold"}, {"--outcome", "NO"}, {"--columns", "time,original"}, {"--before", "x"}, {"--limit", "-1"}, {"--wide", "--columns", "time"}} {
+		for _, args := range [][]string{{"--subject", ""}, {"--log", "0"}, {"--log", "piinguin-1"}, {"--request-id", requestID}, {"--request-id", requestID, "--from", today}, {"--request-id", requestID, "--from", "2026-01-01", "--to", "2026-01-02"}, {"--outcome", "NO"}, {"--columns", "time,original"}, {"--before", "x"}, {"--limit", "-1"}, {"--wide", "--columns", "time"}} {
 			if code, _, _ := in.run(t, "piinguin", p.flags("auditor", append([]string{"audit", "list"}, args...)...)...); code != 2 {
 				t.Errorf("%q: exit %d", args, code)
 			}
@@ -123,9 +129,9 @@ func TestListAsksTheServer(t *testing.T) {
 			return in.mustRun(t, 0, "piinguin", p.flags("auditor", append([]string{"audit", "list"}, args...)...)...)
 		}
 		list("--subject", "s", "--caller", "c", "--basis", "contract", "--operation", "read", "--outcome", "denied", "--from", "2026-01-01",
-			"--to", "2026-01-31", "--purpose", "send the invoice", "--reference", "R-1", "--request-id", "r")
+			"--to", "2026-01-01", "--purpose", "send the invoice", "--reference", "R-1", "--reference", "R-2", "--request-id", "r", "--log", "1", "--log", "spine")
 		want := `"modified_value":"s","operation":"REVIEW","outcome":"GRANTED","policy":"auditor-reviews","reference":"list from=2026-01-01T00:00:00Z ` +
-			`to=2026-02-01T00:00:00Z caller=c basis=CONTRACT operation=READ outcome=DENIED purpose=\"send the invoice\" reference=R-1 request_id=r"`
+			`to=2026-01-02T00:00:00Z callers=c bases=CONTRACT operations=READ outcomes=DENIED purposes=\"send the invoice\" references=R-1,R-2 request_ids=r logs=1,spine"`
 		if out := list("--mine", "--json"); !strings.Contains(out, want) {
 			t.Errorf("the ledger has\n%s\nwant\n%s", out, want)
 		}
@@ -153,6 +159,34 @@ func TestListSaysThatItStopped(t *testing.T) {
 			for _, limit := range []string{"3", "0"} { // all of them: nothing was cut
 				if _, _, stderr := in.run(t, "piinguin", p.flags("auditor", append(args, "--limit", limit)...)...); stderr != "" {
 					t.Errorf("--limit %s says %q", limit, stderr)
+				}
+			}
+		}
+	})
+}
+
+// The spine's entries are listed like all others, the same by a server and from the tables. Those of its
+// minutes are listed only if they are asked for.
+func TestListSpine(t *testing.T) {
+	onSQLite(t, func(t *testing.T, in *install) {
+		p := in.start(t)
+		readForList(t, p)
+		p.stop(t)
+		in.mustRun(t, 0, "piinguin", "audit", "hold", "--store", in.store, "--audit-key", "piinguin-dev/audit.key", "--reference", "CASE-1")
+		p = in.start(t)
+		for args, want := range map[string]string{
+			"": "HOLD,OPEN", "--log spine": "HOLD,OPEN", "--operation checkpoint": "CHECKPOINT", "--operation hold --operation read": "HOLD", "--log 1": "",
+			"--log spine --operation checkpoint --operation open --outcome denied": "",
+		} {
+			for _, from := range [][]string{p.flags("auditor"), {"--store", in.store}} {
+				out := in.mustRun(t, 0, "piinguin", slices.Concat([]string{"audit", "list", "--csv"}, strings.Fields(args), from)...)
+				var operations []string
+				for _, found := range regexp.MustCompile(`(?m)^"spine","\d+","[^"]*","([A-Z]*)"`).FindAllStringSubmatch(out, -1) {
+					operations = append(operations, found[1])
+				}
+				slices.Sort(operations)
+				if got := strings.Join(slices.Compact(operations), ","); got != want {
+					t.Errorf("%q %q lists %q of the spine, want %q:\n%s", args, from, got, want, out)
 				}
 			}
 		}

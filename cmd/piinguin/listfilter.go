@@ -33,105 +33,81 @@ func (o *filterFlags) addTo(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.outcomes, "outcome", nil, "only this `outcome`, one of "+namesOf(piinguinv1.Outcome_value))
 	flags.StringArrayVar(&o.purposes, "purpose", nil, "only entries that state this `purpose`, exactly")
 	flags.StringArrayVar(&o.references, "reference", nil, "only entries that state this `reference`, exactly")
-	flags.StringArrayVar(&o.requestIDs, "request-id", nil, "only entries of this `request`: the X-Request-Id of its answer")
-	flags.StringArrayVar(&o.logs, "log", nil, "only entries of this `log`: its number, or with --operation also spine")
+	flags.StringArrayVar(&o.requestIDs, "request-id", nil, "only entries of this `request`: the X-Request-Id of its answer; needs --from and\n--to, at most 24 hours apart")
+	flags.StringArrayVar(&o.logs, "log", nil, "only entries of this `log`: its number, or spine")
 	flags.BoolVar(&o.mine, "mine", false, "list your own reviews as well, as --caller, --operation, --reference and --request-id do")
 }
 
-// filter selects entries: those of the query, which the ledger is asked, that have one of each field's
-// values.
-type filter struct {
-	query question
-	of    []allowed
-}
-
-// allowed is the values that a filter allows in a field; value reads the field.
-type allowed struct {
-	column string // of the table that shows the field
-	values []string
-	value  func(audit.Entry) string
-	into   *string // of the query; nil: the ledger cannot be asked for it
-}
-
-func (o *filterFlags) filter() (filter, error) {
-	var f filter
+// question returns what to ask a ledger.
+func (o *filterFlags) question() (question, error) {
+	var q question
 	var err error
-	if f.query.From, err = timeFlag("from", o.since, 0); err != nil {
-		return f, err
+	if q.From, err = timeFlag("from", o.since, 0); err != nil {
+		return q, err
 	}
-	if f.query.To, err = timeFlag("to", o.until, 1); err != nil {
-		return f, err
+	if q.To, err = timeFlag("to", o.until, 1); err != nil {
+		return q, err
 	}
-	if q := f.query; !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To) {
-		return f, errors.New("--from is not before --to: nothing can match")
+	if err := o.check(q.From, q.To); err != nil {
+		return q, err
 	}
-	for _, e := range []struct {
-		flag  string
-		names []string
-		known map[string]int32
-	}{
-		{"basis", o.bases, piinguinv1.LawfulBasisForProcessing_value},
-		{"operation", o.operations, piinguinv1.Operation_value},
-		{"outcome", o.outcomes, piinguinv1.Outcome_value},
-	} {
-		for i, name := range e.names {
-			if _, err := enum(e.flag, name, e.known); err != nil {
-				return f, err
-			}
-			e.names[i] = strings.ToUpper(name)
+	q.Subjects, q.Callers, q.Purposes, q.References, q.RequestIDs = o.subjects, o.callers, o.purposes, o.references, o.requestIDs
+	if q.Bases, err = names[string]("basis", o.bases, piinguinv1.LawfulBasisForProcessing_value); err != nil {
+		return q, err
+	}
+	if q.Operations, err = names[audit.Operation]("operation", o.operations, piinguinv1.Operation_value); err != nil {
+		return q, err
+	}
+	if q.Outcomes, err = names[audit.Outcome]("outcome", o.outcomes, piinguinv1.Outcome_value); err != nil {
+		return q, err
+	}
+	for _, name := range o.logs {
+		log, err := audit.ParseLogID(name)
+		if err != nil {
+			return q, errors.New("--log must be spine or the number of a log, such as 1")
 		}
-	}
-	if err := o.checkSpine(); err != nil {
-		return f, err
-	}
-	q := &f.query
-	for _, a := range []allowed{
-		{"subject", o.subjects, func(e audit.Entry) string { return e.ModifiedValue }, &q.ModifiedValue},
-		{"caller", o.callers, func(e audit.Entry) string { return e.Caller }, &q.Caller},
-		{"basis", o.bases, func(e audit.Entry) string { return e.Basis }, &q.Basis},
-		{"operation", o.operations, func(e audit.Entry) string { return string(e.Operation) }, (*string)(&q.Operation)},
-		{"outcome", o.outcomes, func(e audit.Entry) string { return string(e.Outcome) }, (*string)(&q.Outcome)},
-		{"purpose", o.purposes, func(e audit.Entry) string { return e.Purpose }, &q.Purpose},
-		{"reference", o.references, func(e audit.Entry) string { return e.Reference }, &q.Reference},
-		{"request_id", o.requestIDs, func(e audit.Entry) string { return e.RequestID }, &q.RequestID},
-		{"log", o.logs, func(e audit.Entry) string { return e.Log.String() }, nil},
-	} {
-		if slices.Contains(a.values, "") {
-			return f, fmt.Errorf("--%s is empty", strings.ReplaceAll(a.column, "_", "-"))
-		}
-		switch {
-		case len(a.values) == 1 && a.into != nil:
-			*a.into = a.values[0]
-			f.of = append(f.of, a)
-		case len(a.values) > 0:
-			a.into = nil
-			f.of = append(f.of, a)
-		}
+		q.Logs = append(q.Logs, log)
 	}
 	// These filters find a review by its own fields: whoever asks for one wants to see it.
-	f.query.hideOwn = !o.mine && len(o.callers)+len(o.operations)+len(o.references)+len(o.requestIDs) == 0
-	return f, nil
+	q.hideOwn = !o.mine && len(o.callers)+len(o.operations)+len(o.references)+len(o.requestIDs) == 0
+	return q, nil
 }
 
-// ofSpine are the operations of entries that the spine has. It is listed for one of them at a time.
-var ofSpine = []audit.Operation{audit.Opened, audit.Checkpoint, audit.Pruned, audit.Held, audit.Released, audit.Rekeyed, audit.RolledBack}
-
-// checkSpine refuses questions whose answer would leave out entries of the spine.
-func (o *filterFlags) checkSpine() error {
-	for _, name := range o.logs {
-		if _, err := audit.ParseLogID(name); err != nil {
-			return errors.New("--log must be spine or the number of a log, such as 1")
+// check refuses what no ledger answers.
+func (o *filterFlags) check(from, to time.Time) error {
+	for _, f := range []struct {
+		flag   string
+		values []string
+	}{
+		{"subject", o.subjects}, {"caller", o.callers}, {"basis", o.bases}, {"operation", o.operations}, {"outcome", o.outcomes},
+		{"purpose", o.purposes}, {"reference", o.references}, {"request-id", o.requestIDs}, {"log", o.logs},
+	} {
+		if slices.Contains(f.values, "") {
+			return fmt.Errorf("--%s is empty", f.flag)
+		}
+		if len(f.values) > audit.MaxValues {
+			return fmt.Errorf("--%s is given more than %d times", f.flag, audit.MaxValues)
 		}
 	}
-	if slices.Contains(o.logs, audit.Spine.String()) && len(o.operations) != 1 {
-		return errors.New("--log spine needs one --operation, such as CHECKPOINT or PRUNE")
-	}
-	for _, name := range o.operations {
-		if len(o.operations) > 1 && slices.Contains(ofSpine, audit.Operation(name)) {
-			return fmt.Errorf("--operation %s must be the only one: the spine is listed for one operation at a time", name)
-		}
+	both := !from.IsZero() && !to.IsZero()
+	switch {
+	case both && !from.Before(to):
+		return errors.New("--from is not before --to: nothing can match")
+	case len(o.requestIDs) > 0 && (!both || to.Sub(from) > audit.MaxRequestWindow):
+		return errors.New("--request-id needs --from and --to, at most 24 hours apart, such as the same day twice")
 	}
 	return nil
+}
+
+// names reads names of an enum, in any case.
+func names[S ~string](flag string, given []string, known map[string]int32) (all []S, err error) {
+	for _, name := range given {
+		if _, err := enum(flag, name, known); err != nil {
+			return nil, err
+		}
+		all = append(all, S(strings.ToUpper(name)))
+	}
+	return all, nil
 }
 
 // timeFlag reads a time, or the start of a day that comes some days later. Nothing is the zero time.
@@ -149,16 +125,10 @@ func timeFlag(flag, s string, days int) (time.Time, error) {
 	return at, nil
 }
 
-// local reports whether the ledger cannot be asked for all of the filter.
-func (f filter) local() bool {
-	return slices.ContainsFunc(f.of, func(a allowed) bool { return a.into == nil })
-}
-
-func (f filter) match(e audit.Entry) bool {
-	return !slices.ContainsFunc(f.of, func(a allowed) bool { return !slices.Contains(a.values, a.value(e)) })
-}
-
 // constant reports whether every entry that matches has the same value in a column.
-func (f filter) constant(column string) bool {
-	return slices.ContainsFunc(f.of, func(a allowed) bool { return a.column == column && len(a.values) == 1 })
+func (q question) constant(column string) bool {
+	return map[string]int{
+		"subject": len(q.Subjects), "caller": len(q.Callers), "basis": len(q.Bases), "operation": len(q.Operations), "outcome": len(q.Outcomes),
+		"purpose": len(q.Purposes), "reference": len(q.References), "request_id": len(q.RequestIDs),
+	}[column] == 1
 }

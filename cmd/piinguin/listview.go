@@ -74,13 +74,13 @@ func (v *listView) check() error {
 }
 
 // print prints the table.
-func (v *listView) print(w io.Writer, entries []audit.Entry, f filter, env func(string) string) error {
+func (v *listView) print(w io.Writer, entries []audit.Entry, q question, env func(string) string) error {
 	width := 0
 	if !v.wide {
 		width = widthOf(w, env)
 	}
 	var shown []printable.Column
-	for _, c := range v.chosen(entries, f) {
+	for _, c := range v.chosen(entries, q) {
 		column := c.shape
 		column.Name = strings.ToUpper(c.name)
 		for _, e := range entries {
@@ -92,7 +92,7 @@ func (v *listView) print(w io.Writer, entries []audit.Entry, f filter, env func(
 }
 
 // chosen returns the columns that were asked for, or those that tell something of the entries.
-func (v *listView) chosen(entries []audit.Entry, f filter) []listColumn {
+func (v *listView) chosen(entries []audit.Entry, q question) []listColumn {
 	if v.wide {
 		return listColumns
 	}
@@ -107,7 +107,7 @@ func (v *listView) chosen(entries []audit.Entry, f filter) []listColumn {
 	}
 	for _, c := range listColumns {
 		tells := slices.ContainsFunc(entries, func(e audit.Entry) bool { return c.value(e) != "" })
-		if c.shape.Rank > 0 && (tells || len(entries) == 0) && !f.constant(c.name) {
+		if c.shape.Rank > 0 && (tells || len(entries) == 0) && !q.constant(c.name) {
 			all = append(all, c)
 		}
 	}

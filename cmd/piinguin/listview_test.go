@@ -50,7 +50,7 @@ SUBJECT
 `,
 	} {
 		var out strings.Builder
-		if err := (&listView{}).print(&out, entries, filter{}, func(string) string { return width }); err != nil {
+		if err := (&listView{}).print(&out, entries, question{}, func(string) string { return width }); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, "\n"+out.String()); diff != "" {
@@ -59,7 +59,7 @@ SUBJECT
 	}
 	var out strings.Builder
 	chosen := listView{columns: []string{"outcome", "subject"}}
-	if err := chosen.print(&out, entries[:1], filter{}, func(string) string { return "12" }); err != nil || out.String() != "OUTCOME  SUBJECT\nGRANTED  07d8…bc9d\n" {
+	if err := chosen.print(&out, entries[:1], question{}, func(string) string { return "12" }); err != nil || out.String() != "OUTCOME  SUBJECT\nGRANTED  07d8…bc9d\n" {
 		t.Errorf("--columns outcome,subject: %v\n%s", err, &out)
 	}
 }

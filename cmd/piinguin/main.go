@@ -73,7 +73,7 @@ the value is released.
 Start a server to try it:            piinguin serve --dev
 Make a caller's token:               piinguin token create
 Store, read and erase a value:       piinguin create | read | delete
-Review and verify the ledger:        piinguin audit list | show | verify | export
+Review and verify the ledger:        piinguin audit list | summary | show | verify
 
 Addresses, credentials, stores, files of a server and limits can be set in the
 environment: --audit-table-name is PIINGUIN_AUDIT_TABLE_NAME. What a call asks for,

@@ -49,7 +49,7 @@ func TestServePolicyFile(t *testing.T) {
 			t.Errorf("marketing reads on %s: %v", basis, err)
 		}
 	}
-	out, err := as("audrey").ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{Subject: "k"})
+	out, err := as("audrey").ListEntries(t.Context(), &piinguinv1.ListEntriesRequest{Subjects: []string{"k"}})
 	if err != nil {
 		t.Fatal(err)
 	}

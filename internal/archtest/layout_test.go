@@ -34,7 +34,7 @@ const (
 // only its own. No layer but internal/bench's allows a test kit (audittest, storetest,
 // relaytest), so only tests and the bench import one.
 var layers = []archtest.Layer{
-	{"audit", []string{"std", backoff, modsum, torch}},
+	{"audit", []string{"std", backoff, modsum, torch, lru, errgrp}},
 	{"audit/sqlitelog", []string{"std", "./audit", "./internal/sqlitefile", modsum}},
 	{"audit/dynamolog", []string{"std", "./audit", "./internal/awsx", backoff, modsum, errgrp, "golang.org/x/sync/semaphore", aws}},
 	{"audit/anchor", []string{"std", "./audit", "./internal/durable", modsum, torch, errgrp}},

@@ -79,7 +79,7 @@ const (
 	otherCount = "it has another number of results than the request has items"
 )
 
-// incomplete says what an answer lacks, or nothing. An answer to ListEntries may have no entries. The request
+// incomplete says what an answer lacks, or nothing. An answer to ListEntries may have no entries, one to Summarize no rows. The request
 // has the answer's method: Twirp calls with no other.
 func incomplete(request, answer any) string {
 	switch out := answer.(type) {

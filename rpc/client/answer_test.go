@@ -64,6 +64,10 @@ var everyCall = map[string]func(context.Context, *client.Client) error{
 		_, err := c.ListEntries(ctx, &piinguinv1.ListEntriesRequest{})
 		return err
 	},
+	"Summarize": func(ctx context.Context, c *client.Client) error {
+		_, err := c.Summarize(ctx, &piinguinv1.SummarizeRequest{FromDay: "2026-02-01", ToDay: "2026-02-28", By: []piinguinv1.Dimension{piinguinv1.Dimension_DAY}})
+		return err
+	},
 	"GetEntry": func(ctx context.Context, c *client.Client) error {
 		_, err := c.GetEntry(ctx, &piinguinv1.GetEntryRequest{Log: "1", Index: 1})
 		return err
@@ -122,6 +126,7 @@ func TestIncompleteAnswers(t *testing.T) {
 		"another entry": {"GetEntry", "another one", &piinguinv1.GetEntryResponse{Entry: &piinguinv1.Entry{Line: "{}", Log: "1", Index: 2}}},
 		"no list":       {"ListEntries", "no receipt", &piinguinv1.ListEntriesResponse{NextPageToken: "canary"}},
 		"no lines":      {"ListEntries", "no entry", &piinguinv1.ListEntriesResponse{Entries: []*piinguinv1.Entry{{Log: "1"}}, Receipt: whole}},
+		"no summary":    {"Summarize", "no receipt", &piinguinv1.SummarizeResponse{Rows: []*piinguinv1.SummaryRow{{Caller: "canary", Count: 1}}}},
 		"no line":       {"GetEntry", "no entry", &piinguinv1.GetEntryResponse{Entry: &piinguinv1.Entry{Log: "1", Index: 1}}},
 	} {
 		c := answering(t, "application/protobuf; v=1", encode(t, tc.answer))

@@ -124,7 +124,7 @@
 // What answers may be a proxy, a portal or another program. An error with the code internal says so
 // if an answer is not protobuf, has no receipt, names another value than was asked for, has fewer or
 // more results than items, or is longer than piinguinv1.MaxAnswer. Such a create or delete may have
-// been applied or not. An empty list of entries is legal, so ListEntries cannot tell.
+// been applied or not. An empty list of entries is legal, and so is a summary without rows.
 //
 // The client uses no proxy and ignores HTTPS_PROXY, unless Config.Proxy names one. Over plain HTTP it
 // never uses one.

@@ -27,6 +27,8 @@ func incompleteReview(request, answer any) string {
 			}
 		}
 		return incompleteResult(out)
+	case *piinguinv1.SummarizeResponse:
+		return incompleteResult(out)
 	case *piinguinv1.GetEntryResponse:
 		in, _ := request.(*piinguinv1.GetEntryRequest)
 		if e := out.GetEntry(); e.GetLine() == "" || e.GetLog() != in.GetLog() || e.GetIndex() != in.GetIndex() {

@@ -32,6 +32,7 @@ var methods = []struct{ path, role, body string }{
 	{"Piinguin/DeletePiiRecord", "eraser", `{"modified_value":"b"}`},
 	{"Piinguin/DeletePiiRecords", "eraser", `{"modified_values":["b"]}`},
 	{"Audit/ListEntries", "auditor", `{}`},
+	{"Audit/Summarize", "auditor", `{"from_day":"2026-01-01","to_day":"2026-01-31","by":["CALLER"]}`},
 	{"Audit/GetEntry", "auditor", `{"log":"1","index":"0"}`},
 	{"Audit/GetCheckpoint", "auditor", `{}`},
 	{"Audit/ProveEntry", "auditor", `{"log":"1","index":"0"}`},

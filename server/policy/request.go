@@ -31,6 +31,7 @@ const (
 	DeletePiiRecord  Action = "DeletePiiRecord"
 	DeletePiiRecords Action = "DeletePiiRecords"
 	ListEntries      Action = "ListEntries"
+	Summarize        Action = "Summarize"
 	GetEntry         Action = "GetEntry"
 	GetCheckpoint    Action = "GetCheckpoint"
 	ProveEntry       Action = "ProveEntry"
@@ -43,7 +44,7 @@ var groups = actionGroups(map[types.String][]Action{
 	"Create": {CreatePiiRecord, CreatePiiRecords},
 	"Read":   {ReadPiiRecord, ReadPiiRecords},
 	"Delete": {DeletePiiRecord, DeletePiiRecords},
-	"Review": {ListEntries, GetEntry, GetCheckpoint, ProveEntry, ProveConsistency, ReadTiles},
+	"Review": {ListEntries, Summarize, GetEntry, GetCheckpoint, ProveEntry, ProveConsistency, ReadTiles},
 })
 
 func actionGroups(all map[types.String][]Action) map[Action]types.EntityUIDSet {

@@ -64,7 +64,7 @@ func TestEachRoleMayItsOwn(t *testing.T) {
 		policy.Writer:  {"CreatePiiRecord", "CreatePiiRecords"},
 		policy.Reader:  {"ReadPiiRecord", "ReadPiiRecords"},
 		policy.Eraser:  {"DeletePiiRecord", "DeletePiiRecords"},
-		policy.Auditor: {"ListEntries", "GetEntry", "GetCheckpoint", "ProveEntry", "ProveConsistency", "ReadTiles"},
+		policy.Auditor: {"ListEntries", "Summarize", "GetEntry", "GetCheckpoint", "ProveEntry", "ProveConsistency", "ReadTiles"},
 	}
 	for _, p := range []*policy.Policy{policy.NewBuiltin(), newPolicy(t, everything)} {
 		for role, actions := range own {

@@ -21,7 +21,7 @@ var requests = []proto.Message{
 	&piinguinv1.CreatePiiRecordRequest{}, &piinguinv1.CreatePiiRecordsRequest{},
 	&piinguinv1.ReadPiiRecordRequest{}, &piinguinv1.ReadPiiRecordsRequest{},
 	&piinguinv1.DeletePiiRecordRequest{}, &piinguinv1.DeletePiiRecordsRequest{},
-	&piinguinv1.ListEntriesRequest{}, &piinguinv1.GetEntryRequest{}, &piinguinv1.GetCheckpointRequest{},
+	&piinguinv1.ListEntriesRequest{}, &piinguinv1.SummarizeRequest{}, &piinguinv1.GetEntryRequest{}, &piinguinv1.GetCheckpointRequest{},
 	&piinguinv1.ProveEntryRequest{}, &piinguinv1.ProveConsistencyRequest{},
 }
 
@@ -117,6 +117,10 @@ func TestCheckItems(t *testing.T) {
 		{reads, `{"modified_values":["a",null]}`, &strictjson.Problem{Kind: strictjson.WrongType, Path: "modified_values[1]", Field: "modified_values"}},
 		{reads, `{"modified_values":"a"}`, &strictjson.Problem{Kind: strictjson.WrongType, Path: "modified_values", Field: "modified_values"}},
 		{list, `{"page_size":100.0,"from":"2026-01-01T00:00:00Z"}`, nil},
+		{list, `{"operations":["READ","DELETE"],"requestIds":["r"],"bases":null}`, nil},
+		{list, `{"operations":"READ"}`, &strictjson.Problem{Kind: strictjson.WrongType, Path: "operations", Field: "operations"}},
+		{list, `{"operations":["READ",null]}`, &strictjson.Problem{Kind: strictjson.WrongType, Path: "operations[1]", Field: "operations"}},
+		{list, `{"operations":["READ","READ","READ","READ"]}`, &strictjson.Problem{Kind: strictjson.TooMany, Path: "operations", Field: "operations"}},
 		{list, `{"page_size":2147483648}`, &strictjson.Problem{Kind: strictjson.WrongType, Path: "page_size", Field: "page_size"}},
 		{list, `{"page_size":"many"}`, &strictjson.Problem{Kind: strictjson.WrongType, Path: "page_size", Field: "page_size"}},
 	} {

@@ -27,6 +27,8 @@ const (
 	// ErrStoreUnavailable: the store could not do it now, or may have done it. Doing it
 	// again is safe.
 	ErrStoreUnavailable Failure = "store_unavailable"
+	// ErrQuery: the ledger does not answer this question, because the answer would be too large.
+	ErrQuery Failure = "query_too_large"
 	// ErrTooLarge: the values before this one in the same call take all that one answer may hold.
 	// The value may be read in a call of its own.
 	ErrTooLarge Failure = "answer_too_large"
@@ -51,10 +53,11 @@ func (d *Denied) Error() string { return "vault: denied: " + d.Reason }
 
 func denied(d policy.Decision) error { return &Denied{Reason: d.Reason, ByRole: d.ByRole} }
 
-// failure is failureOf, and tells Config.Failed of the error unless there is just nothing there.
+// failure is failureOf, and tells Config.Failed of the error unless nothing failed: there is just nothing
+// there, or too much was asked for.
 func (v *Vault) failure(ctx context.Context, err error) Failure {
 	f := failureOf(err)
-	if f != ErrNotFound && f != ErrNoEntry {
+	if f != ErrNotFound && f != ErrNoEntry && f != ErrQuery {
 		v.failed(ctx, err)
 	}
 	return f
@@ -68,6 +71,8 @@ func failureOf(err error) Failure {
 		return ErrNotFound
 	case errors.Is(err, audit.ErrNotFound):
 		return ErrNoEntry
+	case errors.Is(err, audit.ErrQuery):
+		return ErrQuery
 	case errors.Is(err, audit.ErrUnavailable):
 		return ErrAuditUnavailable
 	case errors.As(err, &row):

@@ -238,7 +238,7 @@ func TestTheEntryHasTheCertificatesName(t *testing.T) {
 	}); err == nil || !strings.Contains(err.Error(), "permission_denied") {
 		t.Errorf("a writer reads: %v", err)
 	}
-	entries, _, err := audit.OpenIndex(v.ledger).List(t.Context(), audit.Query{Caller: relayURI, Limit: 10})
+	entries, _, err := audit.OpenIndex(v.ledger).List(t.Context(), audit.Query{Callers: []string{relayURI}, Limit: 10})
 	check(t, err)
 	var have []string
 	for _, e := range entries {
@@ -259,7 +259,7 @@ func TestATokenAloneDecidesWhereThereIsOne(t *testing.T) {
 	want(t, v.client(t, &unknown, token), "ok")
 	want(t, v.client(t, &known, token), "ok")
 	want(t, v.client(t, &known, "CANARY-wrong"), "unauthenticated")
-	entries, _, err := audit.OpenIndex(v.ledger).List(t.Context(), audit.Query{Caller: relayURI, Limit: 10})
+	entries, _, err := audit.OpenIndex(v.ledger).List(t.Context(), audit.Query{Callers: []string{relayURI}, Limit: 10})
 	if err != nil || len(entries) > 0 {
 		t.Errorf("the certificate's owner has entries beside a token: %v %v", entries, err)
 	}

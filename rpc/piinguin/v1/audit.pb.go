@@ -26,7 +26,7 @@ const (
 type Operation int32
 
 const (
-	// In a filter: any operation. No entry has it.
+	// No entry has it, and no filter takes it. In a row of a summary: not counted by it.
 	Operation_OPERATION_UNSPECIFIED Operation = 0
 	// An original value was asked for.
 	Operation_READ Operation = 1
@@ -131,7 +131,7 @@ func (Operation) EnumDescriptor() ([]byte, []int) {
 type Outcome int32
 
 const (
-	// In a filter: any outcome. No entry has it.
+	// No entry has it, and no filter takes it. In a row of a summary: not counted by it.
 	Outcome_OUTCOME_UNSPECIFIED Outcome = 0
 	// It was allowed and, for a read, the value was there.
 	Outcome_GRANTED Outcome = 1
@@ -186,6 +186,75 @@ func (x Outcome) Number() protoreflect.EnumNumber {
 // Deprecated: Use Outcome.Descriptor instead.
 func (Outcome) EnumDescriptor() ([]byte, []int) {
 	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{1}
+}
+
+// Dimension is what a summary counts by.
+type Dimension int32
+
+const (
+	// No request may state it.
+	Dimension_DIMENSION_UNSPECIFIED Dimension = 0
+	// The day of the entry's time, in UTC.
+	Dimension_DAY Dimension = 1
+	// The caller.
+	Dimension_CALLER Dimension = 2
+	// The operation.
+	Dimension_OPERATION Dimension = 3
+	// The outcome.
+	Dimension_OUTCOME Dimension = 4
+	// The lawful basis.
+	Dimension_BASIS Dimension = 5
+	// The purpose. The 256 most frequent ones are told apart.
+	Dimension_PURPOSE Dimension = 6
+)
+
+// Enum value maps for Dimension.
+var (
+	Dimension_name = map[int32]string{
+		0: "DIMENSION_UNSPECIFIED",
+		1: "DAY",
+		2: "CALLER",
+		3: "OPERATION",
+		4: "OUTCOME",
+		5: "BASIS",
+		6: "PURPOSE",
+	}
+	Dimension_value = map[string]int32{
+		"DIMENSION_UNSPECIFIED": 0,
+		"DAY":                   1,
+		"CALLER":                2,
+		"OPERATION":             3,
+		"OUTCOME":               4,
+		"BASIS":                 5,
+		"PURPOSE":               6,
+	}
+)
+
+func (x Dimension) Enum() *Dimension {
+	p := new(Dimension)
+	*p = x
+	return p
+}
+
+func (x Dimension) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Dimension) Descriptor() protoreflect.EnumDescriptor {
+	return file_rpc_piinguin_v1_audit_proto_enumTypes[2].Descriptor()
+}
+
+func (Dimension) Type() protoreflect.EnumType {
+	return &file_rpc_piinguin_v1_audit_proto_enumTypes[2]
+}
+
+func (x Dimension) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Dimension.Descriptor instead.
+func (Dimension) EnumDescriptor() ([]byte, []int) {
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{2}
 }
 
 // Entry is one entry of a log.
@@ -435,24 +504,26 @@ func (x *Entry) GetLedger() string {
 	return ""
 }
 
-// ListEntriesRequest filters the ledger. Absent filters match everything; those
-// that are set must all match.
+// ListEntriesRequest filters the ledger. An absent filter matches everything; one with
+// several values matches any of them; all filters that are set must match. A filter has
+// at most 100 values, none of them empty or unspecified. CHECKPOINT entries are listed
+// only if operations names them.
 type ListEntriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At or after this time.
 	From *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
-	// Before this time.
+	// Before this time, which is after from.
 	To *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
-	// The data subject's pseudonym: the entry's modified_value, exactly.
-	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
-	// The caller, exactly.
-	Caller string `protobuf:"bytes,4,opt,name=caller,proto3" json:"caller,omitempty"`
-	// The lawful basis.
-	Basis LawfulBasisForProcessing `protobuf:"varint,5,opt,name=basis,proto3,enum=piinguin.v1.LawfulBasisForProcessing" json:"basis,omitempty"`
-	// The operation.
-	Operation Operation `protobuf:"varint,6,opt,name=operation,proto3,enum=piinguin.v1.Operation" json:"operation,omitempty"`
-	// The outcome.
-	Outcome Outcome `protobuf:"varint,7,opt,name=outcome,proto3,enum=piinguin.v1.Outcome" json:"outcome,omitempty"`
+	// The data subjects' pseudonyms: the entry's modified_value, exactly.
+	Subjects []string `protobuf:"bytes,3,rep,name=subjects,proto3" json:"subjects,omitempty"`
+	// The callers, exactly.
+	Callers []string `protobuf:"bytes,4,rep,name=callers,proto3" json:"callers,omitempty"`
+	// The lawful bases.
+	Bases []LawfulBasisForProcessing `protobuf:"varint,5,rep,packed,name=bases,proto3,enum=piinguin.v1.LawfulBasisForProcessing" json:"bases,omitempty"`
+	// The operations.
+	Operations []Operation `protobuf:"varint,6,rep,packed,name=operations,proto3,enum=piinguin.v1.Operation" json:"operations,omitempty"`
+	// The outcomes.
+	Outcomes []Outcome `protobuf:"varint,7,rep,packed,name=outcomes,proto3,enum=piinguin.v1.Outcome" json:"outcomes,omitempty"`
 	// How many entries to return. 1 to 500; 0 means 100.
 	PageSize int32 `protobuf:"varint,8,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the answer before; the filters must be the same.
@@ -460,12 +531,14 @@ type ListEntriesRequest struct {
 	// Leaves out the REVIEW entries of the caller who asks: of the same name, proven by
 	// the same method. The server fills in both.
 	HideOwnReviews bool `protobuf:"varint,10,opt,name=hide_own_reviews,json=hideOwnReviews,proto3" json:"hide_own_reviews,omitempty"`
-	// The purpose, exactly.
-	Purpose string `protobuf:"bytes,11,opt,name=purpose,proto3" json:"purpose,omitempty"`
-	// The reference, exactly.
-	Reference string `protobuf:"bytes,12,opt,name=reference,proto3" json:"reference,omitempty"`
-	// The id of the request.
-	RequestId     string `protobuf:"bytes,13,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The purposes, exactly.
+	Purposes []string `protobuf:"bytes,11,rep,name=purposes,proto3" json:"purposes,omitempty"`
+	// The references, exactly.
+	References []string `protobuf:"bytes,12,rep,name=references,proto3" json:"references,omitempty"`
+	// The ids of the requests. They need from and to, at most 24 hours apart.
+	RequestIds []string `protobuf:"bytes,13,rep,name=request_ids,json=requestIds,proto3" json:"request_ids,omitempty"`
+	// The logs: spine, or their numbers.
+	Logs          []string `protobuf:"bytes,14,rep,name=logs,proto3" json:"logs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -514,39 +587,39 @@ func (x *ListEntriesRequest) GetTo() *timestamppb.Timestamp {
 	return nil
 }
 
-func (x *ListEntriesRequest) GetSubject() string {
+func (x *ListEntriesRequest) GetSubjects() []string {
 	if x != nil {
-		return x.Subject
+		return x.Subjects
 	}
-	return ""
+	return nil
 }
 
-func (x *ListEntriesRequest) GetCaller() string {
+func (x *ListEntriesRequest) GetCallers() []string {
 	if x != nil {
-		return x.Caller
+		return x.Callers
 	}
-	return ""
+	return nil
 }
 
-func (x *ListEntriesRequest) GetBasis() LawfulBasisForProcessing {
+func (x *ListEntriesRequest) GetBases() []LawfulBasisForProcessing {
 	if x != nil {
-		return x.Basis
+		return x.Bases
 	}
-	return LawfulBasisForProcessing_LAWFUL_BASIS_UNSPECIFIED
+	return nil
 }
 
-func (x *ListEntriesRequest) GetOperation() Operation {
+func (x *ListEntriesRequest) GetOperations() []Operation {
 	if x != nil {
-		return x.Operation
+		return x.Operations
 	}
-	return Operation_OPERATION_UNSPECIFIED
+	return nil
 }
 
-func (x *ListEntriesRequest) GetOutcome() Outcome {
+func (x *ListEntriesRequest) GetOutcomes() []Outcome {
 	if x != nil {
-		return x.Outcome
+		return x.Outcomes
 	}
-	return Outcome_OUTCOME_UNSPECIFIED
+	return nil
 }
 
 func (x *ListEntriesRequest) GetPageSize() int32 {
@@ -570,25 +643,32 @@ func (x *ListEntriesRequest) GetHideOwnReviews() bool {
 	return false
 }
 
-func (x *ListEntriesRequest) GetPurpose() string {
+func (x *ListEntriesRequest) GetPurposes() []string {
 	if x != nil {
-		return x.Purpose
+		return x.Purposes
 	}
-	return ""
+	return nil
 }
 
-func (x *ListEntriesRequest) GetReference() string {
+func (x *ListEntriesRequest) GetReferences() []string {
 	if x != nil {
-		return x.Reference
+		return x.References
 	}
-	return ""
+	return nil
 }
 
-func (x *ListEntriesRequest) GetRequestId() string {
+func (x *ListEntriesRequest) GetRequestIds() []string {
 	if x != nil {
-		return x.RequestId
+		return x.RequestIds
 	}
-	return ""
+	return nil
+}
+
+func (x *ListEntriesRequest) GetLogs() []string {
+	if x != nil {
+		return x.Logs
+	}
+	return nil
 }
 
 // ListEntriesResponse holds entries, newest first.
@@ -657,6 +737,237 @@ func (x *ListEntriesResponse) GetReceipt() *AuditReceipt {
 	return nil
 }
 
+// SummarizeRequest says what to count.
+type SummarizeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first day in UTC, as 2026-01-31.
+	FromDay string `protobuf:"bytes,1,opt,name=from_day,json=fromDay,proto3" json:"from_day,omitempty"`
+	// The last day, which counts as well: at most 366 days with the first.
+	ToDay string `protobuf:"bytes,2,opt,name=to_day,json=toDay,proto3" json:"to_day,omitempty"`
+	// What to count by: at least one, each once.
+	By            []Dimension `protobuf:"varint,3,rep,packed,name=by,proto3,enum=piinguin.v1.Dimension" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SummarizeRequest) Reset() {
+	*x = SummarizeRequest{}
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummarizeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummarizeRequest) ProtoMessage() {}
+
+func (x *SummarizeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummarizeRequest.ProtoReflect.Descriptor instead.
+func (*SummarizeRequest) Descriptor() ([]byte, []int) {
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SummarizeRequest) GetFromDay() string {
+	if x != nil {
+		return x.FromDay
+	}
+	return ""
+}
+
+func (x *SummarizeRequest) GetToDay() string {
+	if x != nil {
+		return x.ToDay
+	}
+	return ""
+}
+
+func (x *SummarizeRequest) GetBy() []Dimension {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+// SummarizeResponse holds the counts. An answer that would have more than 10,000 rows is
+// refused. CHECKPOINT entries are not counted.
+type SummarizeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The rows in the order of their fields; those with other set come last. Rows with the
+	// count 0 are left out, so there may be none.
+	Rows []*SummaryRow `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
+	// The audit entry of this reading. It is always there.
+	Receipt       *AuditReceipt `protobuf:"bytes,2,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SummarizeResponse) Reset() {
+	*x = SummarizeResponse{}
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummarizeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummarizeResponse) ProtoMessage() {}
+
+func (x *SummarizeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummarizeResponse.ProtoReflect.Descriptor instead.
+func (*SummarizeResponse) Descriptor() ([]byte, []int) {
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SummarizeResponse) GetRows() []*SummaryRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+func (x *SummarizeResponse) GetReceipt() *AuditReceipt {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+// SummaryRow counts the entries that have these values. A field that the request does not
+// count by is absent; one that it counts by is empty for entries without a value.
+type SummaryRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The day in UTC, as 2026-01-31.
+	Day string `protobuf:"bytes,1,opt,name=day,proto3" json:"day,omitempty"`
+	// The caller.
+	Caller string `protobuf:"bytes,2,opt,name=caller,proto3" json:"caller,omitempty"`
+	// The operation.
+	Operation Operation `protobuf:"varint,3,opt,name=operation,proto3,enum=piinguin.v1.Operation" json:"operation,omitempty"`
+	// The outcome.
+	Outcome Outcome `protobuf:"varint,4,opt,name=outcome,proto3,enum=piinguin.v1.Outcome" json:"outcome,omitempty"`
+	// The lawful basis.
+	Basis LawfulBasisForProcessing `protobuf:"varint,5,opt,name=basis,proto3,enum=piinguin.v1.LawfulBasisForProcessing" json:"basis,omitempty"`
+	// The purpose.
+	Purpose string `protobuf:"bytes,6,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// All the purposes that are not told apart: purpose is empty.
+	Other bool `protobuf:"varint,7,opt,name=other,proto3" json:"other,omitempty"`
+	// How many entries there are.
+	Count         int64 `protobuf:"varint,8,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SummaryRow) Reset() {
+	*x = SummaryRow{}
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummaryRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummaryRow) ProtoMessage() {}
+
+func (x *SummaryRow) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummaryRow.ProtoReflect.Descriptor instead.
+func (*SummaryRow) Descriptor() ([]byte, []int) {
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SummaryRow) GetDay() string {
+	if x != nil {
+		return x.Day
+	}
+	return ""
+}
+
+func (x *SummaryRow) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+func (x *SummaryRow) GetOperation() Operation {
+	if x != nil {
+		return x.Operation
+	}
+	return Operation_OPERATION_UNSPECIFIED
+}
+
+func (x *SummaryRow) GetOutcome() Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return Outcome_OUTCOME_UNSPECIFIED
+}
+
+func (x *SummaryRow) GetBasis() LawfulBasisForProcessing {
+	if x != nil {
+		return x.Basis
+	}
+	return LawfulBasisForProcessing_LAWFUL_BASIS_UNSPECIFIED
+}
+
+func (x *SummaryRow) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *SummaryRow) GetOther() bool {
+	if x != nil {
+		return x.Other
+	}
+	return false
+}
+
+func (x *SummaryRow) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // GetEntryRequest names an entry.
 type GetEntryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -670,7 +981,7 @@ type GetEntryRequest struct {
 
 func (x *GetEntryRequest) Reset() {
 	*x = GetEntryRequest{}
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[3]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -682,7 +993,7 @@ func (x *GetEntryRequest) String() string {
 func (*GetEntryRequest) ProtoMessage() {}
 
 func (x *GetEntryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[3]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -695,7 +1006,7 @@ func (x *GetEntryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEntryRequest.ProtoReflect.Descriptor instead.
 func (*GetEntryRequest) Descriptor() ([]byte, []int) {
-	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{3}
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetEntryRequest) GetLog() string {
@@ -723,7 +1034,7 @@ type GetEntryResponse struct {
 
 func (x *GetEntryResponse) Reset() {
 	*x = GetEntryResponse{}
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[4]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -735,7 +1046,7 @@ func (x *GetEntryResponse) String() string {
 func (*GetEntryResponse) ProtoMessage() {}
 
 func (x *GetEntryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[4]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -748,7 +1059,7 @@ func (x *GetEntryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEntryResponse.ProtoReflect.Descriptor instead.
 func (*GetEntryResponse) Descriptor() ([]byte, []int) {
-	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{4}
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetEntryResponse) GetEntry() *Entry {
@@ -769,7 +1080,7 @@ type GetCheckpointRequest struct {
 
 func (x *GetCheckpointRequest) Reset() {
 	*x = GetCheckpointRequest{}
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[5]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -781,7 +1092,7 @@ func (x *GetCheckpointRequest) String() string {
 func (*GetCheckpointRequest) ProtoMessage() {}
 
 func (x *GetCheckpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[5]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -794,7 +1105,7 @@ func (x *GetCheckpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCheckpointRequest.ProtoReflect.Descriptor instead.
 func (*GetCheckpointRequest) Descriptor() ([]byte, []int) {
-	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{5}
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetCheckpointRequest) GetLog() string {
@@ -815,7 +1126,7 @@ type GetCheckpointResponse struct {
 
 func (x *GetCheckpointResponse) Reset() {
 	*x = GetCheckpointResponse{}
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[6]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -827,7 +1138,7 @@ func (x *GetCheckpointResponse) String() string {
 func (*GetCheckpointResponse) ProtoMessage() {}
 
 func (x *GetCheckpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[6]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -840,7 +1151,7 @@ func (x *GetCheckpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCheckpointResponse.ProtoReflect.Descriptor instead.
 func (*GetCheckpointResponse) Descriptor() ([]byte, []int) {
-	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{6}
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetCheckpointResponse) GetCheckpoints() []*Checkpoint {
@@ -868,7 +1179,7 @@ type Checkpoint struct {
 
 func (x *Checkpoint) Reset() {
 	*x = Checkpoint{}
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[7]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -880,7 +1191,7 @@ func (x *Checkpoint) String() string {
 func (*Checkpoint) ProtoMessage() {}
 
 func (x *Checkpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[7]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -893,7 +1204,7 @@ func (x *Checkpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Checkpoint.ProtoReflect.Descriptor instead.
 func (*Checkpoint) Descriptor() ([]byte, []int) {
-	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{7}
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Checkpoint) GetLog() string {
@@ -937,7 +1248,7 @@ type ProveEntryRequest struct {
 
 func (x *ProveEntryRequest) Reset() {
 	*x = ProveEntryRequest{}
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[8]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -949,7 +1260,7 @@ func (x *ProveEntryRequest) String() string {
 func (*ProveEntryRequest) ProtoMessage() {}
 
 func (x *ProveEntryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[8]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -962,7 +1273,7 @@ func (x *ProveEntryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProveEntryRequest.ProtoReflect.Descriptor instead.
 func (*ProveEntryRequest) Descriptor() ([]byte, []int) {
-	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{8}
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ProveEntryRequest) GetLog() string {
@@ -995,7 +1306,7 @@ type ProveEntryResponse struct {
 
 func (x *ProveEntryResponse) Reset() {
 	*x = ProveEntryResponse{}
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[9]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1007,7 +1318,7 @@ func (x *ProveEntryResponse) String() string {
 func (*ProveEntryResponse) ProtoMessage() {}
 
 func (x *ProveEntryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[9]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1020,7 +1331,7 @@ func (x *ProveEntryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProveEntryResponse.ProtoReflect.Descriptor instead.
 func (*ProveEntryResponse) Descriptor() ([]byte, []int) {
-	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{9}
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ProveEntryResponse) GetProof() string {
@@ -1050,7 +1361,7 @@ type ProveConsistencyRequest struct {
 
 func (x *ProveConsistencyRequest) Reset() {
 	*x = ProveConsistencyRequest{}
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[10]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1062,7 +1373,7 @@ func (x *ProveConsistencyRequest) String() string {
 func (*ProveConsistencyRequest) ProtoMessage() {}
 
 func (x *ProveConsistencyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[10]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1386,7 @@ func (x *ProveConsistencyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProveConsistencyRequest.ProtoReflect.Descriptor instead.
 func (*ProveConsistencyRequest) Descriptor() ([]byte, []int) {
-	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{10}
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ProveConsistencyRequest) GetLog() string {
@@ -1109,7 +1420,7 @@ type ProveConsistencyResponse struct {
 
 func (x *ProveConsistencyResponse) Reset() {
 	*x = ProveConsistencyResponse{}
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[11]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1121,7 +1432,7 @@ func (x *ProveConsistencyResponse) String() string {
 func (*ProveConsistencyResponse) ProtoMessage() {}
 
 func (x *ProveConsistencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[11]
+	mi := &file_rpc_piinguin_v1_audit_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1134,7 +1445,7 @@ func (x *ProveConsistencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProveConsistencyResponse.ProtoReflect.Descriptor instead.
 func (*ProveConsistencyResponse) Descriptor() ([]byte, []int) {
-	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{11}
+	return file_rpc_piinguin_v1_audit_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ProveConsistencyResponse) GetOldSize() int64 {
@@ -1198,28 +1509,50 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"\x06policy\x18\x14 \x01(\tR\x06policy\x12\x14\n" +
 	"\x05about\x18\x15 \x01(\tR\x05about\x12\x16\n" +
 	"\x06detail\x18\x16 \x01(\tR\x06detail\x12\x16\n" +
-	"\x06ledger\x18\x17 \x01(\tR\x06ledger\"\x82\x04\n" +
+	"\x06ledger\x18\x17 \x01(\tR\x06ledger\"\xa4\x04\n" +
 	"\x12ListEntriesRequest\x12.\n" +
 	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
-	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x18\n" +
-	"\asubject\x18\x03 \x01(\tR\asubject\x12\x16\n" +
-	"\x06caller\x18\x04 \x01(\tR\x06caller\x12;\n" +
-	"\x05basis\x18\x05 \x01(\x0e2%.piinguin.v1.LawfulBasisForProcessingR\x05basis\x124\n" +
-	"\toperation\x18\x06 \x01(\x0e2\x16.piinguin.v1.OperationR\toperation\x12.\n" +
-	"\aoutcome\x18\a \x01(\x0e2\x14.piinguin.v1.OutcomeR\aoutcome\x12\x1b\n" +
+	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x1a\n" +
+	"\bsubjects\x18\x03 \x03(\tR\bsubjects\x12\x18\n" +
+	"\acallers\x18\x04 \x03(\tR\acallers\x12;\n" +
+	"\x05bases\x18\x05 \x03(\x0e2%.piinguin.v1.LawfulBasisForProcessingR\x05bases\x126\n" +
+	"\n" +
+	"operations\x18\x06 \x03(\x0e2\x16.piinguin.v1.OperationR\n" +
+	"operations\x120\n" +
+	"\boutcomes\x18\a \x03(\x0e2\x14.piinguin.v1.OutcomeR\boutcomes\x12\x1b\n" +
 	"\tpage_size\x18\b \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\t \x01(\tR\tpageToken\x12(\n" +
 	"\x10hide_own_reviews\x18\n" +
-	" \x01(\bR\x0ehideOwnReviews\x12\x18\n" +
-	"\apurpose\x18\v \x01(\tR\apurpose\x12\x1c\n" +
-	"\treference\x18\f \x01(\tR\treference\x12\x1d\n" +
+	" \x01(\bR\x0ehideOwnReviews\x12\x1a\n" +
+	"\bpurposes\x18\v \x03(\tR\bpurposes\x12\x1e\n" +
 	"\n" +
-	"request_id\x18\r \x01(\tR\trequestId\"\xa0\x01\n" +
+	"references\x18\f \x03(\tR\n" +
+	"references\x12\x1f\n" +
+	"\vrequest_ids\x18\r \x03(\tR\n" +
+	"requestIds\x12\x12\n" +
+	"\x04logs\x18\x0e \x03(\tR\x04logs\"\xa0\x01\n" +
 	"\x13ListEntriesResponse\x12,\n" +
 	"\aentries\x18\x01 \x03(\v2\x12.piinguin.v1.EntryR\aentries\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x123\n" +
-	"\areceipt\x18\x03 \x01(\v2\x19.piinguin.v1.AuditReceiptR\areceipt\"9\n" +
+	"\areceipt\x18\x03 \x01(\v2\x19.piinguin.v1.AuditReceiptR\areceipt\"l\n" +
+	"\x10SummarizeRequest\x12\x19\n" +
+	"\bfrom_day\x18\x01 \x01(\tR\afromDay\x12\x15\n" +
+	"\x06to_day\x18\x02 \x01(\tR\x05toDay\x12&\n" +
+	"\x02by\x18\x03 \x03(\x0e2\x16.piinguin.v1.DimensionR\x02by\"u\n" +
+	"\x11SummarizeResponse\x12+\n" +
+	"\x04rows\x18\x01 \x03(\v2\x17.piinguin.v1.SummaryRowR\x04rows\x123\n" +
+	"\areceipt\x18\x02 \x01(\v2\x19.piinguin.v1.AuditReceiptR\areceipt\"\x9f\x02\n" +
+	"\n" +
+	"SummaryRow\x12\x10\n" +
+	"\x03day\x18\x01 \x01(\tR\x03day\x12\x16\n" +
+	"\x06caller\x18\x02 \x01(\tR\x06caller\x124\n" +
+	"\toperation\x18\x03 \x01(\x0e2\x16.piinguin.v1.OperationR\toperation\x12.\n" +
+	"\aoutcome\x18\x04 \x01(\x0e2\x14.piinguin.v1.OutcomeR\aoutcome\x12;\n" +
+	"\x05basis\x18\x05 \x01(\x0e2%.piinguin.v1.LawfulBasisForProcessingR\x05basis\x12\x18\n" +
+	"\apurpose\x18\x06 \x01(\tR\apurpose\x12\x14\n" +
+	"\x05other\x18\a \x01(\bR\x05other\x12\x14\n" +
+	"\x05count\x18\b \x01(\x03R\x05count\"9\n" +
 	"\x0fGetEntryRequest\x12\x10\n" +
 	"\x03log\x18\x01 \x01(\tR\x03log\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x03R\x05index\"<\n" +
@@ -1282,9 +1615,19 @@ const file_rpc_piinguin_v1_audit_proto_rawDesc = "" +
 	"\n" +
 	"\x06DENIED\x10\x02\x12\r\n" +
 	"\tNOT_FOUND\x10\x03\x12\t\n" +
-	"\x05ERROR\x10\x042\xaa\x03\n" +
+	"\x05ERROR\x10\x04*o\n" +
+	"\tDimension\x12\x19\n" +
+	"\x15DIMENSION_UNSPECIFIED\x10\x00\x12\a\n" +
+	"\x03DAY\x10\x01\x12\n" +
+	"\n" +
+	"\x06CALLER\x10\x02\x12\r\n" +
+	"\tOPERATION\x10\x03\x12\v\n" +
+	"\aOUTCOME\x10\x04\x12\t\n" +
+	"\x05BASIS\x10\x05\x12\v\n" +
+	"\aPURPOSE\x10\x062\xf6\x03\n" +
 	"\x05Audit\x12P\n" +
-	"\vListEntries\x12\x1f.piinguin.v1.ListEntriesRequest\x1a .piinguin.v1.ListEntriesResponse\x12G\n" +
+	"\vListEntries\x12\x1f.piinguin.v1.ListEntriesRequest\x1a .piinguin.v1.ListEntriesResponse\x12J\n" +
+	"\tSummarize\x12\x1d.piinguin.v1.SummarizeRequest\x1a\x1e.piinguin.v1.SummarizeResponse\x12G\n" +
 	"\bGetEntry\x12\x1c.piinguin.v1.GetEntryRequest\x1a\x1d.piinguin.v1.GetEntryResponse\x12V\n" +
 	"\rGetCheckpoint\x12!.piinguin.v1.GetCheckpointRequest\x1a\".piinguin.v1.GetCheckpointResponse\x12M\n" +
 	"\n" +
@@ -1303,58 +1646,70 @@ func file_rpc_piinguin_v1_audit_proto_rawDescGZIP() []byte {
 	return file_rpc_piinguin_v1_audit_proto_rawDescData
 }
 
-var file_rpc_piinguin_v1_audit_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_rpc_piinguin_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_rpc_piinguin_v1_audit_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_rpc_piinguin_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_rpc_piinguin_v1_audit_proto_goTypes = []any{
 	(Operation)(0),                   // 0: piinguin.v1.Operation
 	(Outcome)(0),                     // 1: piinguin.v1.Outcome
-	(*Entry)(nil),                    // 2: piinguin.v1.Entry
-	(*ListEntriesRequest)(nil),       // 3: piinguin.v1.ListEntriesRequest
-	(*ListEntriesResponse)(nil),      // 4: piinguin.v1.ListEntriesResponse
-	(*GetEntryRequest)(nil),          // 5: piinguin.v1.GetEntryRequest
-	(*GetEntryResponse)(nil),         // 6: piinguin.v1.GetEntryResponse
-	(*GetCheckpointRequest)(nil),     // 7: piinguin.v1.GetCheckpointRequest
-	(*GetCheckpointResponse)(nil),    // 8: piinguin.v1.GetCheckpointResponse
-	(*Checkpoint)(nil),               // 9: piinguin.v1.Checkpoint
-	(*ProveEntryRequest)(nil),        // 10: piinguin.v1.ProveEntryRequest
-	(*ProveEntryResponse)(nil),       // 11: piinguin.v1.ProveEntryResponse
-	(*ProveConsistencyRequest)(nil),  // 12: piinguin.v1.ProveConsistencyRequest
-	(*ProveConsistencyResponse)(nil), // 13: piinguin.v1.ProveConsistencyResponse
-	(*timestamppb.Timestamp)(nil),    // 14: google.protobuf.Timestamp
-	(LawfulBasisForProcessing)(0),    // 15: piinguin.v1.LawfulBasisForProcessing
-	(SpecialCategoryCondition)(0),    // 16: piinguin.v1.SpecialCategoryCondition
-	(*AuditReceipt)(nil),             // 17: piinguin.v1.AuditReceipt
+	(Dimension)(0),                   // 2: piinguin.v1.Dimension
+	(*Entry)(nil),                    // 3: piinguin.v1.Entry
+	(*ListEntriesRequest)(nil),       // 4: piinguin.v1.ListEntriesRequest
+	(*ListEntriesResponse)(nil),      // 5: piinguin.v1.ListEntriesResponse
+	(*SummarizeRequest)(nil),         // 6: piinguin.v1.SummarizeRequest
+	(*SummarizeResponse)(nil),        // 7: piinguin.v1.SummarizeResponse
+	(*SummaryRow)(nil),               // 8: piinguin.v1.SummaryRow
+	(*GetEntryRequest)(nil),          // 9: piinguin.v1.GetEntryRequest
+	(*GetEntryResponse)(nil),         // 10: piinguin.v1.GetEntryResponse
+	(*GetCheckpointRequest)(nil),     // 11: piinguin.v1.GetCheckpointRequest
+	(*GetCheckpointResponse)(nil),    // 12: piinguin.v1.GetCheckpointResponse
+	(*Checkpoint)(nil),               // 13: piinguin.v1.Checkpoint
+	(*ProveEntryRequest)(nil),        // 14: piinguin.v1.ProveEntryRequest
+	(*ProveEntryResponse)(nil),       // 15: piinguin.v1.ProveEntryResponse
+	(*ProveConsistencyRequest)(nil),  // 16: piinguin.v1.ProveConsistencyRequest
+	(*ProveConsistencyResponse)(nil), // 17: piinguin.v1.ProveConsistencyResponse
+	(*timestamppb.Timestamp)(nil),    // 18: google.protobuf.Timestamp
+	(LawfulBasisForProcessing)(0),    // 19: piinguin.v1.LawfulBasisForProcessing
+	(SpecialCategoryCondition)(0),    // 20: piinguin.v1.SpecialCategoryCondition
+	(*AuditReceipt)(nil),             // 21: piinguin.v1.AuditReceipt
 }
 var file_rpc_piinguin_v1_audit_proto_depIdxs = []int32{
-	14, // 0: piinguin.v1.Entry.time:type_name -> google.protobuf.Timestamp
+	18, // 0: piinguin.v1.Entry.time:type_name -> google.protobuf.Timestamp
 	0,  // 1: piinguin.v1.Entry.operation:type_name -> piinguin.v1.Operation
 	1,  // 2: piinguin.v1.Entry.outcome:type_name -> piinguin.v1.Outcome
-	15, // 3: piinguin.v1.Entry.basis:type_name -> piinguin.v1.LawfulBasisForProcessing
-	16, // 4: piinguin.v1.Entry.special_category_condition:type_name -> piinguin.v1.SpecialCategoryCondition
-	14, // 5: piinguin.v1.ListEntriesRequest.from:type_name -> google.protobuf.Timestamp
-	14, // 6: piinguin.v1.ListEntriesRequest.to:type_name -> google.protobuf.Timestamp
-	15, // 7: piinguin.v1.ListEntriesRequest.basis:type_name -> piinguin.v1.LawfulBasisForProcessing
-	0,  // 8: piinguin.v1.ListEntriesRequest.operation:type_name -> piinguin.v1.Operation
-	1,  // 9: piinguin.v1.ListEntriesRequest.outcome:type_name -> piinguin.v1.Outcome
-	2,  // 10: piinguin.v1.ListEntriesResponse.entries:type_name -> piinguin.v1.Entry
-	17, // 11: piinguin.v1.ListEntriesResponse.receipt:type_name -> piinguin.v1.AuditReceipt
-	2,  // 12: piinguin.v1.GetEntryResponse.entry:type_name -> piinguin.v1.Entry
-	9,  // 13: piinguin.v1.GetCheckpointResponse.checkpoints:type_name -> piinguin.v1.Checkpoint
-	3,  // 14: piinguin.v1.Audit.ListEntries:input_type -> piinguin.v1.ListEntriesRequest
-	5,  // 15: piinguin.v1.Audit.GetEntry:input_type -> piinguin.v1.GetEntryRequest
-	7,  // 16: piinguin.v1.Audit.GetCheckpoint:input_type -> piinguin.v1.GetCheckpointRequest
-	10, // 17: piinguin.v1.Audit.ProveEntry:input_type -> piinguin.v1.ProveEntryRequest
-	12, // 18: piinguin.v1.Audit.ProveConsistency:input_type -> piinguin.v1.ProveConsistencyRequest
-	4,  // 19: piinguin.v1.Audit.ListEntries:output_type -> piinguin.v1.ListEntriesResponse
-	6,  // 20: piinguin.v1.Audit.GetEntry:output_type -> piinguin.v1.GetEntryResponse
-	8,  // 21: piinguin.v1.Audit.GetCheckpoint:output_type -> piinguin.v1.GetCheckpointResponse
-	11, // 22: piinguin.v1.Audit.ProveEntry:output_type -> piinguin.v1.ProveEntryResponse
-	13, // 23: piinguin.v1.Audit.ProveConsistency:output_type -> piinguin.v1.ProveConsistencyResponse
-	19, // [19:24] is the sub-list for method output_type
-	14, // [14:19] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	19, // 3: piinguin.v1.Entry.basis:type_name -> piinguin.v1.LawfulBasisForProcessing
+	20, // 4: piinguin.v1.Entry.special_category_condition:type_name -> piinguin.v1.SpecialCategoryCondition
+	18, // 5: piinguin.v1.ListEntriesRequest.from:type_name -> google.protobuf.Timestamp
+	18, // 6: piinguin.v1.ListEntriesRequest.to:type_name -> google.protobuf.Timestamp
+	19, // 7: piinguin.v1.ListEntriesRequest.bases:type_name -> piinguin.v1.LawfulBasisForProcessing
+	0,  // 8: piinguin.v1.ListEntriesRequest.operations:type_name -> piinguin.v1.Operation
+	1,  // 9: piinguin.v1.ListEntriesRequest.outcomes:type_name -> piinguin.v1.Outcome
+	3,  // 10: piinguin.v1.ListEntriesResponse.entries:type_name -> piinguin.v1.Entry
+	21, // 11: piinguin.v1.ListEntriesResponse.receipt:type_name -> piinguin.v1.AuditReceipt
+	2,  // 12: piinguin.v1.SummarizeRequest.by:type_name -> piinguin.v1.Dimension
+	8,  // 13: piinguin.v1.SummarizeResponse.rows:type_name -> piinguin.v1.SummaryRow
+	21, // 14: piinguin.v1.SummarizeResponse.receipt:type_name -> piinguin.v1.AuditReceipt
+	0,  // 15: piinguin.v1.SummaryRow.operation:type_name -> piinguin.v1.Operation
+	1,  // 16: piinguin.v1.SummaryRow.outcome:type_name -> piinguin.v1.Outcome
+	19, // 17: piinguin.v1.SummaryRow.basis:type_name -> piinguin.v1.LawfulBasisForProcessing
+	3,  // 18: piinguin.v1.GetEntryResponse.entry:type_name -> piinguin.v1.Entry
+	13, // 19: piinguin.v1.GetCheckpointResponse.checkpoints:type_name -> piinguin.v1.Checkpoint
+	4,  // 20: piinguin.v1.Audit.ListEntries:input_type -> piinguin.v1.ListEntriesRequest
+	6,  // 21: piinguin.v1.Audit.Summarize:input_type -> piinguin.v1.SummarizeRequest
+	9,  // 22: piinguin.v1.Audit.GetEntry:input_type -> piinguin.v1.GetEntryRequest
+	11, // 23: piinguin.v1.Audit.GetCheckpoint:input_type -> piinguin.v1.GetCheckpointRequest
+	14, // 24: piinguin.v1.Audit.ProveEntry:input_type -> piinguin.v1.ProveEntryRequest
+	16, // 25: piinguin.v1.Audit.ProveConsistency:input_type -> piinguin.v1.ProveConsistencyRequest
+	5,  // 26: piinguin.v1.Audit.ListEntries:output_type -> piinguin.v1.ListEntriesResponse
+	7,  // 27: piinguin.v1.Audit.Summarize:output_type -> piinguin.v1.SummarizeResponse
+	10, // 28: piinguin.v1.Audit.GetEntry:output_type -> piinguin.v1.GetEntryResponse
+	12, // 29: piinguin.v1.Audit.GetCheckpoint:output_type -> piinguin.v1.GetCheckpointResponse
+	15, // 30: piinguin.v1.Audit.ProveEntry:output_type -> piinguin.v1.ProveEntryResponse
+	17, // 31: piinguin.v1.Audit.ProveConsistency:output_type -> piinguin.v1.ProveConsistencyResponse
+	26, // [26:32] is the sub-list for method output_type
+	20, // [20:26] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_rpc_piinguin_v1_audit_proto_init() }
@@ -1368,8 +1723,8 @@ func file_rpc_piinguin_v1_audit_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rpc_piinguin_v1_audit_proto_rawDesc), len(file_rpc_piinguin_v1_audit_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   12,
+			NumEnums:      3,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -34,7 +34,13 @@ const (
 	MaxBatch        = 500 // of a batch call; at least 1
 	MaxPageSize     = 500 // of ListEntries
 	DefaultPageSize = 100 // page_size 0
+	MaxFilterValues = 100 // of each filter of ListEntries
+	MaxSummaryDays  = 366 // of Summarize, from the first to the last
+	MaxSummaryRows  = 10_000
 )
+
+// MaxRequestWindow is how far from and to may be apart in a ListEntries with request_ids.
+const MaxRequestWindow = 24 * time.Hour
 
 // MaxAhead is how far observed_at may be ahead of the server's clock.
 const MaxAhead = time.Hour

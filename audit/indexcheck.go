@@ -1,0 +1,164 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"iter"
+	"slices"
+)
+
+// indexCheck compares the index that is kept of a log with the one that follows from its lines. It is what
+// an indexer puts its blobs to.
+type indexCheck struct {
+	blobCheck
+	turns   turning
+	live    int64 // the first entry that was not pruned
+	indexer *indexer
+	lacking *Blob     // the first blob of the run that is being made that is not stored
+	ended   *indexRun // the first run that is not stored: nothing comes after it
+}
+
+func newIndexCheck(ctx context.Context, s BlobReader, log LogID, turns turning) *indexCheck {
+	c := &indexCheck{blobCheck: newBlobCheck(ctx, s, log), turns: turns}
+	c.indexer = newIndexer(log, turns.name(), c, 0, 0)
+	return c
+}
+
+// restart goes on from a stub. A run that begins before it counts for nothing.
+func (c *indexCheck) restart(stub Page) {
+	c.close()
+	c.kinds, c.findings, c.lacking, c.ended = map[string]*kindCheck{}, nil, nil, nil
+	c.live = stub.First
+	c.indexer = newIndexer(c.log, c.turns.name(), c, stub.First, stub.First)
+}
+
+// errEnded says that the rest of the index is not derived yet.
+var errEnded = errors.New("audit: the rest is not derived")
+
+// add takes the next page of the log.
+func (c *indexCheck) add(p Page) error {
+	if c.ended != nil || len(c.findings) > 0 {
+		return nil
+	}
+	err := c.indexer.add(c.ctx, p)
+	var row *RowError
+	switch {
+	case errors.Is(err, errEnded):
+		return nil
+	case errors.As(err, &row): // of a blob of a lower tier
+		c.finding(row)
+		return nil
+	}
+	return err
+}
+
+// BlobsAt implements BlobReader: the blobs that were compared.
+func (c *indexCheck) BlobsAt(ctx context.Context, log LogID, kind string, numbers []int64) ([]Blob, error) {
+	return c.store.BlobsAt(ctx, log, kind, numbers)
+}
+
+// Blobs is never called: an indexer knows the numbers.
+func (c *indexCheck) Blobs(ctx context.Context, log LogID, kind string, from int64) iter.Seq2[Blob, error] {
+	return c.store.Blobs(ctx, log, kind, from)
+}
+
+// blobs implements indexOutput.
+func (c *indexCheck) blobs(_ context.Context, blobs []Blob) error {
+	for _, want := range blobs {
+		stored, err := c.take(want.Kind, want.Number, c.first(want.Kind), func(stored Blob) string {
+			if bytes.Equal(stored.Data, want.Data) {
+				return ""
+			}
+			return "it is not of the log's entries"
+		})
+		if err != nil {
+			return err
+		}
+		if !stored && c.lacking == nil {
+			c.lacking = &Blob{Kind: want.Kind, Number: want.Number}
+		}
+	}
+	return nil
+}
+
+// first is the number of the first blob of a kind that counts.
+func (c *indexCheck) first(kind string) int64 {
+	for t := range tiers {
+		run := (c.live + tierOf[t].size - 1) / tierOf[t].size
+		switch kind {
+		case bucketKind(t):
+			return run << tierOf[t].bits
+		case summaryKind(t), runKind(t):
+			return run
+		}
+	}
+	return 0
+}
+
+// run implements indexOutput.
+func (c *indexCheck) run(_ context.Context, r *indexRun, _ []byte) error {
+	kind := runKind(r.tier)
+	stored, err := c.take(kind, r.number, c.first(kind), func(stored Blob) string {
+		got, err := parseRun(stored, r.tier, c.turns)
+		var row *RowError
+		switch {
+		case errors.As(err, &row):
+			return row.Problem
+		case got.first != r.first || got.pages != r.pages || !slices.Equal(got.hashes, r.hashes):
+			return "it is not of the log's entries"
+		case c.lacking != nil:
+			c.found(c.lacking.Kind, c.lacking.Number, "missing, though the run that it belongs to is there")
+		}
+		return ""
+	})
+	c.lacking = nil
+	if err == nil && !stored {
+		c.ended = r
+		err = errEnded
+	}
+	return err
+}
+
+// finish looks for blobs after those of a log with so many entries.
+func (c *indexCheck) finish(size int64) error {
+	if len(c.findings) > 0 {
+		return nil
+	}
+	for t := range tiers {
+		for _, kind := range []string{runKind(t), summaryKind(t), bucketKind(t)} {
+			k, err := c.kind(kind, c.first(kind))
+			if err != nil {
+				return err
+			}
+			if !k.there {
+				continue
+			}
+			if err := c.after(t, kind, k.now.Number, size); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// after judges a blob that comes after those that were compared. An interrupted server leaves the blobs of
+// a run without the run itself.
+func (c *indexCheck) after(t int, kind string, number, size int64) error {
+	run := number
+	if kind == bucketKind(t) {
+		run >>= tierOf[t].bits
+	}
+	switch {
+	case (run+1)*tierOf[t].size > size:
+		c.found(kind, number, "the log has no such blob")
+	case c.ended == nil: // of entries that came while the log was verified
+	case t != c.ended.tier || run != c.ended.number || kind == runKind(t):
+		_, there, err := c.again(runKind(c.ended.tier), c.ended.number)
+		if !there && err == nil {
+			c.found(runKind(c.ended.tier), c.ended.number, "missing, though what comes after it is there")
+		}
+		return err
+	}
+	return nil
+}

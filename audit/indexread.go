@@ -1,0 +1,67 @@
+package audit
+
+import "context"
+
+// maxBlobsAt is how many blobs are read by their numbers at once.
+const maxBlobsAt = 64
+
+// readBuckets returns one bucket of runs of a tier, in their order, each as its run names it. The error is
+// a *RowError if one is missing or is another.
+func readBuckets(ctx context.Context, s BlobReader, runs []*indexRun, bucket int64) ([]Blob, error) {
+	return readNamed(ctx, s, runs, bucketKind(runs[0].tier), func(r *indexRun) (int64, blobHash) {
+		return r.number<<tierOf[r.tier].bits | bucket, r.bucketHash(bucket)
+	})
+}
+
+// readSummaries is readBuckets for the runs' summaries.
+func readSummaries(ctx context.Context, s BlobReader, runs []*indexRun) ([]Blob, error) {
+	return readNamed(ctx, s, runs, summaryKind(runs[0].tier), func(r *indexRun) (int64, blobHash) {
+		return r.number, r.summaryHash()
+	})
+}
+
+func readNamed(ctx context.Context, s BlobReader, runs []*indexRun, kind string, name func(*indexRun) (int64, blobHash)) ([]Blob, error) {
+	blobs := make([]Blob, 0, len(runs))
+	for len(runs) > 0 {
+		some := runs[:min(maxBlobsAt, len(runs))]
+		runs = runs[len(some):]
+		numbers := make([]int64, len(some))
+		for i, r := range some {
+			numbers[i], _ = name(r)
+		}
+		found, err := blobsAt(ctx, s, some[0].log, kind, numbers)
+		if err != nil {
+			return nil, err
+		}
+		for i, b := range found {
+			if _, hash := name(some[i]); b.Data == nil {
+				return nil, &RowError{BlobRow(b.Log, kind, b.Number), "missing, though the run that it belongs to is there"}
+			} else if err := hash.check(b); err != nil {
+				return nil, err
+			}
+		}
+		blobs = append(blobs, found...)
+	}
+	return blobs, nil
+}
+
+// blobsAt returns the blobs with these numbers, one for each; the data of one that is not there is nil.
+func blobsAt(ctx context.Context, s BlobReader, log LogID, kind string, numbers []int64) ([]Blob, error) {
+	found, err := s.BlobsAt(ctx, log, kind, numbers)
+	if err != nil {
+		return nil, err
+	}
+	by := make(map[int64][]byte, len(found))
+	for _, b := range found {
+		by[b.Number] = append([]byte{}, b.Data...) // no bytes are something else than no blob
+	}
+	blobs := make([]Blob, len(numbers))
+	for i, n := range numbers {
+		blobs[i] = Blob{log, kind, n, by[n]}
+	}
+	return blobs, nil
+}
+
+func (b Blob) fault() *RowError {
+	return &RowError{BlobRow(b.Log, b.Kind, b.Number), "it is not a blob of the index in the form of this version"}
+}

@@ -1,0 +1,105 @@
+package audit
+
+import "context"
+
+// resumeIndexer returns an indexer of a log of so many entries that goes on where the stored runs end. It
+// makes first what an interruption left out: a run of a higher tier whose runs below are there.
+func resumeIndexer(ctx context.Context, log LogID, size, live int64, out indexWriter) (*indexer, error) {
+	var made [tiers]int64 // of each tier, the number of the next run
+	for t := range tiers {
+		begin := (live + tierOf[t].size - 1) / tierOf[t].size
+		n, err := countRuns(ctx, out, log, t, begin, size/tierOf[t].size)
+		if err != nil {
+			return nil, err
+		}
+		made[t] = n
+	}
+	x := newIndexer(log, out.by.name, out, made[0]*tierOf[0].size, live)
+	for t := range tiers - 1 {
+		up := tierOf[t+1]
+		for ; (made[t+1]+1)*up.fan <= made[t]; made[t+1]++ {
+			below, err := out.runs(ctx, log, t, made[t+1]*up.fan, (made[t+1]+1)*up.fan)
+			if err != nil {
+				return nil, err
+			}
+			r, err := x.merge(ctx, t+1, below)
+			if err != nil {
+				return nil, err
+			}
+			if err := out.run(ctx, r, r.body(x.ledger)); err != nil {
+				return nil, err
+			}
+		}
+		first := max(made[t]/up.fan*up.fan, (live+tierOf[t].size-1)/tierOf[t].size)
+		ripe, err := out.runs(ctx, log, t, first, made[t])
+		if err != nil {
+			return nil, err
+		}
+		x.ripe[t] = ripe
+	}
+	return x, nil
+}
+
+// runs returns the stored runs of a tier with the numbers from to to-1.
+func (w indexWriter) runs(ctx context.Context, log LogID, t int, from, to int64) (all []*indexRun, err error) {
+	err = w.by.keys.with(ctx, func(turns turning) error {
+		all, err = readRuns(ctx, w, log, t, numbers(from, to), turns)
+		return err
+	})
+	return all, err
+}
+
+func numbers(from, to int64) (all []int64) {
+	for ; from < to; from++ {
+		all = append(all, from)
+	}
+	return all
+}
+
+// readRuns returns the stored runs of a tier with these numbers. The error is a *RowError if one is
+// missing, or not what was written.
+func readRuns(ctx context.Context, s BlobReader, log LogID, t int, numbers []int64, turns turning) ([]*indexRun, error) {
+	var all []*indexRun
+	for len(numbers) > 0 {
+		some := numbers[:min(maxBlobsAt, len(numbers))]
+		numbers = numbers[len(some):]
+		blobs, err := blobsAt(ctx, s, log, runKind(t), some)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range blobs {
+			if b.Data == nil {
+				return nil, &RowError{BlobRow(log, b.Kind, b.Number), "missing"}
+			}
+			r, err := parseRun(b, t, turns)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, r)
+		}
+	}
+	return all, nil
+}
+
+// countRuns returns the number after the newest stored run of a tier, from least to most. Runs are put in
+// their order, and most often all are there.
+func countRuns(ctx context.Context, s BlobReader, log LogID, t int, least, most int64) (int64, error) {
+	for step, to := int64(1), most; to > least; step *= 2 {
+		from := max(to-step, least)
+		newest := int64(-1)
+		for b, err := range s.Blobs(ctx, log, runKind(t), from) {
+			if err != nil {
+				return 0, err
+			}
+			if b.Number >= to {
+				break
+			}
+			newest = b.Number
+		}
+		if newest >= 0 {
+			return newest + 1, nil
+		}
+		to = from
+	}
+	return least, nil
+}
