@@ -12,7 +12,7 @@ import (
 	"github.com/piinguin/piinguin/internal/sqlitefile"
 )
 
-func newFile(t *testing.T, path string) *sqlitefile.File {
+func newFile(t testing.TB, path string) *sqlitefile.File {
 	t.Helper()
 	file, err := sqlitefile.Open(t.Context(), path, sqlitefile.Config{})
 	if err != nil {
@@ -26,7 +26,7 @@ func newFile(t *testing.T, path string) *sqlitefile.File {
 	return file
 }
 
-func newStore(t *testing.T, path string) *sqlitelog.Store {
+func newStore(t testing.TB, path string) *sqlitelog.Store {
 	t.Helper()
 	s, err := sqlitelog.New(t.Context(), newFile(t, path))
 	if err != nil {
