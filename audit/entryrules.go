@@ -1,8 +1,8 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -25,119 +25,154 @@ var (
 		"ART9_MADE_PUBLIC", "ART9_LEGAL_CLAIMS", "ART9_SUBSTANTIAL_PUBLIC_INTEREST", "ART9_HEALTH_CARE", "ART9_PUBLIC_HEALTH",
 		"ART9_ARCHIVING_AND_RESEARCH",
 	}
-
-	operationPattern = regexp.MustCompile(`^[A-Z_]{1,32}$`)
-	reasonPattern    = regexp.MustCompile(`^[a-z_]{0,64}$`)
 )
 
 // validate checks the whole entry, as its line will be stored.
-func (e Entry) validate() error {
+func (e *Entry) validate() error {
+	year := e.Time.UTC().Year()
 	switch {
 	case !ValidName(e.Ledger) || !e.Log.Valid():
-		return fmt.Errorf("%w: log", ErrEntry)
+		return wrong("log")
 	case e.Index < 0 || e.Index > maxIndex:
-		return fmt.Errorf("%w: index", ErrEntry)
-	case !e.Time.Equal(e.Time.Truncate(time.Microsecond)), e.Time.UTC().Year() < 1, e.Time.UTC().Year() > 9999:
-		return fmt.Errorf("%w: time", ErrEntry)
+		return wrong("index")
+	case e.Time.Nanosecond()%int(time.Microsecond) != 0, year < 1, year > 9999:
+		return wrong("time")
 	}
 	return e.validateContent()
 }
 
-// validateContent checks the fields that the ledger's caller sets.
-func (e Entry) validateContent() error {
-	switch {
-	case !operationPattern.MatchString(string(e.Operation)):
-		return fmt.Errorf("%w: operation", ErrEntry)
-	case !slices.Contains(outcomes, e.Outcome):
-		return fmt.Errorf("%w: outcome", ErrEntry)
-	case !reasonPattern.MatchString(e.Reason):
-		return fmt.Errorf("%w: reason", ErrEntry)
-	case e.Basis != "" && !slices.Contains(bases, e.Basis):
-		return fmt.Errorf("%w: basis", ErrEntry)
-	case e.Condition != "" && !slices.Contains(conditions, e.Condition):
-		return fmt.Errorf("%w: special_category_condition", ErrEntry)
-	case e.Count < 0 || e.Count > maxIndex:
-		return fmt.Errorf("%w: count", ErrEntry)
-	}
-	if err := e.validateOwn(); err != nil {
-		return err
-	}
-	for _, f := range []struct {
-		name, value string
-		limit       int
-		shown       bool // free text of a caller, which is shown to people
-	}{
-		{"caller", e.Caller, 256, false},
-		{"authentication", e.Authentication, 64, false},
-		{"on_behalf_of", e.OnBehalfOf, 512, true},
-		{"policy", e.Policy, 64, false},
-		{"purpose", e.Purpose, 512, true},
-		{"reference", e.Reference, 512, true},
-		{"detail", e.Detail, 2048, true},
-		{"grant", e.Grant, 64, true},
-		{"modified_value", e.ModifiedValue, 2048, false},
-		{"request_id", e.RequestID, 64, false},
-	} {
-		if len(f.value) > f.limit || !plainText(f.value) || f.shown && strings.ContainsFunc(f.value, isFormat) {
-			return fmt.Errorf("%w: %s", ErrEntry, f.name)
-		}
+// validateContent checks the fields that the ledger's caller sets. Each entry passes it before it is
+// written and when it is read, so it allocates nothing.
+func (e *Entry) validateContent() error {
+	if field := cmp.Or(e.wrongTerm(), e.wrongOwn(), e.wrongText()); field != "" {
+		return wrong(field)
 	}
 	return nil
 }
 
-// validateOwn checks what depends on the operation.
-func (e Entry) validateOwn() error {
-	if e.About != "" {
-		if _, err := ParsePlace(e.About); err != nil {
-			return fmt.Errorf("%w: about", ErrEntry)
+// wrong names the field that breaks the format.
+func wrong(field string) error { return fmt.Errorf("%w: %s", ErrEntry, field) }
+
+// wrongTerm returns the name of the first field that is not one of the terms for it.
+func (e *Entry) wrongTerm() string {
+	switch {
+	case e.Operation == "" || !isCode(string(e.Operation), 'A', 'Z', 32):
+		return "operation"
+	case !slices.Contains(outcomes, e.Outcome):
+		return "outcome"
+	case !isCode(e.Reason, 'a', 'z', 64):
+		return "reason"
+	case e.Basis != "" && !slices.Contains(bases, e.Basis):
+		return "basis"
+	case e.Condition != "" && !slices.Contains(conditions, e.Condition):
+		return "special_category_condition"
+	case e.Count < 0 || e.Count > maxIndex:
+		return "count"
+	}
+	return ""
+}
+
+// isCode reports whether a text has nothing but letters of a range and underscores.
+func isCode(s string, first, last byte, most int) bool {
+	for i := range len(s) {
+		if s[i] != '_' && (s[i] < first || s[i] > last) {
+			return false
 		}
 	}
-	trees, err := parseTrees(e.Checkpoint)
-	switch e.Operation {
-	case Checkpoint:
-		if err != nil {
-			return fmt.Errorf("%w: checkpoint", ErrEntry)
+	return len(s) <= most
+}
+
+// wrongText returns the name of the first text that is too long or has a character that it must not have.
+func (e *Entry) wrongText() string {
+	switch {
+	case !isPlain(e.Caller, 256):
+		return "caller"
+	case !isPlain(e.Authentication, 64):
+		return "authentication"
+	case !isShown(e.OnBehalfOf, 512):
+		return "on_behalf_of"
+	case !isPlain(e.Policy, 64):
+		return "policy"
+	case !isShown(e.Purpose, 512):
+		return "purpose"
+	case !isShown(e.Reference, 512):
+		return "reference"
+	case !isShown(e.Detail, 2048):
+		return "detail"
+	case !isShown(e.Grant, 64):
+		return "grant"
+	case !isPlain(e.ModifiedValue, 2048):
+		return "modified_value"
+	case !isPlain(e.RequestID, 64):
+		return "request_id"
+	}
+	return ""
+}
+
+// wrongOwn returns the name of the first field that is wrong for the operation.
+func (e *Entry) wrongOwn() string {
+	if e.About != "" {
+		if _, err := ParsePlace(e.About); err != nil {
+			return "about"
 		}
-	case Pruned:
-		if err != nil || len(trees) != 1 {
-			return fmt.Errorf("%w: checkpoint", ErrEntry)
-		}
-	default:
-		if e.Checkpoint != "" {
-			return fmt.Errorf("%w: checkpoint", ErrEntry)
-		}
+	}
+	if !e.hasTrees() {
+		return "checkpoint"
 	}
 	switch e.Operation {
 	case Rekeyed:
 		if _, err := ParseVerifierKey(e.Detail); err != nil {
-			return fmt.Errorf("%w: detail", ErrEntry)
+			return "detail"
 		}
 		fallthrough
 	case Opened:
 		if _, err := ParseVerifierKey(e.Reference); err != nil {
-			return fmt.Errorf("%w: reference", ErrEntry)
+			return "reference"
 		}
 	case RolledBack:
 		if !ValidName(e.Reference) {
-			return fmt.Errorf("%w: reference", ErrEntry)
+			return "reference"
 		}
 	case Held, Released:
 		if e.Reference == "" {
-			return fmt.Errorf("%w: reference", ErrEntry)
+			return "reference"
 		}
 	}
 	// Without a request id two servers could form equal pages. Each would then take the one page
 	// that was committed for its own. What the ledger writes by itself may be equal.
 	if e.RequestID == "" && e.Operation != Opened && e.Operation != Checkpoint && e.Operation != Rekeyed && e.Operation != RolledBack {
-		return fmt.Errorf("%w: request_id", ErrEntry)
+		return "request_id"
 	}
-	return nil
+	return ""
 }
 
-// plainText reports whether s is UTF-8 without control characters.
-func plainText(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+// hasTrees reports whether the field checkpoint has the trees that the operation wants.
+func (e *Entry) hasTrees() bool {
+	if e.Operation != Checkpoint && e.Operation != Pruned {
+		return e.Checkpoint == ""
+	}
+	trees, err := parseTrees(e.Checkpoint)
+	return err == nil && (e.Operation == Checkpoint || len(trees) == 1)
 }
 
-// isFormat reports whether a character changes how others are shown: a bidi control, for example.
-func isFormat(r rune) bool { return unicode.Is(unicode.Cf, r) }
+// isPlain reports whether s is UTF-8 of at most most bytes without control characters.
+func isPlain(s string, most int) bool {
+	if len(s) > most {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return utf8.ValidString(s[i:]) && !strings.ContainsFunc(s[i:], unicode.IsControl)
+		}
+		if s[i] < ' ' || s[i] == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// isShown is isPlain for the free text of a caller, which people read: it has no character that changes
+// how others are shown, such as a bidi control.
+func isShown(s string, most int) bool { return isPlain(s, most) && !strings.ContainsFunc(s, isFormat) }
+
+func isFormat(r rune) bool { return r >= utf8.RuneSelf && unicode.Is(unicode.Cf, r) }

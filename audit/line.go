@@ -1,11 +1,8 @@
 package audit
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strconv"
-	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -15,47 +12,6 @@ const Version = 2
 
 // MaxLine is the size limit of a line in bytes (C2SP tlog-tiles, entry bundles).
 const MaxLine = 65535
-
-// timeLayout has a fixed width, so that times sort as texts do.
-const timeLayout = "2006-01-02T15:04:05.000000Z"
-
-// FormatTime returns a time as lines and rows have it: UTC with microseconds, of a fixed width.
-func FormatTime(t time.Time) string { return t.UTC().Format(timeLayout) }
-
-// ParseTime reads FormatTime, and no other spelling of it.
-func ParseTime(text string) (time.Time, error) {
-	t, err := time.Parse(timeLayout, text)
-	if err != nil || FormatTime(t) != text {
-		return time.Time{}, fmt.Errorf("%w: time", ErrEntry)
-	}
-	return t, nil
-}
-
-// wireEntry is what Parse decodes the JSON of an entry into.
-type wireEntry struct {
-	Version        int    `json:"version"`
-	Log            string `json:"log"`
-	Index          int64  `json:"index"`
-	Time           string `json:"time"`
-	Operation      string `json:"operation"`
-	Outcome        string `json:"outcome"`
-	Reason         string `json:"reason,omitempty"`
-	Caller         string `json:"caller,omitempty"`
-	Authentication string `json:"authentication,omitempty"`
-	OnBehalfOf     string `json:"on_behalf_of,omitempty"`
-	Basis          string `json:"basis,omitempty"`
-	Condition      string `json:"special_category_condition,omitempty"`
-	Policy         string `json:"policy,omitempty"`
-	Purpose        string `json:"purpose,omitempty"`
-	Reference      string `json:"reference,omitempty"`
-	Checkpoint     string `json:"checkpoint,omitempty"`
-	About          string `json:"about,omitempty"`
-	Detail         string `json:"detail,omitempty"`
-	Grant          string `json:"grant,omitempty"`
-	ModifiedValue  string `json:"modified_value,omitempty"`
-	RequestID      string `json:"request_id,omitempty"`
-	Count          int64  `json:"count,omitempty"`
-}
 
 // Format returns the entry's line: canonical JSON, without a newline. The error wraps ErrEntry and
 // names the field that breaks the format, never its content.
@@ -128,44 +84,6 @@ func appendText(b []byte, s string) []byte {
 		b = append(b, s[i])
 	}
 	return append(b, '"')
-}
-
-// Parse reads a line. It accepts exactly the lines that Format returns, to the byte, so a line has
-// one spelling only. The error wraps ErrEntry.
-func Parse(line []byte) (Entry, error) {
-	var w wireEntry
-	dec := json.NewDecoder(bytes.NewReader(line))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&w); err != nil {
-		return Entry{}, fmt.Errorf("%w: not the expected JSON object", ErrEntry)
-	}
-	if w.Version != Version {
-		return Entry{}, fmt.Errorf("%w: not of version %d", ErrEntry, Version)
-	}
-	at, err := ParseTime(w.Time)
-	if err != nil {
-		return Entry{}, err
-	}
-	ledger, log, err := ParseOrigin(w.Log)
-	if err != nil {
-		return Entry{}, fmt.Errorf("%w: log", ErrEntry)
-	}
-	e := Entry{
-		Ledger: ledger, Log: log, Index: w.Index, Time: at,
-		Operation: Operation(w.Operation), Outcome: Outcome(w.Outcome), Reason: w.Reason,
-		Caller: w.Caller, Authentication: w.Authentication, OnBehalfOf: w.OnBehalfOf,
-		Basis: w.Basis, Condition: w.Condition, Policy: w.Policy, Purpose: w.Purpose, Reference: w.Reference, Checkpoint: w.Checkpoint,
-		About: w.About, Detail: w.Detail, Grant: w.Grant,
-		ModifiedValue: w.ModifiedValue, RequestID: w.RequestID, Count: w.Count,
-	}
-	again, err := e.Format()
-	if err != nil {
-		return Entry{}, err
-	}
-	if !bytes.Equal(again, line) {
-		return Entry{}, fmt.Errorf("%w: not in canonical form", ErrEntry)
-	}
-	return e, nil
 }
 
 // LeafHash returns the RFC 6962 leaf hash of a line: SHA-256(0x00 || line).

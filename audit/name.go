@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -47,18 +46,27 @@ func ParseLogID(text string) (LogID, error) {
 // maxName is the size limit of a ledger's name in bytes.
 const maxName = 63
 
-var (
-	namePattern = regexp.MustCompile(`^[a-z0-9-][a-z0-9.-]*(/[a-z0-9-]+)*$`)
-	digits      = regexp.MustCompile(`^[0-9]+$`)
-)
-
 // ValidName reports whether a ledger can have the name: a schema-less URL (C2SP tlog-checkpoint) of
 // at most 63 bytes such as vault.acme.com/pii, of a-z, 0-9, hyphens, dots before the first slash, and
 // slashes. It does not begin with a dot, so that it is a safe path. Its last part is not a number,
 // because a log's name is the ledger's with a number.
 func ValidName(name string) bool {
-	last := name[strings.LastIndexByte(name, '/')+1:]
-	return len(name) <= maxName && namePattern.MatchString(name) && !digits.MatchString(last)
+	if len(name) > maxName || strings.HasPrefix(name, ".") {
+		return false
+	}
+	part, number := 0, true // where the part begins, and whether it has nothing but digits so far
+	for i := range len(name) {
+		switch c := name[i]; {
+		case '0' <= c && c <= '9':
+		case 'a' <= c && c <= 'z', c == '-', c == '.' && part == 0:
+			number = false
+		case c == '/' && i > part:
+			part, number = i+1, true
+		default:
+			return false
+		}
+	}
+	return part < len(name) && !number
 }
 
 // NewName makes a name for a ledger that was given none, which no other ledger has:

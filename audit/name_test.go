@@ -75,6 +75,9 @@ func FuzzOrigin(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, origin string) {
+		if valid := ValidName(origin); valid != ModelValidName(origin) {
+			t.Errorf("ValidName(%q) = %t, and the model says the opposite", origin, valid)
+		}
 		ledger, log, err := ParseOrigin(origin)
 		if err != nil {
 			if !errors.Is(err, ErrName) {

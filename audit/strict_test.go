@@ -149,6 +149,7 @@ func TestFormatLimits(t *testing.T) {
 	}
 }
 
+// FuzzParse holds Parse to Format and to its model: the same verdict, and the same entry.
 func FuzzParse(f *testing.F) {
 	for _, e := range goldenEntries() {
 		line, err := e.Format()
@@ -157,9 +158,15 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(line)
 		f.Add(bytes.Replace(line, []byte("GRANTED"), []byte("CANARY"), 1))
+		f.Add(bytes.Replace(line, []byte("index"), []byte(`\\\"in`), 1))
+		f.Add(bytes.Replace(line, []byte("e"), []byte("\u00e9\u202e\u0085"), 1))
+		f.Add(line[:len(line)/2])
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
 		e, err := audit.Parse(line)
+		if want, ok := audit.ModelParse(line); ok != (err == nil) || ok && !cmp.Equal(want, e) {
+			t.Errorf("Parse: %+v, %v; the model says %t, %+v", e, err, ok, want)
+		}
 		if err != nil {
 			if !errors.Is(err, audit.ErrEntry) {
 				t.Errorf("Parse: %v, want ErrEntry", err)
@@ -184,6 +191,9 @@ func FuzzFormat(f *testing.F) {
 		e.Log, e.Index, e.Count, e.Caller, e.Authentication, e.OnBehalfOf = audit.LogID(log), index, count, caller, authentication, behalf
 		e.Purpose, e.Reference, e.ModifiedValue, e.RequestID = purpose, reference, modified, request
 		line, err := e.Format()
+		if valid := audit.ModelValid(e); valid != (err == nil) {
+			t.Errorf("Format: %v; the model says %t", err, valid)
+		}
 		if err != nil {
 			mustNotQuote(t, err)
 			return
