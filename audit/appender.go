@@ -49,7 +49,7 @@ var ErrRenamed = errors.New("audit: the ledger goes on under another name: start
 
 // page makes the next page. ErrRotated, ErrRenamed: another process has changed the key or the name. Any
 // other error says why the ledger signs nothing more (Ledger.Halt), or what breaks the rules.
-func (a *appender) page(entries []Entry, now time.Time) (Page, head, error) {
+func (a *appender) page(drafts []*draft, now time.Time) (Page, head, error) {
 	if why := a.halted.Load(); why != nil {
 		return Page{}, head{}, *why
 	}
@@ -59,7 +59,16 @@ func (a *appender) page(entries []Entry, now time.Time) (Page, head, error) {
 	case a.head.ledger != a.ledger:
 		return Page{}, head{}, ErrRenamed
 	}
-	return a.head.nextPage(entries, now, a.key)
+	return a.head.nextPage(drafts, now, a.key)
+}
+
+// single makes the next page of one of the ledger's own entries.
+func (a *appender) single(e Entry) (Page, head, error) {
+	d, err := newDraft(e)
+	if err != nil {
+		return Page{}, head{}, err
+	}
+	return a.page([]*draft{&d}, a.now())
 }
 
 // write commits the page, and returns true once it is durable. It returns false if another writer
@@ -210,7 +219,7 @@ func turns(entries []Entry) bool {
 // add writes a page of one of the ledger's own entries, or adopts what another writer put in its
 // place.
 func (a *appender) add(ctx context.Context, e Entry) error {
-	page, after, err := a.page([]Entry{e}, a.now())
+	page, after, err := a.single(e)
 	if err != nil {
 		return err
 	}

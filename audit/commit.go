@@ -9,9 +9,9 @@ import (
 // commit writes one page with as much of the batch as fits, answers the callers of the entries in
 // it, and returns how many entries that were.
 func (w *writer) commit(ctx context.Context, batch []*pending) int {
-	entries := make([]Entry, len(batch))
+	drafts := make([]*draft, len(batch))
 	for i, p := range batch {
-		entries[i] = p.entry
+		drafts[i] = &p.draft
 	}
 	fail := func(err error) int {
 		return w.answer(batch, func(int) Result { return Result{Err: err} })
@@ -21,7 +21,7 @@ func (w *writer) commit(ctx context.Context, batch []*pending) int {
 		if err := w.refresh(ctx, now); err != nil {
 			return fail(fmt.Errorf("%w: %w", ErrUnavailable, err))
 		}
-		page, after, err := w.page(entries, now)
+		page, after, err := w.page(drafts, now)
 		if err != nil {
 			return fail(fmt.Errorf("%w: %w", ErrUnavailable, err))
 		}
@@ -37,7 +37,7 @@ func (w *writer) commit(ctx context.Context, batch []*pending) int {
 				return w.answer(batch[:len(page.Lines)], func(int) Result { return Result{Err: errLate} })
 			}
 			return w.answer(batch[:len(page.Lines)], func(i int) Result {
-				return Result{Durable: newDurable(page.entries[i], LeafHash(page.Lines[i]))}
+				return Result{Durable: newDurable(page.entries[i], page.leaves[i])}
 			})
 		}
 	}
@@ -46,7 +46,8 @@ func (w *writer) commit(ctx context.Context, batch []*pending) int {
 func (w *writer) answer(batch []*pending, result func(i int) Result) int {
 	w.waiting.Add(-int64(len(batch))) // first: a caller that is answered finds the writer idle
 	for i, p := range batch {
-		p.done <- result(i)
+		p.result = result(i)
+		close(p.done)
 	}
 	return len(batch)
 }

@@ -91,3 +91,5 @@ type Entry struct {
 
 // Place returns where the entry stands.
 func (e Entry) Place() Place { return Place{e.Log, e.Index} }
+
+func (e *Entry) fault(problem string) error { return &RowError{EntryRow(e.Log, e.Index), problem} }

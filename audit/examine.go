@@ -51,8 +51,9 @@ func examine(p Page, ledger string, key VerifierKey) examined {
 	case !p.Stub && len(p.Leaves) > 0:
 		x.err = p.fault("it has leaf hashes, which only a stub has")
 	}
-	for _, line := range p.Lines {
-		x.leaves = append(x.leaves, LeafHash(line))
+	x.leaves = make([]tlog.Hash, len(p.Lines))
+	for i, line := range p.Lines {
+		x.leaves[i] = LeafHash(line)
 	}
 	return x
 }
@@ -60,10 +61,7 @@ func examine(p Page, ledger string, key VerifierKey) examined {
 // wholeStub reports whether a stub has nothing but what pruning leaves, and leaf hashes that its edge
 // has the roots of. Nothing signs the time of a stub, so it has none.
 func (p Page) wholeStub() bool {
-	var e edge
-	for n, leaf := range p.Leaves {
-		e = e.grow(int64(n), leaf)
-	}
+	e := edge{}.grow(0, p.Leaves...)
 	return len(p.Lines) == 0 && p.Time.IsZero() && p.First > 0 && int64(len(p.Leaves)) == p.First%torchwood.TileWidth &&
 		len(p.Edge) >= len(e) && slices.Equal(edge(p.Edge[len(p.Edge)-len(e):]), e)
 }

@@ -44,7 +44,15 @@ func ForgePage(key Key, pages []Page, entries ...Entry) Page {
 	if h.log == Spine {
 		h.spine = &spine{}
 	}
-	p, _, err := h.nextPage(entries, time.Date(2030, time.January, 1, 0, 0, 0, 0, time.UTC), key)
+	drafts := make([]*draft, len(entries))
+	for i, e := range entries {
+		d, err := newDraft(e)
+		if err != nil {
+			panic(err)
+		}
+		drafts[i] = &d
+	}
+	p, _, err := h.nextPage(drafts, time.Date(2030, time.January, 1, 0, 0, 0, 0, time.UTC), key)
 	if err != nil {
 		panic(err)
 	}
@@ -78,11 +86,7 @@ func (m *Mem) RawBlobs(kind BlobKind) []Blob {
 
 // Resign signs a page's tree with a key.
 func Resign(key Key, p Page) []byte {
-	signed, err := sign(Origin(pageLedger(p), p.Log), p.Tree(), key)
-	if err != nil {
-		panic(err)
-	}
-	return signed
+	return signCheckpoint(Origin(pageLedger(p), p.Log), p.Tree(), key)
 }
 
 // Waiting is how many entries wait for the ledger's writers, or are being committed.

@@ -60,22 +60,17 @@ func (f *forger) add(t *testing.T, entries ...Entry) {
 		p.Lines = append(p.Lines, line)
 	}
 	p.Edge, p.Root = f.edge, f.edge.root()
-	f.sign(t, &p)
+	f.sign(&p)
 	f.pages, f.trees = append(f.pages, p), append(f.trees, p.Tree())
 }
 
 // sign signs a page by all keys that the forger has.
-func (f *forger) sign(t *testing.T, p *Page) {
-	t.Helper()
+func (f *forger) sign(p *Page) {
 	name := forgedName
 	if e, err := Parse(p.Lines[len(p.Lines)-1]); err == nil && e.Operation == RolledBack {
 		name = e.Ledger
 	}
-	signed, err := sign(Origin(name, f.log), p.Tree(), f.keys...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.Checkpoint = signed
+	p.Checkpoint = signCheckpoint(Origin(name, f.log), p.Tree(), f.keys...)
 }
 
 // listing is a CHECKPOINT of trees.

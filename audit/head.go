@@ -1,12 +1,9 @@
 package audit
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
-	"filippo.io/torchwood"
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -37,63 +34,65 @@ func (h head) origin() string { return Origin(h.ledger, h.log) }
 // tree is the log's tree at this head. The log must have an entry.
 func (h head) tree() tlog.Tree { return tlog.Tree{N: h.size, Hash: h.edge.root()} }
 
-// nextPage returns the next page, with as many of the entries as fit into it, and the head after
+// nextPage returns the next page, with as many of the drafts as fit into it, and the head after
 // it. Every entry gets the page's time. A clock that went back does not make time go back in the
 // log: the page then gets the time of the last entry. Every entry is held to the rules by which the
 // page will be verified; the error names what breaks them.
 //
 // The page is signed by key, which must be the head's, and if it holds a KEY entry by next as well.
-func (h head) nextPage(entries []Entry, now time.Time, key Key, next ...Key) (Page, head, error) {
+func (h head) nextPage(drafts []*draft, now time.Time, key Key, next ...Key) (Page, head, error) {
 	at := now.UTC().Truncate(time.Microsecond)
 	if at.Before(h.time) {
 		at = h.time
 	}
-	after := h
 	p := Page{Log: h.log, Number: h.number, First: h.size, Time: at}
-	total := 0
-	for _, e := range entries {
-		if e.Operation != RolledBack {
-			e.Ledger = h.ledger
-		}
-		e.Log, e.Index, e.Time = h.log, after.size, at
-		line, err := e.Format()
-		if err != nil {
-			return Page{}, head{}, err
-		}
-		if total += len(line) + 1; total > MaxPageBytes && len(p.Lines) > 0 {
-			break
-		}
-		if err := after.take(e); err != nil {
-			return Page{}, head{}, err
-		}
-		after.edge = after.edge.grow(after.size, LeafHash(line))
-		after.size++
-		p.Lines, p.entries = append(p.Lines, line), append(p.entries, e)
+	after := h
+	if err := after.fill(&p, drafts); err != nil {
+		return Page{}, head{}, err
 	}
 	if err := h.checkTurn(p.entries); err != nil {
 		return Page{}, head{}, err
 	}
 	after.number++
+	after.edge = h.edge.grow(h.size, p.leaves...)
 	p.Edge, p.Root = after.edge, after.edge.root()
-	signed, err := sign(after.origin(), p.Tree(), append([]Key{key}, next...)...)
-	p.Checkpoint = signed
-	return p, after, err
+	p.Checkpoint = signCheckpoint(after.origin(), p.Tree(), append([]Key{key}, next...)...)
+	return p, after, nil
 }
 
-func sign(origin string, tree tlog.Tree, keys ...Key) ([]byte, error) {
-	signers := make([]note.Signer, len(keys))
-	for i, k := range keys {
-		var err error
-		if signers[i], err = k.signer(origin); err != nil {
-			return nil, err
+// fill gives the page its lines, and takes their entries. The lines share one piece of memory.
+func (h *head) fill(p *Page, drafts []*draft) error {
+	room := 0
+	for _, d := range drafts {
+		room += d.room(h.ledger)
+	}
+	lines, at := make([]byte, 0, min(room, MaxPageBytes)), FormatTime(p.Time)
+	p.Lines, p.entries, p.leaves = make([][]byte, 0, len(drafts)), make([]Entry, 0, len(drafts)), make([]tlog.Hash, 0, len(drafts))
+	total := 0
+	for n, d := range drafts {
+		p.entries = append(p.entries, d.entry)
+		e := &p.entries[n]
+		if e.Operation != RolledBack {
+			e.Ledger = h.ledger
 		}
+		e.Log, e.Index, e.Time = h.log, h.size, p.Time
+		if err := e.validatePlace(); err != nil {
+			return err
+		}
+		from := len(lines)
+		lines = d.appendLine(lines, e, at)
+		line := lines[from:len(lines):len(lines)]
+		if total += len(line) + 1; total > MaxPageBytes && n > 0 {
+			p.entries = p.entries[:n]
+			return nil
+		}
+		if err := h.take(e); err != nil {
+			return err
+		}
+		h.size++
+		p.Lines, p.leaves = append(p.Lines, line), append(p.leaves, LeafHash(line))
 	}
-	text := torchwood.Checkpoint{Origin: origin, Tree: tree}.String()
-	signed, err := note.Sign(&note.Note{Text: text}, signers...)
-	if err != nil {
-		return nil, fmt.Errorf("audit: sign checkpoint: %w", err)
-	}
-	return signed, nil
+	return nil
 }
 
 // follow checks a page completely as the one that comes next, and returns the head after it. The
@@ -122,18 +121,15 @@ func (h head) advance(x examined) (head, error) {
 	}
 	after := h
 	after.number++
-	for _, leaf := range x.leaves {
-		after.edge = after.edge.grow(after.size, leaf)
-		after.size++
-	}
+	after.edge, after.size = h.edge.grow(h.size, x.leaves...), h.size+int64(len(x.leaves))
 	switch {
 	case after.edge.root() != x.tree.Hash:
 		return head{}, p.fault("its root is not that of its entries")
 	case !slices.Equal(after.edge, edge(p.Edge)):
 		return head{}, p.fault("its edge is not that of its entries")
 	}
-	for _, e := range x.entries { // the row is what was signed: the rest is about what the entries say
-		if err := after.take(e); err != nil {
+	for i := range x.entries { // the row is what was signed: the rest is about what the entries say
+		if err := after.take(&x.entries[i]); err != nil {
 			return head{}, err
 		}
 	}
@@ -144,53 +140,52 @@ func (h head) advance(x examined) (head, error) {
 // the keys that signed a page would not be clear otherwise. In the spine a ROLLBACK names the tree that
 // it goes on from. The error is a *RowError.
 func (h head) checkTurn(entries []Entry) error {
-	for _, e := range entries {
-		row := EntryRow(e.Log, e.Index)
+	for i := range entries {
+		e := &entries[i]
 		switch {
 		case e.Operation != Rekeyed && e.Operation != RolledBack:
 			continue
 		case len(entries) > 1:
-			return &RowError{row, "it must be alone on its page"}
+			return e.fault("it must be alone on its page")
 		}
-		l, err := parseLoss(e)
+		l, err := parseLoss(*e)
 		if e.Operation == RolledBack && h.log == Spine && (err != nil || h.size == 0 || l.restored != h.tree()) {
-			return &RowError{row, "it does not name the tree that the spine has here"}
+			return e.fault("it does not name the tree that the spine has here")
 		}
 	}
 	return nil
 }
 
 // take records an entry as the next one, if the rules of its log allow it. The error is a *RowError.
-func (h *head) take(e Entry) error {
-	row := EntryRow(e.Log, e.Index)
+func (h *head) take(e *Entry) error {
 	switch {
 	case e.Time.Before(h.time):
-		return &RowError{row, "its time goes back"}
+		return e.fault("its time goes back")
 	case (e.Index == 0) != (e.Operation == Opened):
-		return &RowError{row, "OPEN must be a log's first entry, and stands nowhere else"}
+		return e.fault("OPEN must be a log's first entry, and stands nowhere else")
 	case e.Operation == Opened && e.Reference != h.key.Text(h.ledger):
-		return &RowError{row, "it names another ledger or key than the one that signed it"}
+		return e.fault("it names another ledger or key than the one that signed it")
 	case e.Operation.inSpine() && h.log != Spine:
-		return &RowError{row, "its operation stands in the spine only"}
+		return e.fault("its operation stands in the spine only")
 	}
 	if e.Operation == RolledBack {
 		if e.Ledger == h.ledger || e.Reference != h.ledger {
-			return &RowError{row, "it does not name the ledger that goes on under another name here"}
+			return e.fault("it does not name the ledger that goes on under another name here")
 		}
 		h.ledger = e.Ledger
 	}
 	if e.Ledger != h.ledger {
-		return &RowError{row, "it is an entry of another ledger"}
+		return e.fault("it is an entry of another ledger")
 	}
 	if e.Operation == Rekeyed {
 		next, err := ParseVerifierKey(e.Reference)
 		if err != nil || e.Reference != next.Text(h.ledger) || e.Detail != h.key.Text(h.ledger) || next.Equal(h.key) {
-			return &RowError{row, "it does not name the key here and another one of this ledger"}
+			return e.fault("it does not name the key here and another one of this ledger")
 		}
 		h.key = next
 	}
 	if h.spine != nil {
-		s, err := h.spine.take(e)
+		s, err := h.spine.take(*e)
 		if err != nil {
 			return err
 		}

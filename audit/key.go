@@ -55,7 +55,11 @@ func ParseKey(text string) (Key, error) {
 
 // Text returns the secret key as a signed-note signer key under a name, normally the ledger's. It
 // belongs into a file of mode 0600.
-func (k Key) Text(name string) string { return k.signerKey(name) }
+func (k Key) Text(name string) string {
+	parts := strings.SplitN(k.Verifier().Text(name), "+", 3)
+	secret := append([]byte{algEd25519}, k.private().Seed()...)
+	return "PRIVATE+KEY+" + parts[0] + "+" + parts[1] + "+" + base64.StdEncoding.EncodeToString(secret)
+}
 
 // Format implements fmt.Formatter, so that no verb prints the key.
 func (Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
@@ -64,22 +68,6 @@ func (Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") 
 func (k Key) Verifier() VerifierKey {
 	public, _ := k.private().Public().(ed25519.PublicKey)
 	return VerifierKey{public}
-}
-
-func (k Key) signerKey(name string) string {
-	parts := strings.SplitN(k.Verifier().Text(name), "+", 3)
-	secret := append([]byte{algEd25519}, k.private().Seed()...)
-	return "PRIVATE+KEY+" + parts[0] + "+" + parts[1] + "+" + base64.StdEncoding.EncodeToString(secret)
-}
-
-// signer returns the signer of the checkpoints of one origin. C2SP tlog-checkpoint wants the key's
-// name to be the origin, so one key pair signs under the name of each log.
-func (k Key) signer(origin string) (note.Signer, error) {
-	s, err := note.NewSigner(k.signerKey(origin))
-	if err != nil {
-		return nil, ErrKey
-	}
-	return s, nil
 }
 
 // VerifierKey is the public half of a ledger's key.

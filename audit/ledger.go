@@ -113,30 +113,29 @@ func (l *Ledger) AppendAll(ctx context.Context, entries []Entry) []Result {
 	defer cancel()
 	results := make([]Result, len(entries))
 	items := make([]*pending, 0, len(entries))
-	place := make([]int, 0, len(entries))
 	for i, e := range entries {
-		err := e.validateContent()
+		d, err := newDraft(e)
 		if err == nil && e.Operation.own() {
-			err = fmt.Errorf("%w: operation", ErrEntry)
+			err = wrong("operation")
 		}
 		if err != nil {
 			results[i].Err = err
 			continue
 		}
-		items, place = append(items, &pending{entry: e, done: make(chan Result, 1)}), append(place, i)
+		items = append(items, &pending{draft: d, at: i, done: make(chan struct{})})
 	}
 	if len(items) == 0 {
 		return results
 	}
 	if err := l.enqueue(items); err != nil {
 		l.note(err)
-		for _, i := range place {
-			results[i].Err = err
+		for _, p := range items {
+			results[p.at].Err = err
 		}
 		return results
 	}
-	for k, p := range items {
-		results[place[k]] = l.await(ctx, p)
+	for _, p := range items {
+		results[p.at] = l.await(ctx, p)
 	}
 	return results
 }
@@ -156,9 +155,9 @@ func (l *Ledger) enqueue(items []*pending) error {
 // never written. An entry that was taken may be written later.
 func (l *Ledger) await(ctx context.Context, p *pending) Result {
 	select {
-	case r := <-p.done:
-		l.note(r.Err)
-		return r
+	case <-p.done:
+		l.note(p.result.Err)
+		return p.result
 	case <-ctx.Done():
 		p.taken.CompareAndSwap(false, true)
 		l.note(ctx.Err())

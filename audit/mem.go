@@ -41,7 +41,7 @@ func (m *Mem) Commit(ctx context.Context, p Page) error {
 	if taken {
 		return ErrTaken
 	}
-	p.entries = nil // as an engine that stores lines
+	p.entries, p.leaves = nil, nil // as an engine that stores lines
 	m.pages[p.Log] = slices.Insert(m.pages[p.Log], at, p)
 	return nil
 }

@@ -38,8 +38,9 @@ type Page struct {
 	Stub   bool
 	Leaves []tlog.Hash
 
-	// entries saves parsing the lines of a page that this process made.
+	// entries and leaves save parsing and hashing the lines of a page that this process made.
 	entries []Entry
+	leaves  []tlog.Hash
 }
 
 // Size returns how many entries the log has after the page.
@@ -87,7 +88,7 @@ func (p Page) toStub(before []tlog.Hash) Page {
 	}
 	size := p.Size()
 	p.Leaves = all[len(all)-int(size%torchwood.TileWidth):]
-	p.First, p.Time, p.Lines, p.Stub, p.entries = size, time.Time{}, nil, true, nil
+	p.First, p.Time, p.Lines, p.Stub, p.entries, p.leaves = size, time.Time{}, nil, true, nil, nil
 	return p
 }
 

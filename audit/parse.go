@@ -1,6 +1,9 @@
 package audit
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Parse reads a line. It accepts exactly the lines that Format returns, to the byte, so a line has
 // one spelling only. The error wraps ErrEntry.
@@ -47,7 +50,7 @@ func Parse(line []byte) (Entry, error) {
 	if e.Time, err = ParseTime(at); err != nil {
 		return Entry{}, err
 	}
-	if err := e.validate(); err != nil {
+	if err := cmp.Or(e.validatePlace(), e.validateContent()); err != nil {
 		return Entry{}, err
 	}
 	return e, nil

@@ -104,7 +104,8 @@ func (q Query) wanted() func(line []byte) bool {
 		}
 		var some [][]byte
 		for _, v := range f.values {
-			some = append(some, appendText([]byte(`"`+f.name+`":`), v))
+			text := appendText(nil, f.name, v)
+			some = append(some, text[:len(text)-1]) // of the comma
 		}
 		all = append(all, some)
 	}

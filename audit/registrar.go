@@ -48,7 +48,7 @@ func (r *registrar) append(ctx context.Context, make func(h head) (Entry, error)
 		if err != nil || e.Operation == "" {
 			return Receipt{}, err
 		}
-		page, after, err := r.page([]Entry{e}, r.now())
+		page, after, err := r.single(e)
 		if err != nil {
 			return Receipt{}, err
 		}

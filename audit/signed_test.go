@@ -70,7 +70,7 @@ func TestSignedLineOfAnotherPlace(t *testing.T) {
 		p.Log, p.First = 1, was.size
 		p.Edge = edge.grow(was.size, LeafHash(p.Lines[0]))
 		p.Root = edge.grow(was.size, LeafHash(p.Lines[0])).root()
-		was.sign(t, &p)
+		was.sign(&p)
 		was.pages = append(was.pages[:1:1], p)
 		t.Run(name, func(t *testing.T) { mustFindRow(t, PageRow(1, 1), &was) })
 	}
@@ -82,11 +82,7 @@ func TestSignedEntryOfAnotherLedger(t *testing.T) {
 	other.Ledger = "vault.example.com/other"
 	f.add(t, other)
 	mustFindRow(t, PageRow(1, 1), f) // it is signed under the name here
-	signed, err := sign(Origin(other.Ledger, 1), f.pages[1].Tree(), f.keys...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.pages[1].Checkpoint = signed
+	f.pages[1].Checkpoint = signCheckpoint(Origin(other.Ledger, 1), f.pages[1].Tree(), f.keys...)
 	mustFindRow(t, EntryRow(1, 1), f)
 }
 
@@ -97,7 +93,7 @@ func TestSignedLineThatIsNoEntry(t *testing.T) {
 	p.Lines[0] = []byte(`{"a":1}`)
 	p.Edge = edge(f.pages[0].Edge).grow(1, LeafHash(p.Lines[0]))
 	p.Root = edge(p.Edge).root()
-	f.sign(t, p)
+	f.sign(p)
 	mustFindRow(t, PageRow(1, 1), f)
 }
 
@@ -111,7 +107,7 @@ func TestSignedCheckpointOfAnotherKind(t *testing.T) {
 		{Origin: Origin(forgedName, 1), Tree: tlog.Tree{N: 2, Hash: tree.Hash}},
 		{Origin: Origin(forgedName, 1), Tree: tlog.Tree{N: 1}},
 	} {
-		signer, err := f.keys[0].signer(Origin(forgedName, 1))
+		signer, err := note.NewSigner(f.keys[0].Text(Origin(forgedName, 1)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,15 +10,17 @@ import (
 // into, largest first. Appending needs nothing else, so a writer keeps no other hash.
 type edge []tlog.Hash
 
-// grow returns the edge of the tree of n leaves with one more leaf. It does not
-// change e.
-func (e edge) grow(n int64, leaf tlog.Hash) edge {
-	merged := bits.TrailingZeros64(^uint64(n)) //nolint:gosec // n is a tree size, never negative
-	keep := len(e) - merged
-	for i := len(e) - 1; i >= keep; i-- {
-		leaf = tlog.NodeHash(e[i], leaf)
+// grow returns the edge of the tree of n leaves with more leaves. It does not change e.
+func (e edge) grow(n int64, leaves ...tlog.Hash) edge {
+	grown := append(make(edge, 0, bits.Len64(uint64(n))+bits.Len(uint(len(leaves)))), e...) //nolint:gosec // n is a tree size, never negative
+	for _, leaf := range leaves {
+		for range bits.TrailingZeros64(^uint64(n)) { //nolint:gosec // as above
+			last := len(grown) - 1
+			leaf, grown = tlog.NodeHash(grown[last], leaf), grown[:last]
+		}
+		grown, n = append(grown, leaf), n+1
 	}
-	return append(append(make(edge, 0, keep+1), e[:keep]...), leaf)
+	return grown
 }
 
 // root returns the tree's root (RFC 6962 section 2.1). The edge must not be

@@ -60,7 +60,11 @@ func (t turn) one(ctx context.Context, log LogID) error {
 		also = append(also, t.after.key)
 	}
 	for {
-		page, after, err := a.head.nextPage([]Entry{t.entry(a.head)}, t.now(), t.before.key, also...)
+		d, err := newDraft(t.entry(a.head))
+		if err != nil {
+			return err
+		}
+		page, after, err := a.head.nextPage([]*draft{&d}, t.now(), t.before.key, also...)
 		if err != nil {
 			return err
 		}

@@ -28,9 +28,11 @@ type writer struct {
 // pending is an entry that waits. Whoever takes it first decides its fate: the goroutine commits it,
 // or the caller gives up and it is never written.
 type pending struct {
-	entry Entry
-	taken atomic.Bool
-	done  chan Result
+	draft  draft
+	at     int // its place among the entries of its call
+	taken  atomic.Bool
+	done   chan struct{} // closed when there is a result
+	result Result
 }
 
 // errWriterClosed says that the writer takes no more entries: the ledger is closed, or another
