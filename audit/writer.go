@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -78,6 +79,7 @@ func (w *writer) take() (batch []*pending, closed bool) {
 // run commits until the writer is closed and its queue empty, or ctx is done.
 func (w *writer) run(ctx context.Context) {
 	for {
+		w.settle()
 		batch, closed := w.take()
 		for len(batch) > 0 {
 			batch = batch[w.commit(ctx, batch):]
@@ -92,6 +94,24 @@ func (w *writer) run(ctx context.Context) {
 				w.close()
 			}
 		}
+	}
+}
+
+// maxYields is how often the writer lets others run before it takes what waits.
+const maxYields = 8
+
+// settle lets others run for as long as that brings more entries. Callers whose entries are almost there
+// join the page, and share its signature and its wait for the disk. It costs one who is alone nothing
+// that can be measured.
+func (w *writer) settle() {
+	before := int64(0)
+	for range maxYields {
+		waiting := w.waiting.Load()
+		if waiting == before || waiting >= MaxPageEntries {
+			return
+		}
+		before = waiting
+		runtime.Gosched()
 	}
 }
 
