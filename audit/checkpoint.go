@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
@@ -34,6 +35,36 @@ func signCheckpoint(origin string, tree tlog.Tree, keys ...Key) []byte {
 	}
 	return b
 }
+
+// opensCheckpoint reports whether a checkpoint is what signCheckpoint returns for the tree: signed by
+// exactly the keys, in their order and under the origin.
+func opensCheckpoint(checkpoint []byte, origin string, tree tlog.Tree, keys ...VerifierKey) bool {
+	var room [256]byte
+	text := appendCheckpoint(room[:0], origin, tree)
+	rest, ok := bytes.CutPrefix(checkpoint, text)
+	if !ok || len(rest) == 0 || rest[0] != '\n' {
+		return false
+	}
+	rest = rest[1:]
+	for _, k := range keys {
+		head, id := len(signaturePrefix)+len(origin)+1, k.id(origin)
+		if len(rest) <= head+signatureSize || string(rest[:len(signaturePrefix)]) != signaturePrefix ||
+			string(rest[len(signaturePrefix):head-1]) != origin || rest[head-1] != ' ' || rest[head+signatureSize] != '\n' {
+			return false
+		}
+		var signature [len(id) + ed25519.SignatureSize + 1]byte
+		n, err := base64.StdEncoding.Strict().Decode(signature[:], rest[head:head+signatureSize])
+		if err != nil || n != len(id)+ed25519.SignatureSize || keyID(signature[:len(id)]) != id ||
+			!ed25519.Verify(k.public, text, signature[len(id):n]) {
+			return false
+		}
+		rest = rest[head+signatureSize+1:]
+	}
+	return len(rest) == 0
+}
+
+// signatureSize is the length of a signature with its key's id in base64.
+const signatureSize = (len(keyID{}) + ed25519.SignatureSize + 2) / 3 * 4
 
 // signaturePrefix is what a line with a signature begins with.
 const signaturePrefix = "— "

@@ -34,3 +34,36 @@ func TestSignCheckpoint(t *testing.T) {
 		}
 	})
 }
+
+// FuzzOpensCheckpoint: what is opened by hand is what the libraries open, with the same tree.
+func FuzzOpensCheckpoint(f *testing.F) {
+	origin, tree := Origin("vault.example.com/pii", 1), tlog.Tree{N: 1234, Hash: LeafHash(nil)}
+	var keys []Key
+	var public []VerifierKey
+	for _, seed := range []byte{1, 2} {
+		key, err := GenerateKey(bytes.NewReader(bytes.Repeat([]byte{seed}, 32)))
+		if err != nil {
+			f.Fatal(err)
+		}
+		keys, public = append(keys, key), append(public, key.Verifier())
+	}
+	one, both := signCheckpoint(origin, tree, keys[0]), signCheckpoint(origin, tree, keys...)
+	for _, b := range [][]byte{
+		one, both, signCheckpoint(origin, tree, keys[1], keys[0]), signCheckpoint(origin, tlog.Tree{N: 1235, Hash: tree.Hash}, keys...),
+		signCheckpoint(Origin("vault.example.com/pii", 2), tree, keys...), append(bytes.Clone(one), both...), append(bytes.Clone(one), '\n'),
+		one[:len(one)-1], bytes.Replace(one, []byte("=\n"), []byte("\n"), 2), bytes.Replace(one, []byte("\n\n"), []byte("\nmore\n\n"), 1),
+		bytes.Replace(one, []byte("=\n"), []byte("=\r"), 2), bytes.Replace(one, []byte("— "), []byte("- "), 1), {},
+	} {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, checkpoint []byte) {
+		p := Page{Log: 1, First: tree.N, Root: tree.Hash, Checkpoint: checkpoint}
+		for n := 1; n <= 2; n++ {
+			got := opensCheckpoint(checkpoint, origin, tree, public[:n]...)
+			want, err := p.open(origin, public[:n])
+			if got != (err == nil && want == tree) {
+				t.Errorf("by %d keys %t, and the libraries say %v, %v", n, got, want, err)
+			}
+		}
+	})
+}
