@@ -37,7 +37,7 @@ func (w *writer) commit(ctx context.Context, batch []*pending) int {
 				return w.answer(batch[:len(page.Lines)], func(int) Result { return Result{Err: errLate} })
 			}
 			return w.answer(batch[:len(page.Lines)], func(i int) Result {
-				return Result{Durable: newDurable(page.entries[i], page.leaves[i])}
+				return Result{Durable: newDurable(&page.entries[i], page.leaves[i])}
 			})
 		}
 	}

@@ -109,8 +109,6 @@ func (l *Ledger) Append(ctx context.Context, e Entry) (Durable, error) {
 
 // AppendAll appends several entries to one log, in their order, and returns one result for each.
 func (l *Ledger) AppendAll(ctx context.Context, entries []Entry) []Result {
-	ctx, cancel := context.WithTimeout(ctx, l.config.AppendTimeout)
-	defer cancel()
 	results := make([]Result, len(entries))
 	items := make([]*pending, 0, len(entries))
 	for i, e := range entries {
@@ -124,20 +122,37 @@ func (l *Ledger) AppendAll(ctx context.Context, entries []Entry) []Result {
 		}
 		items = append(items, &pending{draft: d, at: i, done: make(chan struct{})})
 	}
-	if len(items) == 0 {
-		return results
+	if len(items) > 0 {
+		l.appendItems(ctx, items, results)
 	}
+	return results
+}
+
+// appendItems gives the items to a writer, and waits for their results until the deadline of an append or
+// until ctx is done. A timer costs less than a context of its own.
+func (l *Ledger) appendItems(ctx context.Context, items []*pending, results []Result) {
+	late := time.NewTimer(l.config.AppendTimeout)
+	defer late.Stop()
 	if err := l.enqueue(items); err != nil {
 		l.note(err)
 		for _, p := range items {
 			results[p.at].Err = err
 		}
-		return results
+		return
 	}
+	var ended error // why nothing is waited for any longer
 	for _, p := range items {
-		results[p.at] = l.await(ctx, p)
+		if ended == nil {
+			select {
+			case <-p.done:
+			case <-late.C:
+				ended = context.DeadlineExceeded
+			case <-ctx.Done():
+				ended = ctx.Err()
+			}
+		}
+		results[p.at] = l.result(p, ended)
 	}
-	return results
 }
 
 // enqueue gives the items to the writer with the least to do. A writer that has closed has a
@@ -151,17 +166,17 @@ func (l *Ledger) enqueue(items []*pending) error {
 	}
 }
 
-// await waits for the entry's result until ctx is done. An entry that no writer has taken by then is
-// never written. An entry that was taken may be written later.
-func (l *Ledger) await(ctx context.Context, p *pending) Result {
+// result returns what became of an entry. Where there is no result and the wait for it has ended, an entry
+// that no writer has taken is never written. One that was taken may be written later.
+func (l *Ledger) result(p *pending, ended error) Result {
 	select {
 	case <-p.done:
 		l.note(p.result.Err)
 		return p.result
-	case <-ctx.Done():
+	default:
 		p.taken.CompareAndSwap(false, true)
-		l.note(ctx.Err())
-		return Result{Err: fmt.Errorf("%w: %w", ErrUnavailable, l.lateness(ctx.Err()))}
+		l.note(ended)
+		return Result{Err: fmt.Errorf("%w: %w", ErrUnavailable, l.lateness(ended))}
 	}
 }
 

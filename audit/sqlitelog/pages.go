@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -29,8 +30,7 @@ func (s *Store) Commit(ctx context.Context, p audit.Page) error {
 	if p.Number >= 1<<numberBits {
 		return errNumber
 	}
-	lines := string(append(bytes.Join(p.Lines, []byte{'\n'}), '\n'))
-	edge := join(p.Edge)
+	lines, edge := joinLines(p.Lines), join(p.Edge)
 	return s.write(ctx, "commit", func(w sqlitefile.Writer) error {
 		n, err := w.Exec(insertPage, pageID(p.Log, p.Number), p.First, audit.FormatTime(p.Time), lines, edge, p.Root[:], string(p.Checkpoint))
 		if err == nil && n == 0 {
@@ -167,6 +167,21 @@ func (s *Store) Prune(ctx context.Context, stub audit.Page) error {
 		}
 		return err
 	})
+}
+
+// joinLines returns the lines as an export has them.
+func joinLines(lines [][]byte) string {
+	size := len(lines)
+	for _, line := range lines {
+		size += len(line)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for _, line := range lines {
+		b.Write(line)
+		b.WriteByte('\n')
+	}
+	return b.String()
 }
 
 func join(hashes []tlog.Hash) []byte {
