@@ -1,0 +1,117 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Append makes the entry durable under a signed root, and returns the proof of that. It sets Ledger,
+// Log, Index and Time of the entry.
+//
+// After any error the caller must not do what the entry would justify. ErrUnavailable: the entry
+// may not be durable, because the deadline passed, too many entries wait or the ledger is closed.
+// ErrEntry: the entry breaks the format, or is one that only the ledger itself writes, and was not
+// written.
+func (l *Ledger) Append(ctx context.Context, e Entry) (Durable, error) {
+	r := l.AppendAll(ctx, []Entry{e})[0]
+	return r.Durable, r.Err
+}
+
+// AppendAll appends several entries to one log, in their order, and returns one result for each.
+func (l *Ledger) AppendAll(ctx context.Context, entries []Entry) []Result {
+	results := make([]Result, len(entries))
+	items := make([]*pending, 0, len(entries))
+	for i, e := range entries {
+		d, err := newDraft(e)
+		if err == nil && e.Operation.own() {
+			err = wrong("operation")
+		}
+		if err != nil {
+			results[i].Err = err
+			continue
+		}
+		items = append(items, &pending{draft: d, at: i, done: make(chan struct{})})
+	}
+	if len(items) > 0 {
+		l.appendItems(ctx, items, results)
+	}
+	return results
+}
+
+// appendItems gives the items to a writer, and waits for their results until the deadline of an append or
+// until ctx is done. A timer costs less than a context of its own.
+func (l *Ledger) appendItems(ctx context.Context, items []*pending, results []Result) {
+	late := time.NewTimer(l.config.AppendTimeout)
+	defer late.Stop()
+	if err := l.enqueue(items); err != nil {
+		l.note(err)
+		for _, p := range items {
+			results[p.at].Err = err
+		}
+		return
+	}
+	var ended error // why nothing is waited for any longer
+	for _, p := range items {
+		if ended == nil {
+			select {
+			case <-p.done:
+			case <-late.C:
+				ended = context.DeadlineExceeded
+			case <-ctx.Done():
+				ended = ctx.Err()
+			}
+		}
+		results[p.at] = l.result(p, ended)
+	}
+}
+
+// enqueue gives the items to the writer with the least to do. A writer that has closed has a
+// successor, unless the ledger is closed.
+func (l *Ledger) enqueue(items []*pending) error {
+	for {
+		err := l.idlest().enqueue(items)
+		if !errors.Is(err, errWriterClosed) || l.closed.Load() {
+			return err
+		}
+	}
+}
+
+// result returns what became of an entry. Where there is no result and the wait for it has ended, an entry
+// that no writer has taken is never written. One that was taken may be written later.
+func (l *Ledger) result(p *pending, ended error) Result {
+	select {
+	case <-p.done:
+		l.note(p.result.Err)
+		return p.result
+	default:
+		p.taken.CompareAndSwap(false, true)
+		l.note(ended)
+		return Result{Err: fmt.Errorf("%w: %w", ErrUnavailable, l.lateness(ended))}
+	}
+}
+
+// lateness adds to the end of an append's context what a writer waits for.
+func (l *Ledger) lateness(ended error) error {
+	for _, w := range *l.writers.Load() {
+		if trouble := w.trouble.Load(); trouble != nil {
+			return fmt.Errorf("%w: %w", ended, *trouble)
+		}
+	}
+	return ended
+}
+
+// idlest returns the writer with the least to do. Writers with equally much take turns.
+func (l *Ledger) idlest() *writer {
+	writers := *l.writers.Load()
+	n := uint64(len(writers))
+	start := l.next.Add(1)
+	best := writers[start%n]
+	for i := uint64(1); i < n && best.waiting.Load() > 0; i++ {
+		if w := writers[(start+i)%n]; w.waiting.Load() < best.waiting.Load() {
+			best = w
+		}
+	}
+	return best
+}
