@@ -68,7 +68,7 @@ func TestKeyRedacted(t *testing.T) {
 			}
 		}
 		for _, text := range texts {
-			for _, leak := range []string{secret[:8], "abab", "ABAB", "ab ab", "AB AB", "171 171", "0xab, 0xab", "253 253", "10101011", "PRIVATE"} {
+			for _, leak := range []string{secret[:8], "abab", "ABAB", "ab ab", "AB AB", "171 171", "0xab, 0xab", "253 253", "10101011 10101011", "PRIVATE"} {
 				if strings.Contains(text, leak) {
 					t.Fatalf("%T prints as %s", v, text)
 				}
