@@ -97,7 +97,7 @@ func ParseOrigin(origin string) (ledger string, log LogID, err error) {
 	if ValidName(origin) {
 		return origin, Spine, nil
 	}
-	ledger, number, _ := cutLast(origin, "/")
+	ledger, number := cutLast(origin)
 	log, err = ParseLogID(number)
 	if err != nil || log == Spine || !ValidName(ledger) {
 		return "", 0, ErrName
@@ -105,9 +105,10 @@ func ParseOrigin(origin string) (ledger string, log LogID, err error) {
 	return ledger, log, nil
 }
 
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
+// cutLast cuts a text at its last slash. Without one all of it is before.
+func cutLast(s string) (before, after string) {
+	if i := strings.LastIndexByte(s, '/'); i >= 0 {
+		return s[:i], s[i+1:]
 	}
-	return s, "", false
+	return s, ""
 }

@@ -51,7 +51,7 @@ func ModelParse(line []byte) (Entry, bool) {
 		return Entry{}, false
 	}
 	at, ok := ModelParseTime(w.Time)
-	ledger, number, _ := cutLast(w.Log, "/")
+	ledger, number := cutLast(w.Log)
 	log, err := ParseLogID(number)
 	if ModelValidName(w.Log) {
 		ledger, log, err = w.Log, Spine, nil
