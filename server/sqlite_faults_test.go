@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	_ "modernc.org/sqlite" // another program's way into the file
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/internal/engine"

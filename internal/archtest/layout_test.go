@@ -24,7 +24,7 @@ const (
 	proto    = "google.golang.org/protobuf/..."
 	rapid    = "pgregory.net/rapid"
 	rpc      = "./rpc/piinguin/v1"
-	sqlite   = "modernc.org/sqlite/..."
+	sqlite   = "zombiezen.com/go/sqlite"
 	torch    = "filippo.io/torchwood/..."
 	twirp    = "github.com/twitchtv/twirp/..."
 	zerolog  = "github.com/rs/zerolog/..."
@@ -94,7 +94,7 @@ var layers = []archtest.Layer{
 	{"internal/noanswer", []string{"std"}},
 	{"internal/hotfile/tlsfiles", []string{"std", "./internal/hotfile"}},
 	{"internal/sqlitefile", []string{
-		"std", sqlite, zerolog, "github.com/gofrs/flock", "github.com/hashicorp/golang-lru/v2/simplelru",
+		"std", sqlite, zerolog, "github.com/gofrs/flock",
 	}},
 
 	// Only tests and the bench import these.
@@ -114,7 +114,7 @@ var barriers = []archtest.Barrier{
 	{From: "./audit", Never: []string{"./server/...", "./rpc/...", "./relay/...", aws, sqlite, "net/http"}},
 	{From: "./server", Never: []string{
 		"./server/sqlitestore", "./server/dynamostore", "./audit/sqlitelog", "./audit/dynamolog",
-		"./audit/anchor", "./audit/s3anchor", aws, "modernc.org/...", "database/sql",
+		"./audit/anchor", "./audit/s3anchor", aws, sqlite, "database/sql",
 	}},
 	// Whoever reads where a value is authorised, recorded and released reads nothing of a transport.
 	{From: "./server/vault", Never: []string{"./rpc/...", "./server/identity", "net/http", twirp, grpc, proto, zerolog}},
@@ -144,7 +144,8 @@ var bans = []archtest.Ban{
 	{Name: "os.MkdirAll"},
 	{Name: "os.WriteFile", Except: []string{"internal/certtest/certtest.go"}},
 	// A second way to the file drops SQLite's locks on it: see internal/sqlitefile.
-	{Name: "database/sql.*", Except: []string{"internal/sqlitefile/..."}},
+	{Name: sqlite + ".*", Except: []string{"internal/sqlitefile/..."}},
+	{Name: "database/sql.*"},
 	// awsx.Config has the transport, the log and the errors that every client needs.
 	{Name: "github.com/aws/aws-sdk-go-v2/config.LoadDefaultConfig", Except: []string{"internal/awsx/awsx.go"}},
 	// AWS's text may quote an item: awsx says where it may be told.

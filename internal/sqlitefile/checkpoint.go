@@ -9,7 +9,7 @@ import (
 )
 
 // restartWait bounds how long the writer is held for the readers of an old state to end.
-const restartWait = "_pragma=busy_timeout(10)" // milliseconds
+const restartWait = "busy_timeout(10)" // milliseconds
 
 // checkpointer copies the write-ahead log into the file on a connection of its own and lets
 // the log begin anew when it has grown past a size.

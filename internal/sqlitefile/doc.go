@@ -22,8 +22,8 @@
 // the file. SQLite relies on those locks: without them the next program that closes the file
 // believes that it is the last one, and unlinks the -wal under the running server. So this
 // process never opens or closes an existing database file but through SQLite, and looks at
-// it by stat alone. No *sql.DB leaves the package, and internal/archtest keeps database/sql
-// and the driver out of every other one.
+// it by stat alone. No connection leaves the package, and internal/archtest keeps SQLite's own API
+// and database/sql out of every other one.
 //
 // # What it does not do
 //

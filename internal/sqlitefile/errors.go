@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"modernc.org/sqlite" // also registers the driver
+	"zombiezen.com/go/sqlite"
 )
 
 var (
@@ -21,8 +21,9 @@ var (
 	ErrReadOnly error = &coded{"FileReadOnly", "sqlitefile: the file was opened to read only"}
 )
 
-// errDriver stands for an error of database/sql, whose text may quote a stored value.
-var errDriver error = &coded{"DriverFailed", "sqlitefile: the database driver failed"}
+// errDriver says that a value is not of the type that was asked for, or that a statement has other
+// parameters.
+var errDriver error = &coded{"DriverFailed", "sqlitefile: a value or parameter has another type"}
 
 // coded is an error that is not SQLite's own. Operators find it in the log by its code.
 type coded struct{ code, text string }
@@ -40,14 +41,18 @@ type Error struct {
 
 // Error implements error. The text depends on the code alone.
 func (e *Error) Error() string {
-	return fmt.Sprintf("SQLite error %d (%s)", e.Code, sqlite.ErrorCodeString[e.Code&primary])
+	code := sqlite.ResultCode(e.Code).ToPrimary()
+	return fmt.Sprintf("SQLite error %d (%v: %s)", e.Code, code, code.Message())
 }
 
 // EngineCode returns the name of SQLite's primary result code, such as SQLITE_FULL. It never holds a
 // value.
 func (e *Error) EngineCode() string {
-	_, name, _ := strings.Cut(sqlite.ErrorCodeString[e.Code&primary], "(")
-	return strings.TrimSuffix(name, ")")
+	name := sqlite.ResultCode(e.Code).ToPrimary().String()
+	if !strings.HasPrefix(name, "SQLITE_") {
+		return "" // it is of no code that has a name
+	}
+	return name
 }
 
 // primary masks the primary result code out of an extended one.
@@ -60,17 +65,14 @@ const (
 	notADatabase = 26 // SQLITE_NOTADB
 )
 
-// classify replaces an error of the driver by one with a fixed text. Once the context is
-// done it returns the context's error: SQLite then says no more than that it was interrupted.
+// classify replaces an error of SQLite by one with a fixed text. Once the context is done it
+// returns the context's error: SQLite then says no more than that it was interrupted.
 func classify(ctx context.Context, err error) error {
-	var e *sqlite.Error
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.As(err, &e):
-		return &Error{e.Code()}
 	}
-	return errDriver
+	return &Error{int(sqlite.ErrCode(err))}
 }

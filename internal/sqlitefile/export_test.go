@@ -6,8 +6,8 @@ import (
 )
 
 // Pragma runs a pragma on the writer's connection, between two transactions, and returns
-// its value, nil if it has none.
-func (f *File) Pragma(ctx context.Context, text string) (value any, err error) {
+// its value as a text, empty if it has none.
+func (f *File) Pragma(ctx context.Context, text string) (value string, err error) {
 	f.writing.Lock()
 	defer f.writing.Unlock()
 	_, err = Reader{ctx, f.write}.First("PRAGMA "+text, nil, &value)

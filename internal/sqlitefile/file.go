@@ -92,15 +92,15 @@ func (f *File) connect(ctx context.Context, at place) (err error) {
 	if err := at.oneName(); err != nil {
 		return err
 	}
-	f.write, err = connect(ctx, at.target, "mode=rw", lockWait, "_pragma=journal_mode(WAL)", "_pragma=secure_delete(1)", noTempFiles)
+	f.write, err = connect(ctx, at.target, toWrite, lockWait, "journal_mode(WAL)", "secure_delete(1)", noTempFiles)
 	if err == nil {
 		err = f.tryToWrite(ctx)
 	}
 	if err == nil {
-		f.tidy, err = connect(ctx, at.target, "mode=rw", restartWait)
+		f.tidy, err = connect(ctx, at.target, toWrite, restartWait)
 	}
 	if err == nil {
-		err = f.openReaders(ctx, at.target, "mode=rw", lockWait, "_pragma=query_only(1)")
+		err = f.openReaders(ctx, at.target, toWrite, lockWait, "query_only(1)")
 	}
 	var e *Error
 	if errors.As(err, &e) && e.Code&primary == readOnly {

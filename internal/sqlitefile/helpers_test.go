@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	_ "modernc.org/sqlite" // another program's way into the file
+
 	"github.com/piinguin/piinguin/internal/sqlitefile"
 )
 
@@ -32,7 +34,7 @@ func mustClose(t *testing.T, f interface{ Close() error }) {
 	}
 }
 
-func mustPragma(t *testing.T, f *sqlitefile.File, text string) any {
+func mustPragma(t *testing.T, f *sqlitefile.File, text string) string {
 	t.Helper()
 	v, err := f.Pragma(t.Context(), text)
 	if err != nil {

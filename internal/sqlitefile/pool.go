@@ -21,16 +21,16 @@ type pool struct {
 func newPool(size int) pool { return pool{free: make(chan *conn, size)} }
 
 // openReaders fills both pools.
-func (f *File) openReaders(ctx context.Context, path string, options ...string) error {
-	if err := f.readers.open(ctx, path, options); err != nil {
+func (f *File) openReaders(ctx context.Context, path, mode string, pragmas ...string) error {
+	if err := f.readers.open(ctx, path, mode, pragmas); err != nil {
 		return err
 	}
-	return f.reviewers.open(ctx, path, options)
+	return f.reviewers.open(ctx, path, mode, pragmas)
 }
 
-func (p *pool) open(ctx context.Context, path string, options []string) error {
+func (p *pool) open(ctx context.Context, path, mode string, pragmas []string) error {
 	for p.opened < cap(p.free) {
-		c, err := connect(ctx, path, options...)
+		c, err := connect(ctx, path, mode, pragmas...)
 		if err != nil {
 			return err
 		}

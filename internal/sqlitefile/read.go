@@ -4,7 +4,7 @@ import "context"
 
 // Read calls run with a connection that reads. Each query of run sees all writes that
 // returned before it began. run must be short, and must not call the File: connections are
-// few, and it holds one.
+// few, and it holds one. A query that has begun ends with its next row when ctx is done.
 func (f *File) Read(ctx context.Context, run func(Reader) error) error {
 	return f.with(ctx, f.readers, run)
 }
@@ -12,7 +12,11 @@ func (f *File) Read(ctx context.Context, run func(Reader) error) error {
 // Review is Read for queries that may take seconds. It has connections of its own, so Read never
 // waits for it. Where all of them are busy it waits until ctx ends.
 func (f *File) Review(ctx context.Context, run func(Reader) error) error {
-	return f.with(ctx, f.reviewers, run)
+	return f.with(ctx, f.reviewers, func(r Reader) error {
+		r.on.endWith(ctx)
+		defer r.on.endWith(context.Background())
+		return run(r)
+	})
 }
 
 func (f *File) with(ctx context.Context, p pool, run func(Reader) error) error {
@@ -42,7 +46,10 @@ func (f *File) Snapshot(ctx context.Context, run func(Reader) error) error {
 		if _, err := (Writer{r}).Exec(`BEGIN`); err != nil {
 			return err
 		}
-		defer func() { _, _ = Writer{Reader{context.WithoutCancel(ctx), r.on}}.Exec(rollback) }()
+		defer func() {
+			r.on.endWith(context.Background())
+			_, _ = Writer{Reader{context.Background(), r.on}}.Exec(rollback)
+		}()
 		return run(r)
 	})
 }

@@ -2,11 +2,11 @@ package sqlitefile
 
 import (
 	"context"
-	"database/sql"
-	"errors"
+
+	"zombiezen.com/go/sqlite"
 )
 
-// Args are the values of a statement's parameters.
+// Args are the values of a statement's parameters: nil, a string, a []byte, an int or an int64.
 type Args = []any
 
 // Scan copies the columns of a row into the variables that the pointers name. NULL goes into
@@ -24,49 +24,86 @@ type Reader struct {
 type Writer struct{ Reader }
 
 // Each runs a query and calls row for each row of the answer. It ends at the first error of
-// row and returns that error as it is. row may run further statements on the same Reader.
+// row and returns that error as it is. row may run other queries on the same Reader.
 func (r Reader) Each(query string, args Args, row func(Scan) error) error {
-	s, err := r.on.statement(r.ctx, query)
+	s, err := r.prepare(query, args)
 	if err != nil {
-		return classify(r.ctx, err)
+		return err
 	}
-	rows, err := s.QueryContext(r.ctx, args...)
-	if err != nil {
-		return classify(r.ctx, err)
-	}
-	defer func() { _ = rows.Close() }()
-	scan := func(into ...any) error { return classify(r.ctx, rows.Scan(into...)) }
-	for rows.Next() {
+	defer finish(s)
+	scan := func(into ...any) error { return scanRow(s, into) }
+	for {
+		switch more, err := r.step(s); {
+		case err != nil:
+			return err
+		case !more:
+			return nil
+		}
 		if err := row(scan); err != nil {
 			return err
 		}
 	}
-	return classify(r.ctx, rows.Err())
 }
 
 // First scans the first row of a query's answer, and reports whether there is one.
 func (r Reader) First(query string, args Args, into ...any) (found bool, err error) {
-	s, err := r.on.statement(r.ctx, query)
+	s, err := r.prepare(query, args)
 	if err != nil {
-		return false, classify(r.ctx, err)
+		return false, err
 	}
-	err = s.QueryRowContext(r.ctx, args...).Scan(into...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+	defer finish(s)
+	found, err = r.step(s)
+	if found {
+		err = scanRow(s, into)
 	}
-	return err == nil, classify(r.ctx, err)
+	return found && err == nil, err
 }
 
 // Exec runs a statement and returns how many rows it changed.
 func (w Writer) Exec(text string, args ...any) (changed int64, err error) {
-	s, err := w.on.statement(w.ctx, text)
+	s, err := w.prepare(text, args)
 	if err != nil {
-		return 0, classify(w.ctx, err)
+		return 0, err
 	}
-	done, err := s.ExecContext(w.ctx, args...)
+	defer finish(s)
+	for more := true; more && err == nil; {
+		more, err = w.step(s)
+	}
+	return int64(w.on.sqlite.Changes()), err
+}
+
+// prepare returns the statement of a text with its parameters set.
+func (r Reader) prepare(text string, args Args) (*sqlite.Stmt, error) {
+	if err := r.ctx.Err(); err != nil {
+		return nil, err
+	}
+	s, err := r.on.sqlite.Prepare(text)
 	if err != nil {
-		return 0, classify(w.ctx, err)
+		return nil, classify(r.ctx, err)
 	}
-	changed, err = done.RowsAffected()
-	return changed, classify(w.ctx, err)
+	if s.BindParamCount() != len(args) {
+		return nil, errDriver
+	}
+	for i, value := range args {
+		if !bind(s, i+1, value) {
+			finish(s)
+			return nil, errDriver
+		}
+	}
+	return s, nil
+}
+
+// step reports whether there is one more row.
+func (r Reader) step(s *sqlite.Stmt) (bool, error) {
+	if err := r.ctx.Err(); err != nil {
+		return false, err
+	}
+	more, err := s.Step()
+	return more, classify(r.ctx, err)
+}
+
+// finish ends the statement's hold on a state of the file, and drops the values it was given.
+func finish(s *sqlite.Stmt) {
+	_ = s.Reset() // it repeats the error of step
+	_ = s.ClearBindings()
 }

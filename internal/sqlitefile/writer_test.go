@@ -29,8 +29,8 @@ func newTestFile(t *testing.T) *File {
 // the promise.
 func TestWritesReachTheDisk(t *testing.T) {
 	f := newTestFile(t)
-	for pragma, want := range map[string]any{
-		"journal_mode": "wal", "synchronous": int64(2), "secure_delete": int64(1), "busy_timeout": int64(5000), "wal_autocheckpoint": int64(0), "temp_store": int64(2),
+	for pragma, want := range map[string]string{
+		"journal_mode": "wal", "synchronous": "2", "secure_delete": "1", "busy_timeout": "5000", "wal_autocheckpoint": "0", "temp_store": "2",
 	} {
 		if got, err := f.Pragma(t.Context(), pragma); err != nil || got != want {
 			t.Errorf("%s = %v, %v; want %v", pragma, got, err, want)
@@ -139,7 +139,7 @@ func TestFullDiskIsOneJobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Pragma(t.Context(), fmt.Sprintf("max_page_count = %d", pages)); err != nil {
+	if _, err := f.Pragma(t.Context(), fmt.Sprintf("max_page_count = %s", pages)); err != nil {
 		t.Fatal(err)
 	}
 	var ran []string

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	_ "modernc.org/sqlite" // another program's way into the file
+
 	"github.com/piinguin/piinguin/internal/sqlitefile"
 	"github.com/piinguin/piinguin/server/sqlitestore"
 	"github.com/piinguin/piinguin/server/store"
