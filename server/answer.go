@@ -80,7 +80,7 @@ func (s *Server) read(ctx context.Context, action policy.Action, req statement, 
 // hold takes memory for values of so many bytes until the answer has been sent. It returns nil if there is none.
 func (s *Server) hold(ctx context.Context, size int) *part {
 	a := accessOf(ctx)
-	a.answer.values = s.answers.open(a.caller.Principal())
+	a.answer.values = s.answers.open(a.principal)
 	if !a.answer.values.grow(ctx, answerWait, int64(size)) {
 		return nil
 	}

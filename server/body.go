@@ -29,6 +29,9 @@ func readBody(w http.ResponseWriter, r *http.Request, held *part) ([]byte, *fail
 	if r.ContentLength > piinguinv1.MaxBody {
 		return nil, failBody
 	}
+	if r.ContentLength >= 0 && r.ContentLength < bodyStep {
+		return readShort(r, held)
+	}
 	from := http.MaxBytesReader(w, r.Body, piinguinv1.MaxBody)
 	var body bytes.Buffer
 	for step := int64(bodyStep); ; step = min(held.size, piinguinv1.MaxBody+1-held.size) {
@@ -43,6 +46,19 @@ func readBody(w http.ResponseWriter, r *http.Request, held *part) ([]byte, *fail
 			return nil, bodyFailure(err)
 		}
 	}
+}
+
+// readShort is readBody for a body whose length is known and less than a step.
+func readShort(r *http.Request, held *part) ([]byte, *failure) {
+	if !held.grow(r.Context(), bodyWait, r.ContentLength) {
+		return nil, failBusy
+	}
+	body := make([]byte, r.ContentLength+1) // one more, to read the end as well
+	n, err := io.ReadFull(r.Body, body)
+	if int64(n) != r.ContentLength || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, bodyFailure(err)
+	}
+	return body[:n], nil
 }
 
 // bodyFailure says why a body did not arrive.

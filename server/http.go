@@ -26,6 +26,7 @@ type access struct {
 	reason    string         // meta.reason of a failure
 	cause     identity.Cause // why the caller is nobody; it is told to the log alone
 	caller    policy.Caller
+	principal string     // the caller's; not logged
 	network   netip.Addr // of the caller; the zero Addr if it is not known
 	log       string     // of the latest receipt
 	index     int64
@@ -40,6 +41,9 @@ type access struct {
 
 type accessKey struct{}
 
+// identified notes who calls.
+func (a *access) identified(c policy.Caller) { a.caller, a.principal = c, c.Principal() }
+
 // accessOf returns the access of a request. Handler gives every request one. Without it the
 // caller is nobody and there is no request id, and so the ledger takes no entry.
 func accessOf(ctx context.Context) *access {
@@ -49,17 +53,25 @@ func accessOf(ctx context.Context) *access {
 	return &access{answer: &outgoing{}}
 }
 
+// exchange is what the server keeps of one request of HTTP.
+type exchange struct {
+	access   access
+	incoming incoming
+	outgoing outgoing
+}
+
 // observe gives every request an id and a deadline, and logs and counts it. It turns a panic
 // into a plain internal error, because net/http would log the panic's value.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.now()
-		a := &access{requestID: newRequestID(), network: addressOf(r), body: &incoming{r.Body, r.ContentLength == 0}}
+		e := &exchange{incoming: incoming{r.Body, r.ContentLength == 0}, outgoing: outgoing{ResponseWriter: w}}
+		a := &e.access
+		*a = access{requestID: newRequestID(), network: addressOf(r), body: &e.incoming, answer: &e.outgoing}
 		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), accessKey{}, a), requestTimeout)
 		defer cancel()
 		r = r.WithContext(ctx)
 		r.Body = a.body
-		a.answer = &outgoing{ResponseWriter: w}
 		w = a.answer
 		w.Header().Set(piinguinv1.RequestIDHeader, a.requestID)
 		defer func() {
@@ -88,8 +100,7 @@ func (s *Server) finish(a *access, took time.Duration) {
 	if method == "" {
 		method = "none"
 	}
-	s.metrics.requests.WithLabelValues(method, code).Inc()
-	s.metrics.seconds.WithLabelValues(method).Observe(took.Seconds())
+	s.metrics.count(method, code, took)
 	line := s.log.Info().Str("method", method).Str("code", code).Dur("duration_ms", took).
 		Str("request_id", a.requestID)
 	if a.reason != "" {
@@ -129,8 +140,10 @@ func addressOf(r *http.Request) netip.Addr {
 // newRequestID makes a random id. An id that the caller sent could hold anything.
 func newRequestID() string {
 	var b [16]byte
+	var text [2 * len(b)]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	return hex.EncodeToString(b[:])
+	hex.Encode(text[:], b[:])
+	return string(text[:])
 }
 
 // authenticate lets only known callers through. The others get a log line and a metric and no
@@ -152,7 +165,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 			writeError(w, r, failUnauthenticated)
 			return
 		}
-		accessOf(r.Context()).caller = caller
+		accessOf(r.Context()).identified(caller)
 		next.ServeHTTP(w, r)
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/twitchtv/twirp"
 	"golang.org/x/time/rate"
 
@@ -33,32 +32,47 @@ func (l Limits) valid() bool {
 // maxCallers bounds how many callers a limiter remembers.
 const maxCallers = 10_000
 
-// limiter knows each caller's buckets and its normal reading. It is safe for concurrent use.
+// limiter knows each caller's buckets and its normal reading. It is safe for concurrent use, and no caller waits
+// for another one.
 type limiter struct {
-	limits  Limits
-	mu      sync.Mutex
-	callers *simplelru.LRU[string, *usage] // by policy.Caller.Principal; the one that has not called for longest makes room
+	limits Limits
+	mu     sync.RWMutex // held to write only when a caller is new, or comes back
+	// Callers by policy.Caller.Principal. When young has half of all that are remembered it becomes old, and the old ones, who
+	// have not called meanwhile, are forgotten.
+	young, old map[string]*usage
 }
 
 // usage is what is known of one caller.
 type usage struct {
 	requests *rate.Limiter
 	records  *rate.Limiter
-	reading  reading
+
+	mu      sync.Mutex
+	reading reading
 }
 
-func newLimiter(l Limits) *limiter {
-	callers, _ := simplelru.NewLRU[string, *usage](maxCallers, nil) // it refuses only a size below 1
-	return &limiter{limits: l, callers: callers}
-}
+func newLimiter(l Limits) *limiter { return &limiter{limits: l, young: map[string]*usage{}} }
 
-// usageOf returns the usage of a caller. The lock is held.
+// usageOf returns the usage of a caller.
 func (l *limiter) usageOf(caller string, now time.Time) *usage {
-	u, known := l.callers.Get(caller)
-	if !known {
-		u = l.newUsage(now)
-		l.callers.Add(caller, u)
+	l.mu.RLock()
+	u, known := l.young[caller]
+	l.mu.RUnlock()
+	if known {
+		return u
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if u, known = l.young[caller]; known {
+		return u
+	}
+	if u, known = l.old[caller]; !known {
+		u = l.newUsage(now)
+	}
+	if len(l.young) == maxCallers/2 {
+		l.young, l.old = map[string]*usage{}, l.young
+	}
+	l.young[caller] = u
 	return u
 }
 
@@ -79,20 +93,18 @@ func (l *limiter) newUsage(now time.Time) *usage {
 
 // request takes one request, or returns how long to wait.
 func (l *limiter) request(caller string, now time.Time) time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	return take(l.usageOf(caller, now).requests, now, 1)
 }
 
 // records takes n records to read, or returns how long to wait. unusual says that the caller
 // reads far above its own normal, once a minute.
 func (l *limiter) records(caller string, now time.Time, n int) (wait time.Duration, unusual bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	u := l.usageOf(caller, now)
 	if wait := take(u.records, now, n); wait > 0 {
 		return wait, false
 	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	return 0, u.reading.add(now, float64(n))
 }
 
@@ -122,7 +134,7 @@ func (s *Server) limitRequests(next http.Handler) http.Handler {
 
 // limitRequest returns a failure if the caller makes more requests than it may.
 func (s *Server) limitRequest(ctx context.Context) *failure {
-	wait := s.limits.request(accessOf(ctx).caller.Principal(), s.now())
+	wait := s.limits.request(accessOf(ctx).principal, s.now())
 	if wait == 0 {
 		return nil
 	}
@@ -134,7 +146,7 @@ func (s *Server) limitRequest(ctx context.Context) *failure {
 // is no entry: nothing was decided about a record, and refusals must not make the ledger grow.
 func (s *Server) limitRecords(ctx context.Context, n int) *failure {
 	a := accessOf(ctx)
-	wait, unusual := s.limits.records(a.caller.Principal(), s.now(), n)
+	wait, unusual := s.limits.records(a.principal, s.now(), n)
 	if unusual {
 		s.metrics.unusual.Inc()
 		s.log.Warn().Str("caller", a.caller.Name).Str("request_id", a.requestID).

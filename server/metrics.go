@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,26 @@ type metrics struct {
 	unusual     prometheus.Counter
 	refused     *prometheus.CounterVec
 	engine      *prometheus.CounterVec
+
+	known sync.Map // *series by label values: a look-up in a vector hashes them each time
+}
+
+// series are the metrics of one method and code.
+type series struct {
+	requests prometheus.Counter
+	seconds  prometheus.Observer
+}
+
+// count counts a request that has ended.
+func (m *metrics) count(method, code string, took time.Duration) {
+	labels := [2]string{method, code}
+	found, known := m.known.Load(labels)
+	if !known {
+		found, _ = m.known.LoadOrStore(labels, &series{m.requests.WithLabelValues(method, code), m.seconds.WithLabelValues(method)})
+	}
+	s, _ := found.(*series)
+	s.requests.Inc()
+	s.seconds.Observe(took.Seconds())
 }
 
 // newMetrics makes the server's metrics and registers further ones. The error says that one of

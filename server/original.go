@@ -84,7 +84,8 @@ func (o original) Refused(m originalgrpc.Method, from netip.Addr, err error) {
 }
 
 func (o original) access(m originalgrpc.Method, from netip.Addr) *access {
-	a := &access{requestID: newRequestID(), network: from, caller: o.caller, answer: &outgoing{}}
+	a := &access{requestID: newRequestID(), network: from, answer: &outgoing{}}
+	a.identified(o.caller)
 	if m.Name != "" {
 		a.method = originalMethod + m.Name
 	}

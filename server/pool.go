@@ -49,15 +49,13 @@ func (p *pool) open(caller string) *part {
 	return &part{pool: p, caller: caller, account: a}
 }
 
-// grow takes n bytes more. It returns false if it does not get them in the time of wait. The share
+// grow takes n bytes more. It returns false if it waits longer than wait for its share, or for the pool. The share
 // comes first: a caller that waits for its own share takes nothing from the others.
 func (t *part) grow(ctx context.Context, wait time.Duration, n int64) bool {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	if t.account.free.Acquire(ctx, n) != nil {
+	if !acquire(ctx, t.account.free, wait, n) {
 		return false
 	}
-	if t.pool.all.Acquire(ctx, n) != nil {
+	if !acquire(ctx, t.pool.all, wait, n) {
 		t.account.free.Release(n)
 		return false
 	}
@@ -65,9 +63,22 @@ func (t *part) grow(ctx context.Context, wait time.Duration, n int64) bool {
 	return true
 }
 
+// acquire takes n from a semaphore. Only where it has to wait does it pay for a timer.
+func acquire(ctx context.Context, from *semaphore.Weighted, wait time.Duration, n int64) bool {
+	if from.TryAcquire(n) {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	return from.Acquire(ctx, n) == nil
+}
+
 // shrink gives back what is beyond size.
 func (t *part) shrink(size int64) {
 	n := t.size - min(size, t.size)
+	if n == 0 {
+		return
+	}
 	t.size -= n
 	t.pool.all.Release(n)
 	t.account.free.Release(n)

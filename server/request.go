@@ -42,7 +42,7 @@ func (s *Server) checkRequest(next http.Handler) http.Handler {
 			writeError(w, r, f)
 			return
 		}
-		held := s.bodies.open(accessOf(r.Context()).caller.Principal())
+		held := s.bodies.open(accessOf(r.Context()).principal)
 		defer held.close()
 		body, f := readBody(w, r, held)
 		if f != nil {
@@ -79,6 +79,12 @@ func checkOf(h http.Header) (bodyCheck, *failure) {
 		if coding != "" && !strings.EqualFold(coding, "identity") {
 			return nil, failEncoding
 		}
+	}
+	switch h.Get("Content-Type") { // as nearly every client writes it
+	case "application/protobuf":
+		return checkProtobuf, nil
+	case "application/json":
+		return checkJSON, nil
 	}
 	_, parameters, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if charset, stated := parameters["charset"]; stated && !strings.EqualFold(charset, "utf-8") {

@@ -55,7 +55,7 @@ var layers = []archtest.Layer{
 	{"server/originalgrpc", []string{"std", grpc, "google.golang.org/protobuf/encoding/protowire", "golang.org/x/net/netutil", "golang.org/x/sync/semaphore"}},
 	{"server/strictjson", []string{"std", proto, "github.com/go-json-experiment/json/..."}},
 	{"server", []string{
-		"std", "./audit", "./server/store", "./server/identity", "./server/policy", "./server/vault", "./server/strictjson", "./server/originalgrpc", rpc, modsum, lru, "golang.org/x/sync/semaphore", "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
+		"std", "./audit", "./server/store", "./server/identity", "./server/policy", "./server/vault", "./server/strictjson", "./server/originalgrpc", rpc, modsum, "golang.org/x/sync/semaphore", "golang.org/x/sync/singleflight", "golang.org/x/time/rate",
 		twirp, proto, zerolog, errgrp, "github.com/prometheus/client_golang/...",
 	}},
 

@@ -75,8 +75,11 @@ func Raw(w io.Writer) io.Writer {
 }
 
 // JSON returns JSON with the same meaning, in which each character that is not visible is written as \uXXXX.
-// Line ends between the values stay; inside of them JSON has none.
+// Line ends between the values stay; inside of them JSON has none. It may return text itself.
 func JSON(text []byte) []byte {
+	if !slices.ContainsFunc(text, func(c byte) bool { return c != '\n' && (c < ' ' || c > '~') }) {
+		return text // as nearly each line of a log
+	}
 	var b bytes.Buffer
 	for _, r := range string(text) {
 		switch {
