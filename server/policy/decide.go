@@ -54,34 +54,64 @@ func (p *Policy) Decide(r Request) Decision {
 
 // Ask implements Decider.
 func (p *Policy) Ask(r Request) func(field string) Decision {
-	set, known := p.sets[r.Action]
+	rules, known := p.rules[r.Action]
 	if !known {
-		return func(string) Decision { return Decision{Reason: PolicyDenied} }
+		return denyAll
 	}
-	a := newAsked(r)
+	fixed := p.callers.prepare(p, rules, r.Caller, r.Action)
+	if rules.open == nil {
+		return fixed.decide
+	}
+	a := newAsked(r, fixed.caller)
 	return func(field string) Decision {
-		return p.conclude(cedar.Authorize(set, a, cedar.Request{
-			Principal: a.caller.UID,
-			Action:    types.NewEntityUID("Action", types.String(r.Action)),
-			Resource:  vault,
-			Context:   a.context(field),
-		}))
+		return p.conclude(fixed.answer.with(a.authorize(rules.open, r.Action, a.context(field))))
 	}
+}
+
+// denyAll decides about an action that no policy knows.
+func denyAll(string) Decision { return Decision{Reason: PolicyDenied} }
+
+// answer is what Cedar says by some policies.
+type answer struct {
+	cedar.Decision
+	cedar.Diagnostic
+}
+
+// authorize asks Cedar about the policies of a set.
+func (a *asked) authorize(set *cedar.PolicySet, action Action, context types.Record) answer {
+	decision, why := cedar.Authorize(set, a, cedar.Request{
+		Principal: a.caller.UID, Action: types.NewEntityUID("Action", types.String(action)), Resource: vault, Context: context,
+	})
+	return answer{decision, why}
+}
+
+// with is what Cedar says by the policies of both. A Deny that gives reasons is of a forbid, and wins.
+func (a answer) with(b answer) answer {
+	both := answer{Diagnostic: cedar.Diagnostic{Errors: slices.Concat(a.Errors, b.Errors)}}
+	forbids := func(x answer) bool { return x.Decision == cedar.Deny && len(x.Reasons) > 0 }
+	switch {
+	case forbids(a) == forbids(b):
+		both.Decision = a.Decision || b.Decision
+		both.Reasons = slices.Concat(a.Reasons, b.Reasons)
+	case forbids(a):
+		both.Reasons = a.Reasons
+	default:
+		both.Reasons = b.Reasons
+	}
+	return both
 }
 
 // conclude makes Cedar's answer a decision. A forbid that could not be evaluated denies:
 // Cedar itself passes over it.
-func (p *Policy) conclude(answer cedar.Decision, why cedar.Diagnostic) Decision {
-	for _, e := range why.Errors {
-		if p.entries[e.PolicyID].forbid {
-			return Decision{Policy: string(e.PolicyID), Reason: PolicyFailed}
-		}
+func (p *Policy) conclude(a answer) Decision {
+	failed := slices.DeleteFunc(slices.Clone(a.Errors), func(e types.DiagnosticError) bool { return !p.entries[e.PolicyID].forbid })
+	if len(failed) > 0 {
+		first := slices.MinFunc(failed, func(a, b types.DiagnosticError) int { return p.byOrder(a.PolicyID, b.PolicyID) })
+		return Decision{Policy: string(first.PolicyID), Reason: PolicyFailed}
 	}
-	d := Decision{Allow: answer == cedar.Allow}
-	if len(why.Reasons) > 0 {
-		first := slices.MinFunc(why.Reasons, func(a, b types.DiagnosticReason) int {
-			return p.entries[a.PolicyID].order - p.entries[b.PolicyID].order
-		})
+	d := Decision{Allow: a.Decision == cedar.Allow}
+	if len(a.Reasons) > 0 {
+		first := slices.MinFunc(a.Reasons, func(a, b types.DiagnosticReason) int { return p.byOrder(a.PolicyID, b.PolicyID) })
 		d.Policy = string(first.PolicyID)
 	}
 	if !d.Allow {
@@ -90,3 +120,5 @@ func (p *Policy) conclude(answer cedar.Decision, why cedar.Diagnostic) Decision 
 	}
 	return d
 }
+
+func (p *Policy) byOrder(a, b cedar.PolicyID) int { return p.entries[a].order - p.entries[b].order }

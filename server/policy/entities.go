@@ -30,16 +30,15 @@ func covers(scope ast.IsActionScopeNode, action Action) bool {
 // asked is one request while it is decided. It is not safe for concurrent use.
 //
 // Making a Cedar record costs more than evaluating a policy does, because a record hashes
-// what it holds. So the caller is made once a request, and the context once for each field
-// name.
+// what it holds. So the context is made once for each field name.
 type asked struct {
 	caller   types.Entity
 	base     types.RecordMap // the context without field_name
 	contexts map[string]types.Record
 }
 
-func newAsked(r Request) *asked {
-	return &asked{caller: r.Caller.entity(), base: r.base(), contexts: make(map[string]types.Record, 2)}
+func newAsked(r Request, caller types.Entity) *asked {
+	return &asked{caller: caller, base: r.base(), contexts: make(map[string]types.Record, 2)}
 }
 
 // Get implements types.EntityGetter.

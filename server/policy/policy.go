@@ -52,8 +52,26 @@ func Builtin() []byte { return bytes.Clone(builtinText) }
 
 // Policy decides. It does not change, and is safe for concurrent use.
 type Policy struct {
-	sets    map[Action]*cedar.PolicySet // those that can matter to an action
+	rules   map[Action]*rules
 	entries map[cedar.PolicyID]entry
+	callers *callers
+}
+
+// rules are the policies that can matter to an action.
+type rules struct {
+	fixed *cedar.PolicySet // they do not read the context
+	open  *cedar.PolicySet // they do; nil if there are none
+}
+
+func (r *rules) add(id cedar.PolicyID, one *cedar.Policy, readsContext bool) {
+	if !readsContext {
+		r.fixed.Add(id, one)
+		return
+	}
+	if r.open == nil {
+		r.open = cedar.NewPolicySet()
+	}
+	r.open.Add(id, one)
 }
 
 // entry is what a decision tells of a policy.
@@ -71,9 +89,9 @@ func New(name string, text []byte) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{sets: map[Action]*cedar.PolicySet{}, entries: map[cedar.PolicyID]entry{}}
+	p := &Policy{rules: map[Action]*rules{}, entries: map[cedar.PolicyID]entry{}, callers: newCallers()}
 	for action := range groups {
-		p.sets[action] = cedar.NewPolicySet()
+		p.rules[action] = &rules{fixed: cedar.NewPolicySet()}
 	}
 	// The roles come first, so that a caller without the role always hears of the role.
 	if err := p.add(checker, "roles.cedar", rolesText, true); err != nil {
@@ -144,9 +162,9 @@ func (p *Policy) add(checker *validate.Validator, name string, text []byte, role
 			problem, _, _ := strings.Cut(err.Error(), "\n") // one for each action follows
 			return bad(problem)
 		}
-		for action, set := range p.sets {
+		for action, rules := range p.rules {
 			if covers(tree.Action, action) {
-				set.Add(id, one)
+				rules.add(id, one, readsContext(form))
 			}
 		}
 		p.entries[id] = entry{cmp.Or(reason, PolicyDenied), len(p.entries) + 1, one.Effect() == cedar.Forbid, role}
