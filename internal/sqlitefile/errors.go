@@ -41,19 +41,21 @@ type Error struct {
 
 // Error implements error. The text depends on the code alone.
 func (e *Error) Error() string {
-	code := sqlite.ResultCode(e.Code).ToPrimary()
+	code := e.primary()
 	return fmt.Sprintf("SQLite error %d (%v: %s)", e.Code, code, code.Message())
 }
 
 // EngineCode returns the name of SQLite's primary result code, such as SQLITE_FULL. It never holds a
 // value.
 func (e *Error) EngineCode() string {
-	name := sqlite.ResultCode(e.Code).ToPrimary().String()
+	name := e.primary().String()
 	if !strings.HasPrefix(name, "SQLITE_") {
 		return "" // it is of no code that has a name
 	}
 	return name
 }
+
+func (e *Error) primary() sqlite.ResultCode { return sqlite.ResultCode(e.Code & primary) }
 
 // primary masks the primary result code out of an extended one.
 const primary = 0xff
