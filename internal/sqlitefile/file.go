@@ -24,7 +24,7 @@ type File struct {
 	lock               *flock.Flock // nil when opened to read only
 	write              *conn        // the writer's own; nil when opened to read only
 	tidy               *conn        // the checkpointer's own; nil when opened to read only
-	readers, reviewers pool
+	readers, reviewers *pool
 	watch              *watch
 	length             logLength // of the -wal; under writing
 	keeper             *checkpointer

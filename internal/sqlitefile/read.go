@@ -19,7 +19,7 @@ func (f *File) Review(ctx context.Context, run func(Reader) error) error {
 	})
 }
 
-func (f *File) with(ctx context.Context, p pool, run func(Reader) error) error {
+func (f *File) with(ctx context.Context, p *pool, run func(Reader) error) error {
 	if err := f.watch.moved(); err != nil {
 		return err
 	}
@@ -29,8 +29,9 @@ func (f *File) with(ctx context.Context, p pool, run func(Reader) error) error {
 	default:
 	}
 	select {
-	case c := <-p.free:
-		defer func() { p.free <- c }()
+	case <-p.free:
+		c := p.take()
+		defer p.put(c)
 		return run(Reader{ctx, c})
 	case <-ctx.Done():
 		return ctx.Err()
