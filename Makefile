@@ -32,8 +32,8 @@ lint: ## Run the linters and the other checks that are not tests
 vulncheck: ## Look for known vulnerabilities; needs https://vuln.go.dev
 	@.ci/vulncheck
 
-bench: ## Measure audited reads against a bare echo and the bare engines
-	.ci/dynamodb-local go run ./internal/bench
+bench: build ## Measure and write docs/benchmarks.md, 10 minutes; BENCH='-rows SQLite' measures some rows and prints
+	.ci/dynamodb-local go run ./internal/bench $(or $(BENCH),-out docs/benchmarks.md)
 
 build: ## Build static binaries into bin/
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(stamp)' -o $(bin)/ ./cmd/...

@@ -1,128 +1,93 @@
-// Command bench measures the main job side by side in one run: rounds go through
-// all rows in turn, so that a change of the machine's speed meets every row, and
-// what counts are the medians and their ratios. `make bench` runs it with DynamoDB
-// Local beside it. It prints what it finds and judges nothing.
+// Command bench measures Piinguin beside what it could be at best: a server that audits
+// nothing, a loop of bare SDK calls, an engine's bare group commit. `make bench` builds the
+// programs, starts DynamoDB Local and writes docs/benchmarks.md.
+//
+//	.ci/dynamodb-local go run ./internal/bench -rounds 2 -length 1s -rows 'echo|SQLite'
+//
+// Server and load generator are two processes, as they are in a real installation: in one
+// process they would share a garbage collector and a scheduler. Piinguin's server is the built
+// binary. Rounds go through all rows in turn, so that a change of the machine's speed meets
+// every row. What counts are medians, and ratios within a round. It prints what it finds and
+// judges nothing. It needs Linux: the CPU time of a server is read from /proc.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
-	"slices"
-	"sync"
-	"sync/atomic"
-	"text/tabwriter"
+	"os/signal"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
 	"time"
 )
 
 func main() {
-	if err := run(context.Background()); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// row is one thing to measure: by what is done again and again by all connections,
-// or as a whole.
-type row struct {
-	name  string
-	once  func(ctx context.Context, worker int) error
-	whole func(ctx context.Context) (count int64, err error)
-	base  string // the row that its ratio is to
-}
-
-func run(ctx context.Context) error {
-	rounds := flag.Int("rounds", 3, "rounds; the median of them counts")
-	length := flag.Duration("length", 3*time.Second, "how long a row is measured in a round")
-	workers := flag.Int("connections", 32, "connections at once")
-	entries := flag.Int("entries", 200_000, "how many entries are verified")
-	events := flag.Int("events", 100_000, "how many events are replayed")
-	flag.Parse()
-	endpoint := os.Getenv("PIINGUIN_TEST_DYNAMODB")
-	if endpoint == "" {
-		return errors.New("PIINGUIN_TEST_DYNAMODB is not set; `make bench` starts DynamoDB Local")
-	}
-	dir, err := os.MkdirTemp("", "piinguin-bench-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	rows, done, err := rowsOf(ctx, endpoint, dir, *events)
-	if err != nil {
-		return err
-	}
-	defer done()
-	ledger, err := verifyRows(ctx, filepath.Join(dir, "ledger.db"), *entries)
-	if err != nil {
-		return err
-	}
-	callers, stop, err := identityRows(ctx)
-	defer stop()
-	if err != nil {
-		return err
-	}
-	rows = append(append(rows, callers...), ledger...)
-	rates := map[string][]float64{}
-	for round := range *rounds {
-		for _, r := range rows {
-			rate, err := r.measure(ctx, *workers, *length)
-			if err != nil {
-				return fmt.Errorf("%s: %w", r.name, err)
-			}
-			fmt.Fprintf(os.Stderr, "round %d  %-28s %8.0f/s\n", round+1, r.name, rate)
-			rates[r.name] = append(rates[r.name], rate)
+// run is the whole program. Its first argument is the part of a process that the program has
+// started itself: serve or load.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	if len(args) > 0 {
+		switch args[0] {
+		case "serve":
+			return serve(ctx, args[1:], stdin, stdout)
+		case "load":
+			return load(ctx, args[1:], stdout)
 		}
 	}
-	return report(rows, rates, *workers)
+	o, err := parseOptions(args, stderr)
+	if err != nil {
+		return err
+	}
+	return measure(ctx, o, stdout, stderr)
 }
 
-// measure returns how many calls a second the workers do together, or how many a
-// second the whole counts.
-func (r row) measure(ctx context.Context, workers int, length time.Duration) (float64, error) {
-	if r.whole != nil {
-		start := time.Now()
-		count, err := r.whole(ctx)
-		return float64(count) / time.Since(start).Seconds(), err
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var done atomic.Int64
-	var wg sync.WaitGroup
-	start := time.Now()
-	for w := range workers {
-		wg.Go(func() {
-			for ctx.Err() == nil && time.Since(start) < length {
-				if err := r.once(ctx, w); err != nil {
-					cancel(err)
-					return
-				}
-				done.Add(1)
-			}
-		})
-	}
-	wg.Wait()
-	return float64(done.Load()) / time.Since(start).Seconds(), context.Cause(ctx)
+// options are the flags.
+type options struct {
+	rounds      int
+	length      time.Duration
+	rows        *regexp.Regexp
+	connections []int
+	long        bool
+	size        int
+	programs    string
+	out         string
 }
 
-func report(rows []row, rates map[string][]float64, workers int) error {
-	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(t, "%d connections\tmedian/s\tmin/s\tmax/s\tratio\n", workers)
-	for _, r := range rows {
-		all := slices.Sorted(slices.Values(rates[r.name]))
-		ratio := ""
-		if r.base != "" {
-			base := slices.Sorted(slices.Values(rates[r.base]))
-			ratio = fmt.Sprintf("%.2f of %s", median(all)/median(base), r.base)
+func parseOptions(args []string, stderr io.Writer) (o options, err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	rows := flags.String("rows", "", "measure only the rows whose name matches this regular expression")
+	connections := flags.String("connections", "1,32,128", "connections of the load generator, one or several numbers")
+	flags.IntVar(&o.rounds, "rounds", 5, "rounds; the median of them counts")
+	flags.DurationVar(&o.length, "length", 2*time.Second, "how long a row is measured in a round")
+	flags.BoolVar(&o.long, "long", false, "also what takes an hour: growth, and queries of a large ledger")
+	flags.IntVar(&o.size, "size", 10_000_000, "with -long: how many records and entries a store grows to")
+	flags.StringVar(&o.programs, "programs", "bin", "folder of the built programs")
+	flags.StringVar(&o.out, "out", "", "file to write the report to, as Markdown; without one it is printed")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if o.rows, err = regexp.Compile(*rows); err != nil {
+		return o, fmt.Errorf("-rows: %w", err)
+	}
+	for _, text := range strings.Split(*connections, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return o, fmt.Errorf("-connections: %q is no number of connections", text)
 		}
-		_, _ = fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.0f\t%s\n", r.name, median(all), all[0], all[len(all)-1], ratio)
+		o.connections = append(o.connections, n)
 	}
-	return t.Flush()
-}
-
-func median(sorted []float64) float64 {
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+	return o, nil
 }
