@@ -12,37 +12,39 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// children are the servers that a run has started, by name. They stay up until its end: one
-// that nobody calls takes no CPU time.
-type children map[string]*child
+// children are the servers that a run has started. They stay up until its end: one that nobody
+// calls takes no CPU time.
+type children []*child
 
 // child is a server in a process of its own.
 type child struct {
-	url string
-	pid int
-	log *os.File // its standard error
-	end func()
+	name string
+	url  string
+	pid  int
+	log  *os.File // its standard error
+	end  func()
 }
 
-// stop ends all of them.
+// stop ends all of them, those that call others before the others.
 func (c children) stop() {
-	for _, server := range c {
+	for _, server := range slices.Backward(c) {
 		server.end()
 	}
 }
 
 // server returns the server of a name, and starts it when it is asked for first.
-func (b *bench) server(name string, start func() (*exec.Cmd, error)) (*child, error) {
-	if c, there := b.children[name]; there {
-		return c, nil
+func (b *bench) server(name string, command func() (*exec.Cmd, error)) (*child, error) {
+	if i := slices.IndexFunc(b.children, func(c *child) bool { return c.name == name }); i >= 0 {
+		return b.children[i], nil
 	}
-	cmd, err := start()
+	cmd, err := command()
 	if err != nil {
 		return nil, err
 	}
@@ -50,10 +52,8 @@ func (b *bench) server(name string, start func() (*exec.Cmd, error)) (*child, er
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	if b.children == nil {
-		b.children = children{}
-	}
-	b.children[name] = c
+	c.name = name
+	b.children = append(b.children, c)
 	return c, nil
 }
 
