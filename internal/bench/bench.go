@@ -13,7 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// sample is what one measurement of a row found. Zero is "not measured".
+// sample is what one measurement of a row found. Zero is "not measured"; all of it is zero where
+// the measurement failed.
 type sample struct {
 	Rate   float64 // a second
 	CPU    float64 // microseconds of the server a request
@@ -41,6 +42,7 @@ type bench struct {
 	clients  map[string]*dynamodb.Client // by endpoint
 	samples  map[string][]sample         // by row, one a round
 	round    int
+	failures int
 }
 
 // measure goes through the rows, round after round, and reports.
@@ -71,12 +73,18 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 			if b.round > 0 && r.once {
 				continue
 			}
-			if err := b.one(ctx, r); err != nil {
-				return fmt.Errorf("%s: %w", r.name, err)
+			if b.one(ctx, r); ctx.Err() != nil {
+				return ctx.Err()
 			}
 		}
 	}
-	return b.report(machine, rows, stdout)
+	if err := b.report(machine, rows, stdout); err != nil {
+		return err
+	}
+	if b.failures > 0 {
+		return fmt.Errorf("%d measurements failed", b.failures)
+	}
+	return nil
 }
 
 // selected returns the rows that the flags ask for.
@@ -93,18 +101,20 @@ func (b *bench) selected() (rows []row) {
 	return rows
 }
 
-// one measures a row, unless another row of this round has needed it already.
-func (b *bench) one(ctx context.Context, r row) error {
+// one measures a row, unless another row of this round has needed it already. A failure is told
+// and counted, and the other rows go on: a run is long.
+func (b *bench) one(ctx context.Context, r row) {
 	if len(b.samples[r.name]) > b.round {
-		return nil
+		return
 	}
 	s, err := r.run(ctx, b)
+	told := s.String()
 	if err != nil {
-		return err
+		b.failures++
+		s, told = sample{}, err.Error()
 	}
 	b.samples[r.name] = append(b.samples[r.name], s)
-	_, err = fmt.Fprintf(b.log, "%6s  round %d  %-48s %s\n", time.Since(b.started).Round(time.Second), b.round+1, r.name, s)
-	return err
+	_, _ = fmt.Fprintf(b.log, "%6s  round %d  %-48s %s\n", time.Since(b.started).Round(time.Second), b.round+1, r.name, told)
 }
 
 // String shows a sample in one line, for whoever waits.

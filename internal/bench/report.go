@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -33,11 +34,15 @@ func (b *bench) ratioLines() (lines []string) {
 		of, to := b.samples[r.of], b.samples[r.to]
 		var all []float64
 		for i := range of {
-			switch {
-			case r.to == "":
-				all = append(all, r.value(of[i]))
-			case i < len(to):
-				all = append(all, r.value(of[i])/r.value(to[i]))
+			value := r.value(of[i])
+			if r.to != "" {
+				if i >= len(to) || r.value(to[i]) == 0 {
+					continue
+				}
+				value /= r.value(to[i])
+			}
+			if value > 0 {
+				all = append(all, value)
 			}
 		}
 		if len(all) > 0 {
@@ -52,15 +57,15 @@ func (b *bench) rowLines(rows []row) (lines []string) {
 	for _, r := range rows {
 		of := func(value func(sample) float64) (all []float64) {
 			for _, s := range b.samples[r.name] {
-				all = append(all, value(s))
+				if v := value(s); v > 0 {
+					all = append(all, v)
+				}
 			}
 			return all
 		}
 		rest := []string{}
-		for _, name := range sortedKeys(b.samples[r.name][0].More) {
-			if name != callsMade {
-				rest = append(rest, short(median(of(more(name))))+" "+name)
-			}
+		for _, name := range b.moreOf(r.name) {
+			rest = append(rest, short(median(of(more(name))))+" "+name)
 		}
 		if failed := sum(of(func(s sample) float64 { return float64(s.Failed) })); failed > 0 {
 			rest = append(rest, short(failed)+" calls FAILED")
@@ -69,6 +74,18 @@ func (b *bench) rowLines(rows []row) (lines []string) {
 			known(median(of(cpu))), known(median(of(p50))), known(median(of(p99))), strings.Join(rest, "; ")))
 	}
 	return lines
+}
+
+// moreOf returns what else was measured of a row, in the order of names.
+func (b *bench) moreOf(row string) []string {
+	names := map[string]bool{}
+	for _, s := range b.samples[row] {
+		for name := range s.More {
+			names[name] = name != callsMade && s.More[name] > 0.0005 // else it would show as 0
+		}
+	}
+	maps.DeleteFunc(names, func(_ string, shown bool) bool { return !shown })
+	return sortedKeys(names)
 }
 
 // spread shows the median of some numbers, and the least and the greatest of them.
@@ -89,7 +106,11 @@ func known(f float64) string {
 	return short(f)
 }
 
+// median returns 0 of nothing.
 func median(all []float64) float64 {
+	if len(all) == 0 {
+		return 0
+	}
 	sorted := slices.Sorted(slices.Values(all))
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 )
 
 // The names of rows, without their number of connections.
@@ -100,15 +100,16 @@ func rowsOf(connections []int) []row {
 func atHalfLoad(server starter) func(ctx context.Context, b *bench) (sample, error) {
 	return func(ctx context.Context, b *bench) (sample, error) {
 		full := called(readSQLite, "read", halfCallers, startSQLite)
-		if err := b.one(ctx, full); err != nil {
-			return sample{}, fmt.Errorf("the full load: %w", err)
-		}
+		b.one(ctx, full)
 		to, err := server(ctx, b)
 		if err != nil {
 			return sample{}, err
 		}
-		all := b.samples[full.name]
-		return b.load(ctx, to, order{Call: "read", Connections: halfCallers, Rate: all[len(all)-1].Rate / 2})
+		at := b.samples[full.name][b.round].Rate
+		if at == 0 {
+			return sample{}, errors.New("the full load was not measured")
+		}
+		return b.load(ctx, to, order{Call: "read", Connections: halfCallers, Rate: at / 2})
 	}
 }
 
