@@ -22,6 +22,7 @@ import (
 const (
 	grown        = "audited read, SQLite, records and entries: "
 	listed       = "list by "
+	summarized   = "summary of a month by caller and basis, SQLite"
 	verifiedAll  = "verify a large ledger, SQLite"
 	verifiedSome = "verify a large ledger without what is derived, SQLite"
 	indexed      = "index, CPU time an entry, SQLite"
@@ -43,6 +44,7 @@ func longRows(size int) (rows []row) {
 		}
 	}
 	rows = append(rows,
+		row{name: summarized, run: summarize(size / 2)},
 		row{name: verifiedAll, run: verify(audit.MaxPageEntries, size/2), once: true},
 		row{name: verifiedSome, run: verify(audit.MaxPageEntries, size/2, "--no-derived"), once: true},
 		row{name: indexed, run: indexCost},
@@ -64,15 +66,35 @@ type question struct {
 	ask  func(q *audit.Query, n int)
 }
 
-func bySubject(q *audit.Query, n int) { q.ModifiedValue = subjectOf(n) }
+func bySubject(q *audit.Query, n int) { q.Subjects = []string{subjectOf(n)} }
 
-func byCaller(q *audit.Query, n int) { q.Caller = callerOf(n) }
+func byCaller(q *audit.Query, n int) { q.Callers = []string{callerOf(n)} }
 
-func byReference(q *audit.Query, n int) { q.Reference = referenceOf(n) }
+func byReference(q *audit.Query, n int) { q.References = []string{referenceOf(n)} }
 
 // list measures how long one question takes: up to 50 entries, newest first, with as many calls as
-// that takes. It asks for as long as a row is measured, and at least three times.
+// that takes.
 func list(by question, entries int) func(ctx context.Context, b *bench) (sample, error) {
+	return timed(entries, func(ctx context.Context, x *audit.Index) (int, error) {
+		q := audit.Query{Limit: 50}
+		by.ask(&q, mathrand.IntN(entries)) //nolint:gosec // any entry will do
+		return ask(ctx, x, q)
+	})
+}
+
+// summarize measures how long it takes to count the entries of a month.
+func summarize(entries int) func(ctx context.Context, b *bench) (sample, error) {
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	q := audit.SummaryQuery{From: today.Add(-month), To: today, By: []audit.Dimension{audit.ByCaller, audit.ByBasis}}
+	return timed(entries, func(ctx context.Context, x *audit.Index) (int, error) {
+		counted, err := x.Summarize(ctx, q)
+		return len(counted), err
+	})
+}
+
+// timed measures a question about a ledger on SQLite, for as long as a row is measured, and at least three
+// times.
+func timed(entries int, ask func(ctx context.Context, x *audit.Index) (found int, err error)) func(ctx context.Context, b *bench) (sample, error) {
 	return func(ctx context.Context, b *bench) (sample, error) {
 		path, err := b.ledgerFile(ctx, audit.MaxPageEntries, entries)
 		if err != nil {
@@ -87,14 +109,12 @@ func list(by question, entries int) func(ctx context.Context, b *bench) (sample,
 		var took []time.Duration
 		found, cpu := 0, ownCPU()
 		for begun := time.Now(); time.Since(begun) < b.length || len(took) < 3; {
-			q := audit.Query{Limit: 50}
-			by.ask(&q, mathrand.IntN(entries)) //nolint:gosec // any entry will do
-			asked := time.Now()
-			n, err := ask(ctx, index, q)
+			start := time.Now()
+			n, err := ask(ctx, index)
 			if err != nil {
 				return sample{}, err
 			}
-			took, found = append(took, time.Since(asked)), found+n
+			took, found = append(took, time.Since(start)), found+n
 		}
 		slices.Sort(took)
 		var sum time.Duration
@@ -110,7 +130,7 @@ func list(by question, entries int) func(ctx context.Context, b *bench) (sample,
 }
 
 // ask returns how many entries answer a question, up to its limit.
-func ask(ctx context.Context, x audit.Index, q audit.Query) (n int, err error) {
+func ask(ctx context.Context, x *audit.Index, q audit.Query) (n int, err error) {
 	for {
 		found, next, err := x.List(ctx, q)
 		n += len(found)
