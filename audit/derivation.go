@@ -200,6 +200,9 @@ func (t *tiler) addAll(leaves []tlog.Hash) (full []fullTile) {
 }
 
 func leafHashes(p Page) []tlog.Hash {
+	if p.leaves != nil {
+		return p.leaves
+	}
 	hashes := make([]tlog.Hash, len(p.Lines))
 	for i, line := range p.Lines {
 		hashes[i] = LeafHash(line)
