@@ -67,11 +67,11 @@ func (l *Ledger) appendItems(ctx context.Context, items []*pending, results []Re
 	}
 }
 
-// enqueue gives the items to the writer with the least to do. A writer that has closed has a
-// successor, unless the ledger is closed.
+// enqueue gives the items to a writer. A writer that has closed has a successor, unless the ledger is
+// closed.
 func (l *Ledger) enqueue(items []*pending) error {
 	for {
-		err := l.idlest().enqueue(items)
+		err := l.choose().enqueue(items)
 		if !errors.Is(err, errWriterClosed) || l.closed.Load() {
 			return err
 		}
@@ -102,16 +102,35 @@ func (l *Ledger) lateness(ended error) error {
 	return ended
 }
 
-// idlest returns the writer with the least to do. Writers with equally much take turns.
-func (l *Ledger) idlest() *writer {
+// choose returns the first writer that should take more entries, or else the one with the least to do. As
+// long as anything waits, the order stays the same: so few callers share the pages of one log, and a further
+// one is written when those before it have enough to do. A ledger with nothing to do begins with its next
+// log, so that no writer loses sight of its log's end (staleAfter).
+func (l *Ledger) choose() *writer {
 	writers := *l.writers.Load()
-	n := uint64(len(writers))
-	start := l.next.Add(1)
-	best := writers[start%n]
-	for i := uint64(1); i < n && best.waiting.Load() > 0; i++ {
-		if w := writers[(start+i)%n]; w.waiting.Load() < best.waiting.Load() {
+	if l.idle() {
+		l.first.Add(1)
+	}
+	n, first := uint64(len(writers)), l.first.Load()
+	best := writers[first%n]
+	for i := range n {
+		w := writers[(first+i)%n]
+		if w.inviting() {
+			return w
+		}
+		if w.waiting.Load() < best.waiting.Load() {
 			best = w
 		}
 	}
 	return best
+}
+
+// idle reports whether no entry waits and none is in flight.
+func (l *Ledger) idle() bool {
+	for _, w := range *l.writers.Load() {
+		if w.waiting.Load() > 0 {
+			return false
+		}
+	}
+	return true
 }

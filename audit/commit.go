@@ -44,7 +44,9 @@ func (w *writer) commit(ctx context.Context, batch []*pending) int {
 }
 
 func (w *writer) answer(batch []*pending, result func(i int) Result) int {
-	w.waiting.Add(-int64(len(batch))) // first: a caller that is answered finds the writer idle
+	n := int64(len(batch)) // counted first: a caller that is answered finds the writer idle
+	w.flying.Add(-n)
+	w.waiting.Add(-n)
 	for i, p := range batch {
 		p.result = result(i)
 		close(p.done)

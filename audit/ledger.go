@@ -20,8 +20,8 @@ type Ledger struct {
 	derived *deriver
 	index   *Index
 	writers atomic.Pointer[[]*writer]
-	next    atomic.Uint64
-	late    atomic.Int64 // time of the last failed append in Unix nanoseconds; 0 after one that succeeded
+	first   atomic.Uint64 // the writer that choose begins with
+	late    atomic.Int64  // time of the last failed append in Unix nanoseconds; 0 after one that succeeded
 	closed  atomic.Bool
 	halted  atomic.Pointer[error] // why nothing more is signed; nil if it is
 	run     func(*writer)         // starts a writer

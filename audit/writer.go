@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // maxQueue is how many entries may wait for one writer. Beyond it an append fails at once: in a
@@ -20,6 +21,8 @@ type writer struct {
 	derive func(Page) // told of each page that was committed
 
 	waiting atomic.Int64 // entries queued or in flight
+	flying  atomic.Int64 // those in flight
+	took    atomic.Int64 // nanoseconds of the last commits, on average
 	mu      sync.Mutex
 	queue   []*pending
 	closed  bool
@@ -73,6 +76,7 @@ func (w *writer) take() (batch []*pending, closed bool) {
 	}
 	clear(w.queue[:n])
 	w.queue = w.queue[n:]
+	w.flying.Store(int64(len(batch)))
 	return batch, w.closed && len(w.queue) == 0
 }
 
@@ -82,7 +86,9 @@ func (w *writer) run(ctx context.Context) {
 		w.settle()
 		batch, closed := w.take()
 		for len(batch) > 0 {
+			began := time.Now()
 			batch = batch[w.commit(ctx, batch):]
+			w.took.Store((3*w.took.Load() + int64(time.Since(began))) / 4)
 		}
 		if closed {
 			return
@@ -113,6 +119,26 @@ func (w *writer) settle() {
 		before = waiting
 		runtime.Gosched()
 	}
+}
+
+// logRate is how many entries a second go to one log before a further one is written. DynamoDB takes 1,000
+// write units a second for one log, which is about 2,000 entries in full pages; half of that leaves room.
+const logRate = 1000
+
+// inviting reports whether an entry should join this writer's next page. It should if no commit is under way,
+// and while fewer wait than come in the time of a commit at logRate: so pages fill, and no log is overrun. It
+// should not wait behind the commit of a single entry, because few callers need no sharing, or behind a
+// commit whose outcome is not known.
+func (w *writer) inviting() bool {
+	flying := w.flying.Load()
+	queued := w.waiting.Load() - flying
+	switch {
+	case flying == 0:
+		return queued < MaxPageEntries
+	case flying == 1 && queued == 0, w.trouble.Load() != nil:
+		return false
+	}
+	return queued < min(w.took.Load()*logRate/int64(time.Second), MaxPageEntries)
 }
 
 func (w *writer) idle() bool {
