@@ -71,18 +71,29 @@ func (s *Store) readKey(ctx context.Context) error {
 }
 
 // eachKey calls one for each of n items: items of different keys side by side, items of one key
-// one after the other, in their order.
+// one after the other, in their order. A goroutine's stack has to grow for the SDK, which costs as much as a
+// tenth of a request: so one item stays on the caller's, and many share sideBySide others.
 func eachKey(n int, key func(i int) string, one func(i int)) {
+	if n == 1 {
+		one(0)
+		return
+	}
 	items := make(map[string][]int, n)
 	for i := range n {
 		items[key(i)] = append(items[key(i)], i)
 	}
-	var group errgroup.Group
-	group.SetLimit(sideBySide)
+	left := make(chan []int, len(items))
 	for _, same := range items {
+		left <- same
+	}
+	close(left)
+	var group errgroup.Group
+	for range min(sideBySide, len(items)) {
 		group.Go(func() error {
-			for _, i := range same {
-				one(i)
+			for same := range left {
+				for _, i := range same {
+					one(i)
+				}
 			}
 			return nil
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -67,6 +68,28 @@ func TestLookupsGoTogether(t *testing.T) {
 		}
 		if g.flights != 0 || len(g.waiting) != 0 {
 			t.Errorf("%d flights and %d lookups are left", g.flights, len(g.waiting))
+		}
+	})
+}
+
+// TestLookupsOfOneMoment holds that callers who are ready to run share a request, though more could be under
+// way: the callers whom one page answers ask again at one moment.
+func TestLookupsOfOneMoment(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	synctest.Test(t, func(t *testing.T) {
+		e := &engine{let: make(chan error)}
+		g := &gatherer{fetch: e.fetch}
+		close(e.let)
+		for i := range 20 {
+			go func() { g.get(t.Context(), fmt.Sprint(i)) }()
+		}
+		synctest.Wait()
+		asked := 0
+		for _, n := range e.sizes {
+			asked += n
+		}
+		if asked != 20 || len(e.sizes) > 2 || g.flights != 0 {
+			t.Errorf("20 lookups made requests of %v keys, and left %d flights", e.sizes, g.flights)
 		}
 	})
 }
