@@ -24,8 +24,9 @@ type Config struct {
 	// Name is the ledger's name (ValidName). A ledger keeps the name that it began with; empty means
 	// that one, or a new one of NewName.
 	Name string
-	// Logs is how many logs to write at the same time, 1 to MaxLogs; 0 means 1. A log commits
-	// one page at a time, so several logs hide the latency of the engine.
+	// Logs is how many logs to write at the same time at most, 1 to MaxLogs; 0 means 1. A log commits
+	// one page at a time, so several logs hide the latency of the engine. Few appends at a time share
+	// the pages of the first ones.
 	Logs int
 	// AppendTimeout is the deadline of an append; 0 means DefaultAppendTimeout.
 	AppendTimeout time.Duration

@@ -14,7 +14,7 @@ import (
 	"github.com/piinguin/piinguin/server/dynamostore"
 )
 
-// dynamodbLogs is how many logs a server writes on DynamoDB, where a commit takes
+// dynamodbLogs is how many logs a server writes on DynamoDB under load, where a commit takes
 // milliseconds and several in flight hide that.
 const dynamodbLogs = 4
 

@@ -23,7 +23,7 @@ type Engine struct {
 	Ledger  audit.Store
 	// Leases is nil where the server has the engine to itself.
 	Leases audit.Leases
-	// Logs is how many logs a server should write side by side.
+	// Logs is how many logs a server should write side by side at most.
 	Logs int
 	// Metrics are the engine's own, to be registered beside the server's.
 	Metrics []prometheus.Collector
