@@ -134,20 +134,20 @@ func (d *derivation) read(ctx context.Context, s Backend, pages []Page) error {
 	if err != nil {
 		return err
 	}
-	return d.derive(ctx, s, pages)
+	return d.derive(ctx, s, pages, true)
 }
 
-// derive puts the blobs that follow from the next pages. The error is a *RowError if they are not those
-// of the pages' signed roots: nothing is derived, and no run signed, from rows that are not what was
-// written.
-func (d *derivation) derive(ctx context.Context, s Backend, pages []Page) error {
+// derive puts the blobs that follow from the next pages. Of pages that were read the error is a *RowError if
+// they are not those of the last one's signed root: nothing is derived, and no run signed, from rows that
+// are not what was written. Those that this process has written are.
+func (d *derivation) derive(ctx context.Context, s Backend, pages []Page, wereRead bool) error {
 	var blobs []Blob
 	for i, p := range pages {
 		if p.Stub {
 			return errPrunedAway
 		}
 		full := d.tiler.addAll(leafHashes(p))
-		if (len(full) > 0 || i == len(pages)-1) && d.tiler.root() != p.Root {
+		if (len(full) > 0 || wereRead && i == len(pages)-1) && d.tiler.root() != p.Root {
 			return p.fault("it or one before it is not of its root")
 		}
 		for _, t := range full {

@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	maxFresh       = 64 // pages of a log kept in memory until they are derived
-	putChunk       = 25 // blobs put at once
+	maxFresh       = 64                    // pages of a log kept in memory until they are derived
+	gather         = 10 * time.Millisecond // how long pages may wait for more of them, which costs less than each alone
+	putChunk       = 25                    // blobs put at once
 	firstDeriveTry = time.Second
 	lastDeriveTry  = 10 * time.Second
 )
@@ -92,6 +93,10 @@ func (d *deriver) run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-d.wake:
 		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(gather):
+		}
 	}
 }
 
@@ -125,7 +130,7 @@ func (d *deriver) one(ctx context.Context, log LogID) error {
 	if gap || !begun {
 		err = at.catchUp(ctx, d.store)
 	} else {
-		err = at.derive(ctx, d.store, pages)
+		err = at.derive(ctx, d.store, pages, false)
 	}
 	if err == nil {
 		d.caughtUp(log, began)
