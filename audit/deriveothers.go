@@ -46,7 +46,10 @@ func (l *Ledger) behindBy(ctx context.Context, log LogID) (runs int64, lags bool
 	if err != nil {
 		return 0, false, err
 	}
-	most := last.Size() / tierOf[0].size
-	runs, err = countRuns(ctx, l.store, log, 0, 0, most)
-	return runs, runs < most, err
+	live, err := liveFrom(ctx, l.store, log)
+	if err != nil {
+		return 0, false, err
+	}
+	runs, err = l.index.runs.end(ctx, log, 0, last.Size(), live)
+	return runs, runs < last.Size()/tierOf[0].size, err
 }

@@ -108,3 +108,34 @@ func MakeRunsSmall(t testing.TB) {
 
 // TermOf is the name that a subject has in the index.
 func TermOf(subject string) uint32 { return termOf(fieldSubject, subject) }
+
+// RunKind is the kind of the runs of a tier.
+func RunKind(tier int) string { return runKind(tier) }
+
+// CopyRun puts a run of another store, with all that it binds, in the place of this one's, as far as that
+// store has it. The function that it returns restores what was there.
+func (m *Mem) CopyRun(from *Mem, log LogID, tier int, run int64) (restore func()) {
+	kinds := []BlobKind{{log, runKind(tier)}, {log, summaryKind(tier)}, {log, bucketKind(tier)}}
+	var before [][]Blob
+	for _, k := range kinds {
+		blobs := m.RawBlobs(k)
+		before = append(before, slices.Clone(blobs))
+		for i, b := range blobs {
+			number := b.Number
+			if k.Kind == bucketKind(tier) {
+				number >>= tierOf[tier].bits
+			}
+			for _, other := range from.RawBlobs(k) {
+				if number == run && other.Number == b.Number {
+					blobs[i] = other
+				}
+			}
+		}
+		m.SetRawBlobs(k, blobs)
+	}
+	return func() {
+		for i, k := range kinds {
+			m.SetRawBlobs(k, before[i])
+		}
+	}
+}

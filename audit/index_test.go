@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,7 +36,8 @@ func alike(t testing.TB) [2]string {
 type indexModel struct {
 	store    *audit.Mem
 	faulty   audit.Store
-	failAt   int // PutBlobs and PruneBlobs from now on; 0 for none
+	mu       sync.Mutex // of the next two: the ledger derives by itself
+	failAt   int        // PutBlobs and PruneBlobs from now on; 0 for none
 	fate     audittest.Fate
 	key      audit.Key
 	now      time.Time
@@ -64,6 +66,8 @@ func (m *indexModel) close(t *rapid.T) {
 func newIndexModel(t *rapid.T, key audit.Key, subjects []string) *indexModel {
 	m := &indexModel{store: audit.NewMem(), key: key, now: time.Date(2026, time.February, 27, 20, 0, 0, 0, time.UTC), subjects: subjects}
 	m.faulty = audittest.NewFaulty(m.store, func(op string, _ int) audittest.Fault {
+		m.mu.Lock()
+		defer m.mu.Unlock()
 		if op != audittest.PutBlobs && op != audittest.Prune && op != audittest.PruneBlobs || m.failAt == 0 {
 			return audittest.Fault{}
 		}
@@ -106,17 +110,22 @@ func (m *indexModel) append(t *rapid.T) {
 	}
 }
 
-// fail makes what is put from now on fail, and then what is to come.
+// fail makes what is put from now on fail, and calls f meanwhile.
 func (m *indexModel) fail(t *rapid.T, f func() error) {
 	if rapid.Bool().Draw(t, "fails") {
-		m.failAt = rapid.IntRange(1, 30).Draw(t, "fails at")
-		m.fate = audittest.Fate(rapid.IntRange(0, 1).Draw(t, "fate"))
+		m.setFault(rapid.IntRange(1, 30).Draw(t, "fails at"), audittest.Fate(rapid.IntRange(0, 1).Draw(t, "fate")))
 	}
 	err := f()
-	if m.failAt != 1 && err != nil || err != nil && !errors.Is(err, errEngine) {
+	if err != nil && !errors.Is(err, errEngine) {
 		t.Fatalf("without a fault: %v", err)
 	}
-	m.failAt = 0
+	m.setFault(0, 0)
+}
+
+func (m *indexModel) setFault(at int, fate audittest.Fate) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.failAt, m.fate = at, fate
 }
 
 func (m *indexModel) all(t *rapid.T) (all []audit.Entry) {

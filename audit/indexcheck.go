@@ -17,6 +17,7 @@ type indexCheck struct {
 	indexer *indexer
 	lacking *Blob     // the first blob of the run that is being made that is not stored
 	ended   *indexRun // the first run that is not stored: nothing comes after it
+	former  bool      // it is stored under a former name or key: what comes after it is so too
 }
 
 func newIndexCheck(ctx context.Context, s BlobReader, log LogID, turns turning) *indexCheck {
@@ -28,7 +29,7 @@ func newIndexCheck(ctx context.Context, s BlobReader, log LogID, turns turning) 
 // restart goes on from a stub. A run that begins before it counts for nothing.
 func (c *indexCheck) restart(stub Page) {
 	c.close()
-	c.kinds, c.findings, c.lacking, c.ended = map[string]*kindCheck{}, nil, nil, nil
+	c.kinds, c.findings, c.lacking, c.ended, c.former = map[string]*kindCheck{}, nil, nil, nil, false
 	c.live = stub.First
 	c.indexer = newIndexer(c.log, c.turns.name(), c, stub.First, stub.First)
 }
@@ -99,10 +100,14 @@ func (c *indexCheck) first(kind string) int64 {
 // run implements indexOutput.
 func (c *indexCheck) run(_ context.Context, r *indexRun, _ []byte) error {
 	kind := runKind(r.tier)
+	former := false
 	stored, err := c.take(kind, r.number, c.first(kind), func(stored Blob) string {
 		got, err := parseRun(stored, r.tier, c.turns)
 		var row *RowError
 		switch {
+		case errors.Is(err, errFormer): // to be derived again, as if it were not there
+			former = true
+			return ""
 		case errors.As(err, &row):
 			return row.Problem
 		case got.first != r.first || got.pages != r.pages || !slices.Equal(got.hashes, r.hashes):
@@ -113,8 +118,8 @@ func (c *indexCheck) run(_ context.Context, r *indexRun, _ []byte) error {
 		return ""
 	})
 	c.lacking = nil
-	if err == nil && !stored {
-		c.ended = r
+	if err == nil && (!stored || former) {
+		c.ended, c.former = r, former
 		err = errEnded
 	}
 	return err
@@ -131,34 +136,49 @@ func (c *indexCheck) finish(size int64) error {
 			if err != nil {
 				return err
 			}
-			if !k.there {
-				continue
-			}
-			if err := c.after(t, kind, k.now.Number, size); err != nil {
-				return err
+			for k.there && len(c.findings) == 0 {
+				more, err := c.after(t, k.now, size)
+				if err != nil {
+					return err
+				}
+				if !more {
+					break
+				}
+				if err := c.advance(k); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
 
-// after judges a blob that comes after those that were compared. An interrupted server leaves the blobs of
-// a run without the run itself.
-func (c *indexCheck) after(t int, kind string, number, size int64) error {
-	run := number
-	if kind == bucketKind(t) {
+// after judges a blob that comes after those that were compared, and reports whether to look at the one after
+// it. An interrupted server leaves the blobs of a run without the run itself.
+func (c *indexCheck) after(t int, b Blob, size int64) (more bool, err error) {
+	run := b.Number
+	if b.Kind == bucketKind(t) {
 		run >>= tierOf[t].bits
 	}
 	switch {
-	case (run+1)*tierOf[t].size > size:
-		c.found(kind, number, "the log has no such blob")
+	case run >= size/tierOf[t].size:
+		c.found(b.Kind, b.Number, "the log has no such blob")
 	case c.ended == nil: // of entries that came while the log was verified
-	case t != c.ended.tier || run != c.ended.number || kind == runKind(t):
+	case c.former && b.Kind != runKind(t):
+		return true, nil
+	case c.former:
+		if _, err := parseRun(b, t, c.turns); errors.Is(err, errFormer) {
+			return true, nil
+		}
+		c.found(b.Kind, b.Number, "one before it is of a former name or key, and this is not")
+	case t != c.ended.tier || run != c.ended.number || b.Kind == runKind(t):
 		_, there, err := c.again(runKind(c.ended.tier), c.ended.number)
 		if !there && err == nil {
 			c.found(runKind(c.ended.tier), c.ended.number, "missing, though what comes after it is there")
 		}
-		return err
+		return false, err
+	default:
+		return true, nil // the run was not put yet
 	}
-	return nil
+	return false, nil
 }

@@ -1,6 +1,10 @@
 package audit
 
-import "context"
+import (
+	"context"
+	"errors"
+	"sort"
+)
 
 // resumeIndexer returns an indexer of a log of so many entries that goes on where the stored runs end. It
 // makes first what an interruption left out: a run of a higher tier whose runs below are there.
@@ -12,7 +16,13 @@ func resumeIndexer(ctx context.Context, log LogID, size, live int64, out indexWr
 		if err != nil {
 			return nil, err
 		}
-		made[t] = n
+		made[t], err = currentRuns(begin, n, func(number int64) error {
+			_, err := out.runs(ctx, log, t, number, number+1)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	x := newIndexer(log, out.by.name, out, made[0]*tierOf[0].size, live)
 	for t := range tiers - 1 {
@@ -102,4 +112,24 @@ func countRuns(ctx context.Context, s BlobReader, log LogID, t int, least, most 
 		to = from
 	}
 	return least, nil
+}
+
+// currentRuns returns how far the runs from begin to end-1 are of the ledger's name and key now. After a
+// change of those, servers derive from the oldest run on.
+func currentRuns(begin, end int64, read func(number int64) error) (int64, error) {
+	if begin >= end {
+		return begin, nil
+	}
+	if err := read(end - 1); !errors.Is(err, errFormer) {
+		return end, err
+	}
+	var failed error
+	n := sort.Search(int(end-begin), func(i int) bool {
+		err := read(begin + int64(i))
+		if err != nil && !errors.Is(err, errFormer) {
+			failed = err
+		}
+		return err != nil
+	})
+	return begin + int64(n), failed
 }

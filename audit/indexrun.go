@@ -5,6 +5,8 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -58,9 +60,14 @@ func signRun(key Key, body []byte) []byte {
 	return slices.Concat(body, ed25519.Sign(key.private(), body))
 }
 
-// parseRun reads the blob of a run, which must be that of its name, and signed by one of the keys that the
-// ledger has had. It takes nothing else than what indexRun.body and the signature are. The error is a
-// *RowError.
+// errFormer says that a run is signed under a name or by a key that the ledger does not have any more. Such a
+// run counts for nothing: whoever has a key that was rotated away could still make runs, and a ledger that
+// was restored from a copy has other entries than those that were lost. A server derives it again.
+var errFormer = errors.New("audit: a run of the index is of a former name or key")
+
+// parseRun reads the blob of a run, which must be that of its name, and signed by the ledger's key now, under
+// its name now. It takes nothing else than what indexRun.body and the signature are. The error is a
+// *RowError, and perhaps errFormer.
 func parseRun(b Blob, t int, turns turning) (*indexRun, error) {
 	bad := func(problem string) (*indexRun, error) {
 		return nil, &RowError{BlobRow(b.Log, b.Kind, b.Number), problem}
@@ -84,10 +91,13 @@ func parseRun(b Blob, t int, turns turning) (*indexRun, error) {
 	for range want {
 		r.hashes = append(r.hashes, blobHash(v.bytes(len(blobHash{}))))
 	}
-	if !slices.Contains(turns.names, ledger) || !turns.signed(body, signature) {
-		return bad("it is not signed by the ledger's key")
+	switch {
+	case ledger == turns.name() && ed25519.Verify(turns.key().public, body, signature):
+		return r, nil
+	case slices.Contains(turns.names, ledger) && turns.signed(body, signature):
+		return r, fmt.Errorf("%w: %w", errFormer, &RowError{BlobRow(b.Log, b.Kind, b.Number), "it is of a former name or key"})
 	}
-	return r, nil
+	return bad("it is not signed by the ledger's key")
 }
 
 // cutSignature splits what is signed from its signature.

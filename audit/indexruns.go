@@ -50,6 +50,9 @@ func (x *runReader) end(ctx context.Context, log LogID, t int, size, live int64)
 	most := size / tierOf[t].size
 	least = min(max(least, (live+tierOf[t].size-1)/tierOf[t].size), most)
 	n, err := countRuns(ctx, x.reader, log, t, least, most)
+	if err == nil && n > least {
+		n, err = currentRuns(least, n, func(number int64) error { _, err := x.some(ctx, log, t, []int64{number}); return err })
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -21,8 +22,8 @@ func (k *keyring) with(ctx context.Context, f func(turning) error) error {
 		return err
 	}
 	failed := f(known)
-	if failed == nil {
-		return nil
+	if failed == nil || errors.Is(failed, errFormer) { // of which more keys would say the same
+		return failed
 	}
 	turns, err := storedTurns(ctx, k.reader)
 	if err != nil {

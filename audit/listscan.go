@@ -53,22 +53,35 @@ func (s *scan) candidates(yield func(candidate, error) bool) {
 // each yields the pages from the lowest one that was looked at down to the one that holds an entry, or
 // begins after it. It returns false if the scan is to end.
 func (s *scan) each(entry int64) bool {
+	var held *Page // it is checked against the page before it
 	for p, err := range back(s.ctx, s.x.reader, s.log, s.lowest-1) {
 		if err != nil {
 			s.yield(candidate{}, err)
 			return false
 		}
-		if p.Stub || p.Number < s.bottom.Number {
-			return false
+		if held != nil {
+			if !s.yieldChecked(p, *held) {
+				return false
+			}
+			if held.First <= entry {
+				return s.lowest > s.bottom.Number
+			}
 		}
-		if *s.budget--; !s.yield(candidate{page: p}, nil) {
+		if held = &p; p.Stub || p.Number < s.bottom.Number {
 			return false
-		}
-		if s.lowest = p.Number; p.First <= entry {
-			break
 		}
 	}
-	return s.lowest > s.bottom.Number
+	if held != nil { // the log's first page
+		s.yieldChecked(Page{}, *held)
+	}
+	return false
+}
+
+func (s *scan) yieldChecked(before, p Page) bool {
+	err := s.x.check(s.ctx, before, p)
+	*s.budget--
+	s.lowest = p.Number
+	return s.yield(candidate{page: p}, err) && err == nil
 }
 
 // in yields the pages of runs of one tier, newest first, that may match.
@@ -160,18 +173,18 @@ func (s *scan) pages(r *indexRun, spans []span) bool {
 	return true
 }
 
-// pages returns pages of a log, one for each number.
+// pages returns pages of a log that hold, one for each number.
 func (x *Index) pages(ctx context.Context, log LogID, numbers []int64) ([]Page, error) {
 	pages := make([]Page, len(numbers))
 	if len(numbers) == 1 {
-		p, err := x.page(ctx, log, numbers[0])
+		p, err := x.checked(ctx, log, numbers[0])
 		pages[0] = p
 		return pages, err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for i, n := range numbers {
 		group.Go(func() (err error) {
-			pages[i], err = x.page(ctx, log, n)
+			pages[i], err = x.checked(ctx, log, n)
 			return err
 		})
 	}

@@ -115,6 +115,12 @@ func (t *tally) entries(log LogID, first, end int64) error {
 		return err
 	}
 	next := p.Number
+	var before Page
+	if next > 0 {
+		if before, err = t.x.page(t.ctx, log, next-1); err != nil {
+			return err
+		}
+	}
 	for p, err := range t.x.reader.Pages(t.ctx, log, next) {
 		if err != nil {
 			return err
@@ -125,10 +131,13 @@ func (t *tally) entries(log LogID, first, end int64) error {
 		if p.Number != next {
 			return &RowError{PageRow(log, next), "missing"}
 		}
+		if err := t.x.check(t.ctx, before, p); err != nil {
+			return err
+		}
 		if err := t.page(p, first, end); err != nil || p.Size() >= end {
 			return err
 		}
-		next++
+		before, next = p, next+1
 	}
 	return nil
 }

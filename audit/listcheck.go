@@ -1,0 +1,47 @@
+package audit
+
+import (
+	"context"
+	"slices"
+)
+
+// check holds a page that answers a question to its signature, and to the page before it: its lines must
+// lead from that one's tree to its own, which is signed. A change of either page shows. The error is a
+// *RowError.
+func (x *Index) check(ctx context.Context, before, p Page) error {
+	err := x.runs.keys.with(ctx, func(t turning) error { _, err := t.headAfter(p); return err })
+	if err != nil {
+		return err
+	}
+	var e edge
+	if p.Number > 0 {
+		e = before.Edge
+		if before.Number != p.Number-1 || before.Size() != p.First || !e.fits(p.First) {
+			return p.fault("it does not follow on the page before it")
+		}
+	} else if p.First != 0 {
+		return p.fault("it does not begin the log")
+	}
+	if !slices.Equal(e.grow(p.First, leafHashes(p)...), edge(p.Edge)) {
+		return p.fault("its lines are not those of its root")
+	}
+	return nil
+}
+
+// checked returns a page that holds. If it was pruned, the log's stub is returned in its place.
+func (x *Index) checked(ctx context.Context, log LogID, number int64) (Page, error) {
+	p, err := x.page(ctx, log, number)
+	if err != nil || p.Stub {
+		return p, err
+	}
+	var before Page
+	if number > 0 {
+		if before, err = x.page(ctx, log, number-1); err != nil {
+			return Page{}, err
+		}
+		if before.Number > number { // it was pruned meanwhile
+			return before, nil
+		}
+	}
+	return p, x.check(ctx, before, p)
+}
