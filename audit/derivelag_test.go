@@ -12,7 +12,6 @@ import (
 
 // TestDeriveLag: the lag grows while nothing can be put, and is gone when all is derived.
 func TestDeriveLag(t *testing.T) {
-	audit.MakeRunsSmall(t)
 	m := audit.NewMem()
 	var failing atomic.Bool
 	failing.Store(true)

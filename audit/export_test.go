@@ -2,7 +2,6 @@ package audit
 
 import (
 	"slices"
-	"testing"
 	"time"
 )
 
@@ -97,13 +96,11 @@ func Waiting(l *Ledger) (n int64) {
 	return n
 }
 
-// MakeRunsSmall makes runs small until the end of a test, so that a log of some hundred entries has all
-// tiers, and lists and blobs that say to look below.
-func MakeRunsSmall(t testing.TB) {
-	tier0, list, bucket, summary := tierOf, maxList, maxBucket, maxSummary
+// Tests have small runs, so that a log of some hundred entries has all tiers, and lists and blobs that say
+// to look below. Package audittest holds Mem to its suite with runs of the real size.
+func init() {
 	tierOf = [tiers]tier{{8, 0, 0}, {32, 2, 4}, {128, 4, 4}}
 	maxList, maxBucket, maxSummary = 6, 200, 600
-	t.Cleanup(func() { tierOf, maxList, maxBucket, maxSummary = tier0, list, bucket, summary })
 }
 
 // TermOf is the name that a subject has in the index.

@@ -260,7 +260,6 @@ func (m *indexModel) verify(t *rapid.T) {
 // once, and what is pruned is gone. Every answer is complete, from the ledger's own Index, which lives as
 // long as the ledger does, and from a new one.
 func TestIndexModel(t *testing.T) {
-	audit.MakeRunsSmall(t)
 	key := newKey(t, 1)
 	twins := alike(t)
 	subjects := []string{twins[0], twins[1], "", "often", "often", "often", "m-1", "m-2", "m-3", "m-4", "m-5"}

@@ -26,7 +26,6 @@ func drawPostings(t *rapid.T, of tier, pages int64) []posting {
 
 // TestBucketsKeepWhatTheyAreGiven writes buckets and reads them.
 func TestBucketsKeepWhatTheyAreGiven(t *testing.T) {
-	MakeRunsSmall(t)
 	rapid.Check(t, func(t *rapid.T) {
 		of := rapid.SampledFrom(tierOf[:]).Draw(t, "tier")
 		pages := rapid.Int64Range(1, of.size).Draw(t, "pages")
@@ -59,7 +58,6 @@ func TestBucketsKeepWhatTheyAreGiven(t *testing.T) {
 
 // FuzzParseBucket: what is read is written again to the byte, and reading one term finds the same.
 func FuzzParseBucket(f *testing.F) {
-	MakeRunsSmall(f)
 	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same seeds each time
 	for t := range tiers {
 		var all []posting
@@ -101,7 +99,6 @@ func FuzzParseBucket(f *testing.F) {
 
 // FuzzParseSummary: what is read is written again to the byte.
 func FuzzParseSummary(f *testing.F) {
-	MakeRunsSmall(f)
 	f.Add(encodeSummary([]cell{
 		{cellKey{20_000, [cellFields]string{"a", "READ", "GRANTED", "CONSENT", ""}}, 3}, {cellKey{20_001, [cellFields]string{"b", "READ", "DENIED", "", "x"}}, 1},
 	}))
@@ -119,7 +116,6 @@ func FuzzParseSummary(f *testing.F) {
 
 // FuzzParseRun: nothing that is not signed is taken, and what is taken has one spelling.
 func FuzzParseRun(f *testing.F) {
-	MakeRunsSmall(f)
 	key, err := GenerateKey(bytes.NewReader(bytes.Repeat([]byte{7}, 64)))
 	if err != nil {
 		f.Fatal(err)

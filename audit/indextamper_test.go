@@ -76,7 +76,6 @@ func mustAnswerOrFail(t *testing.T, what string, m *audit.Mem, want []string, co
 
 // TestQuestionsAboutChangedPages: whatever somebody does to a page, no answer is another one.
 func TestQuestionsAboutChangedPages(t *testing.T) {
-	audit.MakeRunsSmall(t)
 	m := newIndexedMem(t, 210)
 	want, counted, err := answers(t, m)
 	if err != nil || len(want) != 42 {
@@ -115,7 +114,6 @@ func TestQuestionsAboutChangedPages(t *testing.T) {
 // TestRunsOfLostEntries puts runs of what a rollback lost, and runs that a former key signed, in the place
 // of those of what came after.
 func TestRunsOfLostEntries(t *testing.T) {
-	audit.MakeRunsSmall(t)
 	for name, turn := range map[string]func(m *audit.Mem) (key byte, ledger string){
 		"rollback": func(m *audit.Mem) (byte, string) {
 			if err := audit.Restart(t.Context(), m, newKey(t, 1), "restored.example.com/pii", nil, time.Now); err != nil {

@@ -54,15 +54,17 @@ func (s *scan) candidates(yield func(candidate, error) bool) {
 // begins after it. It returns false if the scan is to end.
 func (s *scan) each(entry int64) bool {
 	var held *Page // it is checked against the page before it
+	bound := false
 	for p, err := range back(s.ctx, s.x.reader, s.log, s.lowest-1) {
 		if err != nil {
 			s.yield(candidate{}, err)
 			return false
 		}
 		if held != nil {
-			if !s.yieldChecked(p, *held) {
+			if !s.yieldChecked(p, *held, bound) {
 				return false
 			}
+			bound = true
 			if held.First <= entry {
 				return s.lowest > s.bottom.Number
 			}
@@ -72,13 +74,13 @@ func (s *scan) each(entry int64) bool {
 		}
 	}
 	if held != nil { // the log's first page
-		s.yieldChecked(Page{}, *held)
+		s.yieldChecked(Page{}, *held, bound)
 	}
 	return false
 }
 
-func (s *scan) yieldChecked(before, p Page) bool {
-	err := s.x.check(s.ctx, before, p)
+func (s *scan) yieldChecked(before, p Page, bound bool) bool {
+	err := s.x.check(s.ctx, before, p, bound)
 	*s.budget--
 	s.lowest = p.Number
 	return s.yield(candidate{page: p}, err) && err == nil

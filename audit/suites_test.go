@@ -7,10 +7,6 @@ import (
 	"github.com/piinguin/piinguin/audit/audittest"
 )
 
-func TestMemConforms(t *testing.T) {
-	audittest.Run(t, audittest.Driver{Open: func(*testing.T) audit.Store { return audit.NewMem() }, Leases: true})
-}
-
 func TestMemTampered(t *testing.T) {
 	audittest.Tamper(t, func(*testing.T) audittest.Tamperable { return &tamperedMem{audit.NewMem()} })
 }

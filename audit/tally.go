@@ -131,7 +131,7 @@ func (t *tally) entries(log LogID, first, end int64) error {
 		if p.Number != next {
 			return &RowError{PageRow(log, next), "missing"}
 		}
-		if err := t.x.check(t.ctx, before, p); err != nil {
+		if err := t.x.check(t.ctx, before, p, false); err != nil {
 			return err
 		}
 		if err := t.page(p, first, end); err != nil || p.Size() >= end {
