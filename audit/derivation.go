@@ -66,7 +66,7 @@ func newDerivation(ctx context.Context, s Backend, log LogID, by signer) (*deriv
 			return nil, err
 		}
 	}
-	at.index = newIndexer(log, by.name, indexWriter{s, by}, live, live)
+	at.index = newIndexer(log, indexWriter{s, by}, live, live)
 	return at, nil
 }
 
@@ -188,8 +188,8 @@ func (w indexWriter) blobs(ctx context.Context, blobs []Blob) error {
 	return putBlobs(ctx, w.Backend, blobs)
 }
 
-func (w indexWriter) run(ctx context.Context, r *indexRun, body []byte) error {
-	return w.PutBlobs(ctx, []Blob{{r.log, runKind(r.tier), r.number, signRun(w.by.key, body)}})
+func (w indexWriter) run(ctx context.Context, r *indexRun) error {
+	return w.PutBlobs(ctx, []Blob{{r.log, runKind(r.tier), r.number, signRun(w.by.key, r.body(w.by.name))}})
 }
 
 func (t *tiler) addAll(leaves []tlog.Hash) (full []fullTile) {

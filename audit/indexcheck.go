@@ -22,7 +22,7 @@ type indexCheck struct {
 
 func newIndexCheck(ctx context.Context, s BlobReader, log LogID, turns turning) *indexCheck {
 	c := &indexCheck{blobCheck: newBlobCheck(ctx, s, log), turns: turns}
-	c.indexer = newIndexer(log, turns.name(), c, 0, 0)
+	c.indexer = newIndexer(log, c, 0, 0)
 	return c
 }
 
@@ -31,7 +31,7 @@ func (c *indexCheck) restart(stub Page) {
 	c.close()
 	c.kinds, c.findings, c.lacking, c.ended, c.former = map[string]*kindCheck{}, nil, nil, nil, false
 	c.live = stub.First
-	c.indexer = newIndexer(c.log, c.turns.name(), c, stub.First, stub.First)
+	c.indexer = newIndexer(c.log, c, stub.First, stub.First)
 }
 
 // errEnded says that the rest of the index is not derived yet.
@@ -86,7 +86,7 @@ func (c *indexCheck) blobs(_ context.Context, blobs []Blob) error {
 // first is the number of the first blob of a kind that counts.
 func (c *indexCheck) first(kind string) int64 {
 	for t := range tiers {
-		run := (c.live + tierOf[t].size - 1) / tierOf[t].size
+		run := tierOf[t].begin(c.live)
 		switch kind {
 		case bucketKind(t):
 			return run << tierOf[t].bits
@@ -98,7 +98,7 @@ func (c *indexCheck) first(kind string) int64 {
 }
 
 // run implements indexOutput.
-func (c *indexCheck) run(_ context.Context, r *indexRun, _ []byte) error {
+func (c *indexCheck) run(_ context.Context, r *indexRun) error {
 	kind := runKind(r.tier)
 	former := false
 	stored, err := c.take(kind, r.number, c.first(kind), func(stored Blob) string {

@@ -9,11 +9,10 @@ import (
 // indexer makes the index of a log from its pages, run by run. Both who writes it and who verifies it
 // use it: they differ in what becomes of the blobs.
 type indexer struct {
-	log    LogID
-	ledger string // whose name the runs carry
-	out    indexOutput
-	next   int64 // the entry to take next; before it all is done
-	live   int64 // the first entry that was not pruned: a run that begins before it is not made
+	log  LogID
+	out  indexOutput
+	next int64 // the entry to take next; before it all is done
+	live int64 // the first entry that was not pruned: a run that begins before it is not made
 
 	open   indexRun                  // the run of the lowest tier that is being filled
 	terms  []uint64                  // of its entries: the term, and the page counted from the run's first
@@ -28,15 +27,14 @@ type indexOutput interface {
 	BlobReader
 	// blobs takes what a run holds.
 	blobs(ctx context.Context, blobs []Blob) error
-	// run takes a run without its signature, when all that it holds was taken.
-	run(ctx context.Context, r *indexRun, body []byte) error
+	// run takes a run, when all that it holds was taken.
+	run(ctx context.Context, r *indexRun) error
 }
 
 // newIndexer returns an indexer that begins at the first run of the lowest tier that begins at an entry
 // or after it, of a log that was pruned up to live.
-func newIndexer(log LogID, ledger string, out indexOutput, first, live int64) *indexer {
-	size := tierOf[0].size
-	return &indexer{log: log, ledger: ledger, out: out, next: (max(first, live) + size - 1) / size * size, live: live}
+func newIndexer(log LogID, out indexOutput, first, live int64) *indexer {
+	return &indexer{log: log, out: out, next: tierOf[0].begin(max(first, live)) * tierOf[0].size, live: live}
 }
 
 // add takes the page that has the next entry.
@@ -165,7 +163,7 @@ func (x *indexer) finish(ctx context.Context) error {
 
 // finished puts a run that is complete, and makes the one of the next tier if it is the last of it.
 func (x *indexer) finished(ctx context.Context, r *indexRun) error {
-	if err := x.out.run(ctx, r, r.body(x.ledger)); err != nil {
+	if err := x.out.run(ctx, r); err != nil {
 		return err
 	}
 	return x.ripen(ctx, r)

@@ -1,6 +1,9 @@
 package audit
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // maxBlobsAt is how many blobs are read by their numbers at once.
 const maxBlobsAt = 64
@@ -21,39 +24,35 @@ func readSummaries(ctx context.Context, s BlobReader, runs []*indexRun) ([]Blob,
 }
 
 func readNamed(ctx context.Context, s BlobReader, runs []*indexRun, kind string, name func(*indexRun) (int64, blobHash)) ([]Blob, error) {
-	blobs := make([]Blob, 0, len(runs))
-	for len(runs) > 0 {
-		some := runs[:min(maxBlobsAt, len(runs))]
-		runs = runs[len(some):]
-		numbers := make([]int64, len(some))
-		for i, r := range some {
-			numbers[i], _ = name(r)
-		}
-		found, err := blobsAt(ctx, s, some[0].log, kind, numbers)
-		if err != nil {
+	numbers := make([]int64, len(runs))
+	for i, r := range runs {
+		numbers[i], _ = name(r)
+	}
+	blobs, err := blobsAt(ctx, s, runs[0].log, kind, numbers)
+	if err != nil {
+		return nil, err
+	}
+	for i, b := range blobs {
+		if _, hash := name(runs[i]); b.Data == nil {
+			return nil, &RowError{BlobRow(b.Log, kind, b.Number), "missing, though the run that it belongs to is there"}
+		} else if err := hash.check(b); err != nil {
 			return nil, err
 		}
-		for i, b := range found {
-			if _, hash := name(some[i]); b.Data == nil {
-				return nil, &RowError{BlobRow(b.Log, kind, b.Number), "missing, though the run that it belongs to is there"}
-			} else if err := hash.check(b); err != nil {
-				return nil, err
-			}
-		}
-		blobs = append(blobs, found...)
 	}
 	return blobs, nil
 }
 
 // blobsAt returns the blobs with these numbers, one for each; the data of one that is not there is nil.
 func blobsAt(ctx context.Context, s BlobReader, log LogID, kind string, numbers []int64) ([]Blob, error) {
-	found, err := s.BlobsAt(ctx, log, kind, numbers)
-	if err != nil {
-		return nil, err
-	}
-	by := make(map[int64][]byte, len(found))
-	for _, b := range found {
-		by[b.Number] = append([]byte{}, b.Data...) // no bytes are something else than no blob
+	by := make(map[int64][]byte, len(numbers))
+	for some := range slices.Chunk(numbers, maxBlobsAt) {
+		found, err := s.BlobsAt(ctx, log, kind, some)
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range found {
+			by[b.Number] = append([]byte{}, b.Data...) // no bytes are something else than no blob
+		}
 	}
 	blobs := make([]Blob, len(numbers))
 	for i, n := range numbers {

@@ -11,7 +11,7 @@ import (
 func resumeIndexer(ctx context.Context, log LogID, size, live int64, out indexWriter) (*indexer, error) {
 	var made [tiers]int64 // of each tier, the number of the next run
 	for t := range tiers {
-		begin := (live + tierOf[t].size - 1) / tierOf[t].size
+		begin := tierOf[t].begin(live)
 		n, err := countRuns(ctx, out, log, t, begin, size/tierOf[t].size)
 		if err != nil {
 			return nil, err
@@ -24,7 +24,7 @@ func resumeIndexer(ctx context.Context, log LogID, size, live int64, out indexWr
 			return nil, err
 		}
 	}
-	x := newIndexer(log, out.by.name, out, made[0]*tierOf[0].size, live)
+	x := newIndexer(log, out, made[0]*tierOf[0].size, live)
 	for t := range tiers - 1 {
 		up := tierOf[t+1]
 		for ; (made[t+1]+1)*up.fan <= made[t]; made[t+1]++ {
@@ -36,11 +36,11 @@ func resumeIndexer(ctx context.Context, log LogID, size, live int64, out indexWr
 			if err != nil {
 				return nil, err
 			}
-			if err := out.run(ctx, r, r.body(x.ledger)); err != nil {
+			if err := out.run(ctx, r); err != nil {
 				return nil, err
 			}
 		}
-		first := max(made[t]/up.fan*up.fan, (live+tierOf[t].size-1)/tierOf[t].size)
+		first := max(made[t]/up.fan*up.fan, tierOf[t].begin(live))
 		ripe, err := out.runs(ctx, log, t, first, made[t])
 		if err != nil {
 			return nil, err
@@ -69,23 +69,17 @@ func numbers(from, to int64) (all []int64) {
 // readRuns returns the stored runs of a tier with these numbers. The error is a *RowError if one is
 // missing, or not what was written.
 func readRuns(ctx context.Context, s BlobReader, log LogID, t int, numbers []int64, turns turning) ([]*indexRun, error) {
-	var all []*indexRun
-	for len(numbers) > 0 {
-		some := numbers[:min(maxBlobsAt, len(numbers))]
-		numbers = numbers[len(some):]
-		blobs, err := blobsAt(ctx, s, log, runKind(t), some)
-		if err != nil {
-			return nil, err
+	blobs, err := blobsAt(ctx, s, log, runKind(t), numbers)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*indexRun, len(blobs))
+	for i, b := range blobs {
+		if b.Data == nil {
+			return nil, &RowError{BlobRow(log, b.Kind, b.Number), "missing"}
 		}
-		for _, b := range blobs {
-			if b.Data == nil {
-				return nil, &RowError{BlobRow(log, b.Kind, b.Number), "missing"}
-			}
-			r, err := parseRun(b, t, turns)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, r)
+		if all[i], err = parseRun(b, t, turns); err != nil {
+			return nil, err
 		}
 	}
 	return all, nil

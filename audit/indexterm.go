@@ -43,6 +43,9 @@ func bucketKind(t int) string  { return fmt.Sprint(bucketPrefix, t) }
 func summaryKind(t int) string { return fmt.Sprint(summaryPrefix, t) }
 func runKind(t int) string     { return fmt.Sprint(runPrefix, t) }
 
+// begin is the first run that begins at an entry or after it.
+func (t tier) begin(entry int64) int64 { return (entry + t.size - 1) / t.size }
+
 // buckets is how many buckets a run has.
 func (t tier) buckets() int64 { return 1 << t.bits }
 

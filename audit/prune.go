@@ -146,7 +146,7 @@ func (l *Ledger) pruneIndex(ctx context.Context, s Pruner, log LogID) error {
 		return err
 	}
 	for t := range tiers {
-		run := (live + tierOf[t].size - 1) / tierOf[t].size
+		run := tierOf[t].begin(live)
 		for _, of := range []struct {
 			kind  string
 			below int64

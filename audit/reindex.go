@@ -65,7 +65,7 @@ func removeStrays(ctx context.Context, s Store, k BlobKind) error {
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		if b.Number < blobCount(k.Kind, last.Size()) {
+		if n, _ := blobCount(k.Kind, last.Size()); b.Number < n {
 			continue
 		}
 		if err := s.PruneBlobs(ctx, k.Log, k.Kind, b.Number, b.Number+1); err != nil {
@@ -75,20 +75,20 @@ func removeStrays(ctx context.Context, s Store, k BlobKind) error {
 	return nil
 }
 
-// blobCount returns how many blobs of a kind a log of a size has.
-func blobCount(kind string, size int64) int64 {
+// blobCount returns how many blobs of a kind a log of a size has. derived is false if no log has the kind.
+func blobCount(kind string, size int64) (n int64, derived bool) {
 	for level := range maxLevel + 1 {
 		if kind == tileKind(level) {
-			return size >> (8 * (level + 1))
+			return size >> (8 * (level + 1)), true
 		}
 	}
 	for t := range tiers {
 		switch runs := size / tierOf[t].size; kind {
 		case bucketKind(t):
-			return runs << tierOf[t].bits
+			return runs << tierOf[t].bits, true
 		case summaryKind(t), runKind(t):
-			return runs
+			return runs, true
 		}
 	}
-	return 0
+	return 0, false
 }

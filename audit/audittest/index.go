@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -40,11 +41,10 @@ func newIndexed(t *testing.T, s audit.Store) (*audit.Ledger, []audit.Entry) {
 		clock.add(time.Hour)
 	}
 	mustDerive(t, s, 1, (indexed+1)/256)
-	for deadline := time.Now().Add(time.Minute); len(blobsOf(t, s, 1, "run/0", 15))+len(blobsOf(t, s, 1, "run/1", 0)) < 2; {
-		if time.Now().After(deadline) {
+	for end := time.Now().Add(patience); len(blobsOf(t, s, 1, "run/0", 15))+len(blobsOf(t, s, 1, "run/1", 0)) < 2; runtime.Gosched() {
+		if time.Now().After(end) {
 			t.Fatal("the index is not derived")
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	return l, everything(t, s)
 }
@@ -91,7 +91,7 @@ func index(t *testing.T, s audit.Store) {
 	ask()
 	for _, days := range []int{1, 2, 3} { // the last of them beyond the runs of the lowest tier
 		before := all[len(all)-1].Time.Add(time.Duration(days) * 22 * time.Hour)
-		l.Close(t.Context()) //nolint:errcheck,gosec // closed twice
+		closeLedger(t, l)
 		l = newLedgerAt(t, s, newHandClock(2026, time.November, 1), 1)
 		if _, err := l.Prune(t.Context(), s, before, pruner); err != nil {
 			t.Fatalf("Prune: %v", err)
