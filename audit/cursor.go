@@ -158,7 +158,7 @@ func (c *cursor) restart(p Page) error {
 	}
 	isIt := func(q pruning) bool { return q.page == p.Number && q.tree == p.Tree() }
 	if !slices.ContainsFunc(c.prunes, isIt) {
-		c.fail(p.fault("the lines before it are gone, and no PRUNE in the spine says that they were removed"))
+		c.fail(p.fault(noPrune))
 		return nil
 	}
 	h, err := c.turns.headAfter(p)

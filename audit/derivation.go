@@ -16,8 +16,8 @@ type derivation struct {
 	signer signer
 }
 
-// errPrunedAway says that pages which were to be derived have been pruned meanwhile.
-var errPrunedAway = errors.New("audit: pruned before it was derived")
+// errPrunedAway says that pages which were to be derived, or to answer a question, have been pruned meanwhile.
+var errPrunedAway = errors.New("audit: pages were pruned meanwhile")
 
 // resumeDerivation returns the derivation of a log before what is not derived yet, or some before it:
 // the blobs that were put at once may be there in part.

@@ -3,6 +3,8 @@ package audit
 import (
 	"slices"
 	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // MaxQueue is the bound of a writer's queue.
@@ -135,4 +137,15 @@ func (m *Mem) CopyRun(from *Mem, log LogID, tier int, run int64) (restore func()
 			m.SetRawBlobs(k, before[i])
 		}
 	}
+}
+
+// ForgeStub returns the pages as if pruning had removed those up to the i-th one.
+func ForgeStub(pages []Page, i int) []Page {
+	var leaves []tlog.Hash
+	for _, p := range pages[:i] {
+		leaves = append(leaves, leafHashes(p)...)
+	}
+	first := pages[i].First
+	stub := pages[i].toStub(leaves[first-first%BundleWidth:])
+	return append([]Page{stub}, pages[i+1:]...)
 }

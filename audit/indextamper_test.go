@@ -3,6 +3,7 @@ package audit_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -50,6 +51,15 @@ func answers(t *testing.T, m *audit.Mem) (found []string, counted int64, err err
 	for _, e := range entries {
 		found = append(found, e.RequestID)
 	}
+	window, _, winErr := x.List(t.Context(), audit.Query{
+		Subjects: []string{"sought"}, From: time.Now().Add(-12 * time.Hour), To: time.Now().Add(12 * time.Hour), Limit: 1000,
+	})
+	for _, e := range window {
+		found = append(found, "window "+e.RequestID)
+	}
+	one, oneErr := x.Entry(t.Context(), 1, 40)
+	found = append(found, one.RequestID)
+	err = errors.Join(err, winErr, oneErr)
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	rows, sumErr := x.Summarize(t.Context(), audit.SummaryQuery{From: today.AddDate(0, 0, -1), To: today.AddDate(0, 0, 2), By: []audit.Dimension{audit.ByBasis}})
 	for _, r := range rows {
@@ -78,7 +88,7 @@ func mustAnswerOrFail(t *testing.T, what string, m *audit.Mem, want []string, co
 func TestQuestionsAboutChangedPages(t *testing.T) {
 	m := newIndexedMem(t, 210)
 	want, counted, err := answers(t, m)
-	if err != nil || len(want) != 42 {
+	if err != nil || len(want) != 85 {
 		t.Fatalf("%d entries, %v", len(want), err)
 	}
 	pages := m.RawPages(1)
@@ -95,7 +105,9 @@ func TestQuestionsAboutChangedPages(t *testing.T) {
 				p[i], p[other] = p[other], p[i]
 				p[i].Number, p[other].Number = p[other].Number, p[i].Number
 			},
-			"a line less": func(p []audit.Page) { p[i].Lines = p[i].Lines[1:] },
+			"an earlier time": func(p []audit.Page) { p[i].Time = p[i].Time.AddDate(-1, 0, 0) },
+			"a later time":    func(p []audit.Page) { p[i].Time = p[i].Time.AddDate(1, 0, 0) },
+			"a line less":     func(p []audit.Page) { p[i].Lines = p[i].Lines[1:] },
 			"a subject changed": func(p []audit.Page) {
 				p[i].Lines = slices.Clone(p[i].Lines)
 				for k, line := range p[i].Lines {
@@ -106,8 +118,25 @@ func TestQuestionsAboutChangedPages(t *testing.T) {
 			changed := slices.Clone(pages)
 			change(changed)
 			m.SetRawPages(1, changed)
-			mustAnswerOrFail(t, what, m, want, counted)
+			mustAnswerOrFail(t, fmt.Sprintf("page %d: %s", i, what), m, want, counted)
 		}
+	}
+}
+
+// TestQuestionsAboutAForgedStub: what is gone as if it had been pruned makes no answer shorter.
+func TestQuestionsAboutAForgedStub(t *testing.T) {
+	m := newIndexedMem(t, 210)
+	want, counted, err := answers(t, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := m.RawPages(1)
+	for _, i := range []int{3, 20, 40} {
+		m.SetRawPages(1, audit.ForgeStub(pages, i))
+		if f := mustVerify(t, m, nil).Findings; len(f) == 0 {
+			t.Errorf("page %d: Verify finds nothing", i)
+		}
+		mustAnswerOrFail(t, fmt.Sprintf("stub in the place of page %d", i), m, want, counted)
 	}
 }
 
@@ -132,7 +161,7 @@ func TestRunsOfLostEntries(t *testing.T) {
 			lost, m := newIndexedMem(t, 90), newIndexedMem(t, 90)
 			fillIndexed(t, lost, 1, ledgerName, 1000, 90)
 			key, ledger := turn(m)
-			if want, _, err := answers(t, m); err != nil || len(want) != 18 {
+			if want, _, err := answers(t, m); err != nil || len(want) != 37 {
 				t.Fatalf("before all is derived again: %d entries, %v", len(want), err)
 			}
 			r := mustVerify(t, m, nil)
@@ -141,7 +170,7 @@ func TestRunsOfLostEntries(t *testing.T) {
 			}
 			fillIndexed(t, m, key, ledger, 2001, 90)
 			want, counted, err := answers(t, m)
-			if err != nil || len(want) != 36 {
+			if err != nil || len(want) != 73 {
 				t.Fatalf("%d entries, %v", len(want), err)
 			}
 			for tier := range 3 {

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // maxPages is how many pages, and blobs of the index, one List reads, at most but for a few.
@@ -20,13 +23,34 @@ const maxPages = 2000
 type Index struct {
 	reader Reader
 	runs   *runReader
+
+	mu    sync.Mutex
+	stubs map[LogID]tlog.Tree // of stubs that a PRUNE explains
 }
 
-func newIndex(r Reader, keys *keyring) *Index { return &Index{r, newRunReader(r, keys)} }
+func newIndex(r Reader, keys *keyring) *Index {
+	return &Index{reader: r, runs: newRunReader(r, keys), stubs: map[LogID]tlog.Tree{}}
+}
 
 // Entry returns one entry. ErrNotFound: there is none, or it was pruned.
 func (x *Index) Entry(ctx context.Context, log LogID, index int64) (Entry, error) {
+	last, err := lastPage(ctx, x.reader, log)
+	if err != nil {
+		return Entry{}, err
+	}
+	if index < 0 || index >= last.Size() {
+		return Entry{}, ErrNotFound
+	}
 	p, err := pageOf(ctx, x.reader, log, index)
+	if errors.Is(err, ErrNotFound) {
+		err = x.gone(ctx, log, index)
+	}
+	if err == nil {
+		p, err = x.checked(ctx, log, p.Number)
+	}
+	if err == nil && p.Stub {
+		err = x.gone(ctx, log, index)
+	}
 	if err != nil {
 		return Entry{}, err
 	}
@@ -164,29 +188,59 @@ func (x *Index) window(ctx context.Context, log LogID, from time.Time, until Pos
 	}
 	w := &window{log: log, bottom: first, top: last, size: last.Size()}
 	if first.Stub {
+		if err := x.pruned(ctx, first); err != nil {
+			return nil, err
+		}
 		w.live = first.First
 		if w.bottom, err = pageAt(ctx, x.reader, log, first.Number+1); err != nil {
 			return nil, err
 		}
 	}
+	begin := w.bottom.Number
 	late := func(p Page) bool { return until.Compare(Position{p.Time, log, p.First}) <= 0 }
 	if !until.Time.IsZero() && late(last) {
-		p, err := search(ctx, x.reader, last, late)
-		if err != nil || p.Number <= w.bottom.Number {
+		before, _, err := x.boundary(ctx, last, begin, late)
+		if err != nil || before.Number < begin {
 			return nil, err
 		}
-		if w.top, err = x.page(ctx, log, p.Number-1); err != nil {
-			return nil, err
-		}
+		w.top = before
 	}
 	if !from.After(w.bottom.Time) {
 		return w, nil
 	}
-	if w.top.Time.Before(from) {
-		return nil, nil
+	if w.top, err = x.checked(ctx, log, w.top.Number); err != nil || w.top.Stub || w.top.Time.Before(from) {
+		return nil, err
 	}
-	w.bottom, err = search(ctx, x.reader, w.top, func(p Page) bool { return !p.Time.Before(from) })
+	_, w.bottom, err = x.boundary(ctx, w.top, begin, func(p Page) bool { return !p.Time.Before(from) })
 	return w, err
+}
+
+// boundary returns the first page from the number begin to last for which is holds, and the one before it;
+// of number -1 if there is none. is must hold for last, and goes by the times of pages, which never go back. The
+// search reads pages that nobody checks, so the two that it ends with are checked: between them there is
+// nothing. The error is a *RowError if they are not where it must end.
+func (x *Index) boundary(ctx context.Context, last Page, begin int64, is func(Page) bool) (before, first Page, err error) {
+	before = Page{Number: -1}
+	found, err := search(ctx, x.reader, last, is)
+	if err != nil {
+		return before, found, err
+	}
+	number := max(found.Number, begin)
+	if first, err = x.checked(ctx, last.Log, number); err != nil {
+		return before, first, err
+	}
+	if number > begin {
+		if before, err = x.checked(ctx, last.Log, number-1); err != nil {
+			return before, first, err
+		}
+	}
+	if first.Stub || before.Stub {
+		return before, first, errPrunedAway
+	}
+	if !is(first) || number > begin && is(before) {
+		return before, first, first.fault("a page has another time than its entries")
+	}
+	return before, first, nil
 }
 
 // page returns a page. The error is a *RowError if it is not there.

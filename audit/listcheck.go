@@ -24,8 +24,12 @@ func (x *Index) check(ctx context.Context, before, p Page, bound bool) error {
 	} else if p.First != 0 {
 		return p.fault("it does not begin the log")
 	}
-	if !slices.Equal(e.grow(p.First, leafHashes(p)...), edge(p.Edge)) {
+	if len(p.Lines) == 0 || !slices.Equal(e.grow(p.First, leafHashes(p)...), edge(p.Edge)) {
 		return p.fault("its lines are not those of its root")
+	}
+	// The page's time is in no tree. Its entries' is, and they have all the same.
+	if first, err := Parse(p.Lines[0]); err != nil || !first.Time.Equal(p.Time) {
+		return p.fault("its time is not that of its entries")
 	}
 	return nil
 }
@@ -57,4 +61,53 @@ func (t turning) signs(p Page) error {
 	}
 	_, err = t.headAfter(p)
 	return err
+}
+
+// noPrune is what is wrong with a stub that no PRUNE explains.
+const noPrune = "the lines before it are gone, and no PRUNE in the spine says that they were removed"
+
+// pruned holds a stub to the PRUNEs of the spine. The error is a *RowError if none is of its tree.
+func (x *Index) pruned(ctx context.Context, stub Page) error {
+	if stub.Log == Spine {
+		return stub.fault(noPrune)
+	}
+	x.mu.Lock()
+	known := x.stubs[stub.Log] == stub.Tree()
+	x.mu.Unlock()
+	if known {
+		return nil
+	}
+	q := Query{Operations: []Operation{Pruned}, Logs: []LogID{Spine}, Limit: 500}
+	for {
+		found, next, err := x.List(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, e := range found {
+			if p, log, err := parsePruning(e); err == nil && log == stub.Log && p.page == stub.Number && p.tree == stub.Tree() {
+				x.mu.Lock()
+				defer x.mu.Unlock()
+				x.stubs[log] = p.tree
+				return nil
+			}
+		}
+		if q.Before = next; next == nil {
+			return stub.fault(noPrune)
+		}
+	}
+}
+
+// gone returns ErrNotFound if an entry that has no page was pruned, and else a *RowError.
+func (x *Index) gone(ctx context.Context, log LogID, index int64) error {
+	stub, err := stubOf(ctx, x.reader, log)
+	if err != nil {
+		return err
+	}
+	if !stub.Stub || stub.First <= index {
+		return &RowError{EntryRow(log, index), "missing"}
+	}
+	if err := x.pruned(ctx, stub); err != nil {
+		return err
+	}
+	return ErrNotFound
 }

@@ -135,8 +135,8 @@ func (s *scan) below(r *indexRun) bool {
 
 // pass tells how far the scan is where it found nothing for long.
 func (s *scan) pass(number int64) bool {
-	p, err := s.x.page(s.ctx, s.log, number)
-	if err == nil && p.Number != number { // it was pruned meanwhile
+	p, err := s.x.checked(s.ctx, s.log, number)
+	if err == nil && p.Stub { // it was pruned meanwhile
 		return false
 	}
 	return s.yield(candidate{page: p, passed: true}, err)

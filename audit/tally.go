@@ -109,7 +109,10 @@ func (t *tally) entries(log LogID, first, end int64) error {
 	}
 	p, err := pageOf(t.ctx, t.x.reader, log, first)
 	if errors.Is(err, ErrNotFound) {
-		return t.gone(log, first)
+		if err = t.x.gone(t.ctx, log, first); errors.Is(err, ErrNotFound) {
+			err = nil // it was pruned meanwhile
+		}
+		return err
 	}
 	if err != nil {
 		return err
@@ -140,15 +143,6 @@ func (t *tally) entries(log LogID, first, end int64) error {
 		before, next = p, next+1
 	}
 	return nil
-}
-
-// gone returns an error if an entry that is not there was not pruned meanwhile.
-func (t *tally) gone(log LogID, index int64) error {
-	live, err := liveFrom(t.ctx, t.x.reader, log)
-	if err == nil && live <= index {
-		err = &RowError{EntryRow(log, index), "missing"}
-	}
-	return err
 }
 
 func (t *tally) page(p Page, first, end int64) error {
