@@ -186,20 +186,25 @@ func (x *Index) window(ctx context.Context, log LogID, from time.Time, until Pos
 	if !first.Stub && first.Number != 0 {
 		return nil, &RowError{PageRow(log, 0), "missing"}
 	}
-	w := &window{log: log, bottom: first, top: last, size: last.Size()}
+	begin, live := first.Number, int64(0)
 	if first.Stub {
 		if err := x.pruned(ctx, first); err != nil {
 			return nil, err
 		}
-		w.live = first.First
-		if w.bottom, err = pageAt(ctx, x.reader, log, first.Number+1); err != nil {
-			return nil, err
-		}
+		begin, live = first.Number+1, first.First
 	}
-	begin := w.bottom.Number
+	// Where a scan ends, and which runs it needs, goes by these two pages.
+	ends, err := x.pages(ctx, log, []int64{begin, last.Number})
+	if err != nil {
+		return nil, err
+	}
+	if ends[0].Stub || ends[1].Stub {
+		return nil, errPrunedAway
+	}
+	w := &window{log: log, bottom: ends[0], top: ends[1], size: ends[1].Size(), live: live}
 	late := func(p Page) bool { return until.Compare(Position{p.Time, log, p.First}) <= 0 }
-	if !until.Time.IsZero() && late(last) {
-		before, _, err := x.boundary(ctx, last, begin, late)
+	if !until.Time.IsZero() && late(w.top) {
+		before, _, err := x.boundary(ctx, w.top, begin, late)
 		if err != nil || before.Number < begin {
 			return nil, err
 		}
@@ -208,8 +213,8 @@ func (x *Index) window(ctx context.Context, log LogID, from time.Time, until Pos
 	if !from.After(w.bottom.Time) {
 		return w, nil
 	}
-	if w.top, err = x.checked(ctx, log, w.top.Number); err != nil || w.top.Stub || w.top.Time.Before(from) {
-		return nil, err
+	if w.top.Time.Before(from) {
+		return nil, nil
 	}
 	_, w.bottom, err = x.boundary(ctx, w.top, begin, func(p Page) bool { return !p.Time.Before(from) })
 	return w, err
