@@ -67,7 +67,14 @@ func (c *blobCheck) take(kind string, number, first int64, fault func(stored Blo
 		c.found(kind, number, problem)
 	}
 	if k.lacks >= 0 {
-		c.found(kind, k.lacks, "missing, though a later one is there")
+		_, there, err := c.again(kind, k.lacks)
+		if err != nil {
+			return true, err
+		}
+		if !there {
+			c.found(kind, k.lacks, "missing, though a later one is there")
+		}
+		k.lacks = -1
 	}
 	return true, c.advance(k)
 }

@@ -15,9 +15,16 @@ type indexCheck struct {
 	turns   turning
 	live    int64 // the first entry that was not pruned
 	indexer *indexer
-	lacking *Blob     // the first blob of the run that is being made that is not stored
+	lacking []lacking // blobs of the run that is being made that were not stored when they were looked for
 	ended   *indexRun // the first run that is not stored: nothing comes after it
 	former  bool      // it is stored under a former name or key: what comes after it is so too
+}
+
+// lacking is a blob that is not stored, and what it must hold.
+type lacking struct {
+	kind   string
+	number int64
+	hash   blobHash
 }
 
 func newIndexCheck(ctx context.Context, s BlobReader, log LogID, turns turning) *indexCheck {
@@ -76,8 +83,8 @@ func (c *indexCheck) blobs(_ context.Context, blobs []Blob) error {
 		if err != nil {
 			return err
 		}
-		if !stored && c.lacking == nil {
-			c.lacking = &Blob{Kind: want.Kind, Number: want.Number}
+		if !stored {
+			c.lacking = append(c.lacking, lacking{want.Kind, want.Number, hashOf(want.Data)})
 		}
 	}
 	return nil
@@ -112,17 +119,34 @@ func (c *indexCheck) run(_ context.Context, r *indexRun) error {
 			return row.Problem
 		case got.first != r.first || got.pages != r.pages || !slices.Equal(got.hashes, r.hashes):
 			return "it is not of the log's entries"
-		case c.lacking != nil:
-			c.found(c.lacking.Kind, c.lacking.Number, "missing, though the run that it belongs to is there")
 		}
 		return ""
 	})
+	if err == nil && stored && !former {
+		err = c.lookAgain()
+	}
 	c.lacking = nil
 	if err == nil && (!stored || former) {
 		c.ended, c.former = r, former
 		err = errEnded
 	}
 	return err
+}
+
+// lookAgain looks once more for the blobs of a run that is stored: a server may have put both meanwhile.
+func (c *indexCheck) lookAgain() error {
+	for _, l := range c.lacking {
+		b, there, err := c.again(l.kind, l.number)
+		switch {
+		case err != nil:
+			return err
+		case !there:
+			c.found(l.kind, l.number, "missing, though the run that it belongs to is there")
+		case hashOf(b.Data) != l.hash:
+			c.found(l.kind, l.number, "it is not of the log's entries")
+		}
+	}
+	return nil
 }
 
 // finish looks for blobs after those of a log with so many entries.

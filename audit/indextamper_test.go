@@ -2,8 +2,10 @@ package audit_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -216,5 +218,43 @@ func TestVerifyFindsBlobsOfNoRun(t *testing.T) {
 			}
 			m.SetRawBlobs(k, before)
 		}
+	}
+}
+
+// lateStore hides the summaries until somebody looks for a run, as if a server had put both in between.
+type lateStore struct {
+	audit.Store
+	there bool
+}
+
+func (s *lateStore) Blobs(ctx context.Context, log audit.LogID, kind string, from int64) iter.Seq2[audit.Blob, error] {
+	s.there = s.there || kind == audit.RunKind(0)
+	if kind == "summary/0" && !s.there {
+		return func(func(audit.Blob, error) bool) {}
+	}
+	return s.Store.Blobs(ctx, log, kind, from)
+}
+
+func (s *lateStore) BlobsAt(ctx context.Context, log audit.LogID, kind string, numbers []int64) ([]audit.Blob, error) {
+	if kind == "summary/0" && !s.there {
+		return nil, nil
+	}
+	return s.Store.BlobsAt(ctx, log, kind, numbers)
+}
+
+// TestVerifyBesideAServer: what is derived while Verify looks for it is no finding, unless it is wrong.
+func TestVerifyBesideAServer(t *testing.T) {
+	m := newIndexedMem(t, 30)
+	r, err := audit.Verify(t.Context(), &lateStore{Store: m}, audit.VerifyOptions{})
+	if err != nil || len(r.Findings) > 0 {
+		t.Errorf("Verify: %v, %v", r.Findings, err)
+	}
+	k := audit.BlobKind{Log: 1, Kind: "summary/0"}
+	blobs := m.RawBlobs(k)
+	blobs[0].Data = []byte{1}
+	m.SetRawBlobs(k, blobs)
+	r, err = audit.Verify(t.Context(), &lateStore{Store: m}, audit.VerifyOptions{})
+	if err != nil || len(r.Findings) != 1 || r.Findings[0].Row != audit.BlobRow(1, "summary/0", 0) {
+		t.Errorf("Verify of a wrong summary: %v, %v", r.Findings, err)
 	}
 }
