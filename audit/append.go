@@ -71,7 +71,7 @@ func (l *Ledger) appendItems(ctx context.Context, items []*pending, results []Re
 // closed.
 func (l *Ledger) enqueue(items []*pending) error {
 	for {
-		err := l.choose().enqueue(items)
+		err := l.choose(len(items)).enqueue(items)
 		if !errors.Is(err, errWriterClosed) || l.closed.Load() {
 			return err
 		}
@@ -102,25 +102,33 @@ func (l *Ledger) lateness(ended error) error {
 	return ended
 }
 
-// choose returns the first writer that should take more entries, or else the one with the least to do. As
-// long as anything waits, the order stays the same: so few callers share the pages of one log, and a further
-// one is written when those before it have enough to do. A ledger with nothing to do begins with its next
-// log, so that no writer loses sight of its log's end (staleAfter).
-func (l *Ledger) choose() *writer {
+// choose returns the writer of n more entries. Where fewer entries are under way than there are logs, an idle
+// log for each costs little and answers soonest. Else callers share pages, and as many logs are written as the
+// load asks for: the first ones of an order that stays the same as long as anything waits. A ledger with
+// nothing to do begins with its next log, so that no writer loses sight of its log's end (staleAfter).
+func (l *Ledger) choose(n int) *writer {
 	writers := *l.writers.Load()
 	if l.idle() {
 		l.first.Add(1)
 	}
-	n, first := uint64(len(writers)), l.first.Load()
-	best := writers[first%n]
-	for i := range n {
-		w := writers[(first+i)%n]
-		if w.inviting() {
-			return w
+	logs, first := len(writers), int(l.first.Load()%uint64(len(writers)))
+	active := logs
+	rate := l.demand.add(n)
+	if underWay := rate * writers[first].took.Load() / int64(time.Second); underWay >= int64(logs) {
+		active = min(logs, int(1+rate/logRate))
+	}
+	var best *writer
+	for i := 0; i < logs && active > 0; i++ {
+		w := writers[(first+i)%logs]
+		if w.trouble.Load() != nil {
+			continue // a commit whose outcome is not known may take long
 		}
-		if w.waiting.Load() < best.waiting.Load() {
+		if active--; best == nil || w.sooner(best) {
 			best = w
 		}
+	}
+	if best == nil {
+		best = writers[first]
 	}
 	return best
 }

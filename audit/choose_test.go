@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,19 +13,20 @@ import (
 )
 
 // TestLogsFollowTheLoad holds that few callers wait for nobody, that more share pages, and that a log
-// is written beside the others only when those have enough to do.
+// is written beside the others only when so many entries come that those before it have enough.
 func TestLogsFollowTheLoad(t *testing.T) {
-	const commit = 20*time.Millisecond + 500*time.Microsecond // a log is meant to take 20 entries in this time
+	const commit = 20 * time.Millisecond
 	for _, c := range []struct {
 		name    string
 		callers int           // that append at nearly the same time, each once a round
-		took    time.Duration // a round, when each log knows how long a commit takes
+		took    time.Duration // a round, when the rate is known
 		want    [][]int       // the pages of a round, by log
 	}{
 		{"a lone caller has one log, and waits for its own commit", 1, commit, [][]int{{1}, nil, nil}},
-		{"few callers wait for nobody", 3, commit, [][]int{{1}, {1}, {1}}},
-		{"more share a log", 20, 2 * commit, [][]int{{1, 17}, {1}, {1}}},
-		{"a full log has the next one beside it", 34, 2 * commit, [][]int{{1, 20}, {1, 11}, {1}}},
+		{"few callers wait for nobody", 2, commit, [][]int{{1}, {1}, nil}},
+		{"more share a log", 20, 2 * commit, [][]int{{1, 19}, nil, nil}},
+		{"beyond 1,800 entries a second there is a second log", 80, 2 * commit, [][]int{{1, 78}, {1}, nil}},
+		{"beyond 3,600 there is a third", 160, 2 * commit, [][]int{{1, 157}, {1}, {1}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -32,32 +34,31 @@ func TestLogsFollowTheLoad(t *testing.T) {
 				s := newHooked(m)
 				l := newLedger(t, s, 3)
 				s.before(takes(commit))
-				round := func(callers int) {
+				round := func() (pages [][]int) {
+					var before []int
+					for log := range audit.LogID(3) {
+						before = append(before, len(pageSizes(t, m, log+1)))
+					}
 					var waiting []<-chan audit.Result
-					for n := range callers {
+					for n := range c.callers {
 						waiting = append(waiting, startAppend(t.Context(), l, newEntry(n)))
 						synctest.Wait()
 					}
 					for _, r := range waiting {
 						<-r
 					}
+					for log := range audit.LogID(3) {
+						pages = append(pages, pageSizes(t, m, log+1)[before[log]:])
+					}
+					return pages
 				}
-				for range 30 { // each log learns how long a commit takes
-					round(3)
-				}
-				order := []audit.LogID{2, 3, 1} // each round begins with the next log
-				var before [][]int
-				for _, log := range order {
-					before = append(before, pageSizes(t, m, log))
+				for range 98 { // so that the rate is known; each begins with the next log, and the last with log 1
+					round()
 				}
 				begun := time.Now()
-				round(c.callers)
+				got := round()
 				if took := time.Since(begun); took != c.took {
 					t.Errorf("the round took %v, want %v", took, c.took)
-				}
-				var got [][]int
-				for i, log := range order {
-					got = append(got, pageSizes(t, m, log)[len(before[i]):])
 				}
 				if diff := cmp.Diff(c.want, got, cmpopts.EquateEmpty()); diff != "" {
 					t.Errorf("sizes of the pages by log (-want +got):\n%s", diff)
@@ -67,4 +68,35 @@ func TestLogsFollowTheLoad(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNoEntryWaitsBehindAnUnknownOutcome holds that entries go to other logs as long as the outcome of one
+// log's commit is not known.
+func TestNoEntryWaitsBehindAnUnknownOutcome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := audit.NewMem()
+		s := newHooked(m)
+		l := newLedger(t, s, 3)
+		s.before(func(_ context.Context, p audit.Page) error {
+			if p.Log == 2 {
+				return errEngine
+			}
+			return nil
+		})
+		var lost int
+		for n := range 20 {
+			r := <-startAppend(t.Context(), l, newEntry(n))
+			if r.Err != nil {
+				lost++
+			} else if log := r.Durable.Receipt().Log; log == 2 {
+				t.Error("log 2 took an entry, and it has no commit that succeeds")
+			}
+		}
+		if lost != 1 {
+			t.Errorf("%d entries had no result, want the one whose outcome is not known", lost)
+		}
+		s.before(takes(0))
+		mustClose(t, l)
+		mustBeWhole(t, m)
+	})
 }

@@ -20,6 +20,7 @@ type Ledger struct {
 	derived *deriver
 	index   *Index
 	writers atomic.Pointer[[]*writer]
+	demand  demand        // of all appends
 	first   atomic.Uint64 // the writer that choose begins with
 	late    atomic.Int64  // time of the last failed append in Unix nanoseconds; 0 after one that succeeded
 	closed  atomic.Bool
@@ -53,7 +54,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Ledger{config: c, store: c.Store, name: name, holder: newHolder()}
+	l := &Ledger{config: c, store: c.Store, name: name, holder: newHolder(), demand: demand{start: time.Now()}}
 	keys := &keyring{reader: c.Store, known: turning{[]string{name}, []VerifierKey{c.Key.Verifier()}}}
 	l.derived = newDeriver(c.Store, signer{identity{name, c.Key}, keys})
 	l.index = newIndex(c.Store.Reviews(), keys)

@@ -23,6 +23,7 @@ type writer struct {
 	waiting atomic.Int64 // entries queued or in flight
 	flying  atomic.Int64 // those in flight
 	took    atomic.Int64 // nanoseconds of the last commits, on average
+	began   atomic.Int64 // when the last one began, in Unix nanoseconds
 	mu      sync.Mutex
 	queue   []*pending
 	closed  bool
@@ -87,6 +88,7 @@ func (w *writer) run(ctx context.Context) {
 		batch, closed := w.take()
 		for len(batch) > 0 {
 			began := time.Now()
+			w.began.Store(began.UnixNano())
 			batch = batch[w.commit(ctx, batch):]
 			w.took.Store((3*w.took.Load() + int64(time.Since(began))) / 4)
 		}
@@ -121,24 +123,28 @@ func (w *writer) settle() {
 	}
 }
 
-// logRate is how many entries a second go to one log before a further one is written. DynamoDB takes 1,000
-// write units a second for one log, which is about 2,000 entries in full pages; half of that leaves room.
-const logRate = 1000
+// logRate is how many entries a second one log takes before a further one is written. DynamoDB takes 1,000
+// write units a second for one log, which is about 2,000 entries in full pages.
+const logRate = 1800
 
-// inviting reports whether an entry should join this writer's next page. It should if no commit is under way,
-// and while fewer wait than come in the time of a commit at logRate: so pages fill, and no log is overrun. It
-// should not wait behind the commit of a single entry, because few callers need no sharing, or behind a
-// commit whose outcome is not known.
-func (w *writer) inviting() bool {
-	flying := w.flying.Load()
-	queued := w.waiting.Load() - flying
+// sooner reports whether an entry is likely to be durable sooner with this writer than with another: if it
+// is idle, or if its commit began first and so ends first.
+func (w *writer) sooner(other *writer) bool {
+	busy, queued := w.load()
+	otherBusy, otherQueued := other.load()
 	switch {
-	case flying == 0:
-		return queued < MaxPageEntries
-	case flying == 1 && queued == 0, w.trouble.Load() != nil:
-		return false
+	case busy != otherBusy:
+		return otherBusy
+	case busy && queued < MaxPageEntries && otherQueued < MaxPageEntries:
+		return w.began.Load() < other.began.Load()
 	}
-	return queued < min(w.took.Load()*logRate/int64(time.Second), MaxPageEntries)
+	return queued < otherQueued
+}
+
+// load returns whether a commit is under way, and how many entries wait for the next one.
+func (w *writer) load() (busy bool, queued int64) {
+	flying := w.flying.Load()
+	return flying > 0, w.waiting.Load() - flying
 }
 
 func (w *writer) idle() bool {
