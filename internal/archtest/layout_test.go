@@ -43,8 +43,8 @@ var layers = []archtest.Layer{
 	{"audit/audittest", []string{"std", "testing/...", "./audit", modsum, torch, gocmp, rapid, errgrp}},
 
 	{"server/store", []string{"std"}},
-	{"server/sqlitestore", []string{"std", "./server/store", "./internal/sqlitefile"}},
-	{"server/dynamostore", []string{"std", "./server/store", "./internal/awsx", errgrp, aws}},
+	{"server/sqlitestore", []string{"std", "./server/store", "./internal/gather", "./internal/sqlitefile"}},
+	{"server/dynamostore", []string{"std", "./server/store", "./internal/gather", "./internal/awsx", errgrp, aws}},
 	{"server/store/storetest", []string{"std", "testing/...", "./server/store", gocmp, porcup, rapid, errgrp}},
 
 	{"server/identity", []string{
@@ -90,6 +90,7 @@ var layers = []archtest.Layer{
 		"std", "./audit", "./audit/sqlitelog", "./audit/dynamolog", "./server/store", "./server/sqlitestore", "./server/dynamostore",
 		"./internal/durable", "./internal/sqlitefile", "./internal/awsx/...", aws, zerolog, "github.com/prometheus/client_golang/prometheus",
 	}},
+	{"internal/gather", []string{"std"}},
 	{"internal/hotfile", []string{"std"}},
 	{"internal/noanswer", []string{"std"}},
 	{"internal/hotfile/tlsfiles", []string{"std", "./internal/hotfile"}},

@@ -78,7 +78,7 @@ func open(ctx context.Context, path string, c Config, l limits) (*File, error) {
 }
 
 func newFile() *File {
-	return &File{readers: newPool(readers), reviewers: newPool(reviewers), closing: make(chan struct{})}
+	return &File{readers: newPool(Readers), reviewers: newPool(reviewers), closing: make(chan struct{})}
 }
 
 // connect takes the lock, makes the file and opens every connection.

@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// Connections that read. A long query of a reviewer keeps one of its own kind busy, so reads of
+// Connections that read, of one File. A long query of a reviewer keeps one of its own kind busy, so reads of
 // records and the ledger's own never wait for it.
 const (
-	readers   = 4 // for Read
+	Readers   = 4 // for Read
 	reviewers = 2 // for Review and Snapshot: each may keep a core busy for seconds
 )
 

@@ -1,8 +1,12 @@
 package sqlitestore_test
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -67,6 +71,60 @@ func TestChangedRowFailsAlone(t *testing.T) {
 	checkUnavailable(t, "Erase", erased[0].Err)
 	if got[1].Err != nil || put[1].Err != nil || erased[1].Err != nil || !erased[1].Erased {
 		t.Errorf("the good row beside it: %v, %v, %v", got[1].Err, put[1].Err, erased[1].Err)
+	}
+}
+
+// TestDamagedPageFailsAlone reads keys on a page that is damaged, and others, at the same moment.
+func TestDamagedPageFailsAlone(t *testing.T) {
+	path := newTestFile(t)
+	s := newTestStore(t, path)
+	var records []store.Record
+	for n := range 300 {
+		records = append(records, record(fmt.Sprintf("key-%03d", n), 1))
+	}
+	for _, r := range s.Put(t.Context(), records) {
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	closed(t, s)
+	damagePageOf(t, path, "key-150")
+
+	s = newTestStore(t, path)
+	defer closed(t, s)
+	for range 20 {
+		var readers sync.WaitGroup
+		for n := range 40 {
+			good := n%2 == 0
+			readers.Go(func() {
+				if good {
+					if r := s.Get(t.Context(), []string{"key-000"})[0]; r.Err != nil {
+						t.Errorf("a key on another page: %v", r.Err)
+					}
+				} else {
+					checkUnavailable(t, "a key on the damaged page", s.Get(t.Context(), []string{"key-150"})[0].Err)
+				}
+			})
+		}
+		readers.Wait()
+	}
+}
+
+// damagePageOf makes the page that holds a key no page of a table.
+func damagePageOf(t *testing.T, path, key string) {
+	t.Helper()
+	const pageSize = 4096
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 0; at < len(content); at += pageSize {
+		if page := content[at : at+pageSize]; page[0] == 0x0a && bytes.Contains(page, []byte(key)) { // a leaf
+			page[0] = 0xff
+		}
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 

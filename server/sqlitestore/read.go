@@ -2,9 +2,11 @@ package sqlitestore
 
 import (
 	"context"
+	"errors"
 	"math/bits"
 	"strings"
 
+	"github.com/piinguin/piinguin/internal/gather"
 	"github.com/piinguin/piinguin/internal/sqlitefile"
 	"github.com/piinguin/piinguin/server/store"
 )
@@ -12,9 +14,38 @@ import (
 const selectRecords = `SELECT modified_value, original_value, observed_at, field_name, json_path, schema, hash_function, parent_event_id
 FROM records WHERE original_value IS NOT NULL AND modified_value IN `
 
-// Get implements store.Store. One statement reads all keys, so from one state of the file.
+// gathered has lookups of one key share statements. After each commit of the ledger a connection looks at the file's
+// locks and reads again the pages that it needs, which is more than half of a lookup. There are as many statements
+// as connections that read, so that a file which is not in memory is read side by side.
+var gathered = gather.Limits{Most: 64, Flights: sqlitefile.Readers, Eager: sqlitefile.Readers}
+
+// Get implements store.Store. One statement reads all keys, so from one state of the file. Calls for a single
+// key share statements.
 func (s *Store) Get(ctx context.Context, modifiedValues []string) []store.GetResult {
 	store.CheckBatch(len(modifiedValues))
+	if len(modifiedValues) == 1 {
+		return []store.GetResult{s.single.Ask(ctx, modifiedValues[0])}
+	}
+	return s.fetch(ctx, modifiedValues)
+}
+
+// shared reads keys of several callers. A statement ends at the first page that is damaged: then each key is read
+// alone, so that only those on such a page fail.
+func (s *Store) shared(ctx context.Context, keys []string) []store.GetResult {
+	results := s.fetch(ctx, keys)
+	if len(keys) == 1 || ctx.Err() != nil {
+		return results
+	}
+	for i, r := range results {
+		if r.Err != nil && !errors.Is(r.Err, store.ErrNotFound) {
+			results[i] = s.fetch(ctx, keys[i:i+1])[0]
+		}
+	}
+	return results
+}
+
+// fetch reads keys in one statement.
+func (s *Store) fetch(ctx context.Context, modifiedValues []string) []store.GetResult {
 	results := make([]store.GetResult, len(modifiedValues))
 	if len(modifiedValues) == 0 {
 		return results

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/piinguin/piinguin/internal/gather"
 	"github.com/piinguin/piinguin/internal/sqlitefile"
 	"github.com/piinguin/piinguin/server/store"
 )
@@ -43,7 +44,10 @@ CREATE TABLE IF NOT EXISTS records (
 ) STRICT, WITHOUT ROWID;`
 
 // Store is a store.Store in an SQLite file.
-type Store struct{ file *sqlitefile.File }
+type Store struct {
+	file   *sqlitefile.File
+	single *gather.Gatherer[string, store.GetResult] // reads of one key
+}
 
 var _ store.Store = (*Store)(nil)
 
@@ -57,7 +61,11 @@ func New(ctx context.Context, file *sqlitefile.File) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlitestore: make the table: %w", err)
 	}
-	return &Store{file}, nil
+	s := &Store{file: file}
+	s.single = gather.New(gathered, s.shared, func(ctx context.Context) store.GetResult {
+		return store.GetResult{Err: failure("read", ctx.Err())}
+	})
+	return s, nil
 }
 
 // errRow says that a row is not as this package writes them.
