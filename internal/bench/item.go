@@ -68,7 +68,8 @@ func readUnits(bytes int, consistent bool) float64 {
 
 // table is the items of a table, by partition and in the order of their range key.
 type table struct {
-	hash, order string // names of the key's attributes; order may be empty
+	hash, order string            // names of the key's attributes; order may be empty
+	kinds       map[string]string // of the key's attributes
 	partitions  map[string][]item
 }
 
@@ -107,6 +108,16 @@ func (t *table) remove(key item) {
 	if partition, place, taken := t.at(key); taken {
 		t.partitions[partition] = slices.Delete(t.partitions[partition], place, place+1)
 	}
+}
+
+// takes reports whether an item has the table's key.
+func (t *table) takes(it item) bool {
+	for name, kind := range t.kinds {
+		if has, _ := it[name].content(); has != kind {
+			return false
+		}
+	}
+	return true
 }
 
 // keyOf returns the key of an item.

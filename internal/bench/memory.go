@@ -44,6 +44,8 @@ type request struct {
 	Limit                                       int
 	RequestItems                                map[string]json.RawMessage
 	KeySchema                                   []struct{ AttributeName, KeyType string }
+	AttributeDefinitions                        []struct{ AttributeName, AttributeType string }
+	Statements                                  []statement
 }
 
 // refusal is an answer of the service that is an error.
@@ -59,7 +61,7 @@ func refuse(code, message string) error {
 	return &refusal{Type: "com.amazonaws.dynamodb.v20120810#" + code, Message: message}
 }
 
-var writes = map[string]bool{"PutItem": true, "UpdateItem": true, "DeleteItem": true, "BatchWriteItem": true}
+var writes = map[string]bool{"PutItem": true, "UpdateItem": true, "DeleteItem": true, "BatchWriteItem": true, "BatchExecuteStatement": true}
 
 // ServeHTTP implements http.Handler.
 func (m *memory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -104,6 +106,8 @@ func (m *memory) do(op string, in request) (any, error) {
 		return m.batchGet(in)
 	case "BatchWriteItem":
 		return m.batchWrite(in)
+	case "BatchExecuteStatement":
+		return m.batchExecute(in)
 	}
 	t, there := m.tables[in.TableName]
 	if !there {
@@ -133,7 +137,10 @@ func (m *memory) do(op string, in request) (any, error) {
 }
 
 func (m *memory) createTable(in request) (any, error) {
-	t := &table{partitions: map[string][]item{}}
+	t := &table{partitions: map[string][]item{}, kinds: map[string]string{}}
+	for _, a := range in.AttributeDefinitions {
+		t.kinds[a.AttributeName] = a.AttributeType
+	}
 	for _, k := range in.KeySchema {
 		if k.KeyType == "HASH" {
 			t.hash = k.AttributeName

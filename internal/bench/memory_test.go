@@ -114,6 +114,24 @@ func calls(table string) (all []func(context.Context, *dynamodb.Client) (string,
 		}
 		return found(out.Responses[table]...), charged(out.ConsumedCapacity...)
 	})
+	for _, insert := range []struct { // DynamoDB Local does not tell their units; AWS charges as for PutItem
+		key   []types.AttributeValue
+		units float64
+	}{{[]types.AttributeValue{text("1"), number(20)}, 2}, {[]types.AttributeValue{text("1"), number(7)}, 4}, {[]types.AttributeValue{number(1), number(21)}, 0}} {
+		add(func(ctx context.Context, c *dynamodb.Client) (string, float64) {
+			out, err := c.BatchExecuteStatement(ctx, &dynamodb.BatchExecuteStatementInput{Statements: []types.BatchStatementRequest{{
+				Statement:  aws.String(`INSERT INTO "` + table + `" VALUE {'partition':?,'number':?,'entry':?}`),
+				Parameters: append(insert.key, text(entry(1500))),
+			}}})
+			switch {
+			case err != nil:
+				return told(err), 0
+			case out.Responses[0].Error != nil:
+				return string(out.Responses[0].Error.Code), insert.units
+			}
+			return "inserted", insert.units
+		})
+	}
 	return all
 }
 
