@@ -113,3 +113,42 @@ func TestUnprocessed(t *testing.T) {
 		}
 	}
 }
+
+func TestStatementsFail(t *testing.T) {
+	table := newTestTable(t)
+	for name, tc := range map[string]struct {
+		fault   dynamotest.Fault
+		answers int  // of 3
+		failed  int  // of the answers
+		stored  bool // the last item
+	}{
+		"none":                   {dynamotest.Fault{}, 3, 0, true},
+		"one fails":              {dynamotest.Fault{Unprocessed: 1, Code: "ThrottlingError"}, 3, 1, false},
+		"all fail":               {dynamotest.Fault{Unprocessed: 9, Code: "ThrottlingError"}, 3, 3, false},
+		"applied, then an error": {dynamotest.Fault{Unprocessed: 2, Code: "InternalServerError", Apply: true}, 3, 2, true},
+		"no answer":              {dynamotest.Fault{Unprocessed: 1}, 2, 0, false},
+		"applied, no answer":     {dynamotest.Fault{Unprocessed: 3, Apply: true}, 0, 0, true},
+	} {
+		c := dynamotest.FaultyClient(t, func(string, int) dynamotest.Fault { return tc.fault })
+		var statements []types.BatchStatementRequest
+		for i := range 3 {
+			statements = append(statements, types.BatchStatementRequest{
+				Statement:  aws.String(`INSERT INTO "` + table + `" VALUE {'k':?}`),
+				Parameters: []types.AttributeValue{&types.AttributeValueMemberS{Value: fmt.Sprint(name, i)}},
+			})
+		}
+		out, err := c.BatchExecuteStatement(t.Context(), &dynamodb.BatchExecuteStatementInput{Statements: statements})
+		if err != nil || len(out.Responses) != tc.answers {
+			t.Fatalf("%s: %v, %v", name, out, err)
+		}
+		failed := 0
+		for _, answer := range out.Responses {
+			if answer.Error != nil && string(answer.Error.Code) == tc.fault.Code {
+				failed++
+			}
+		}
+		if got := there(t, table, fmt.Sprint(name, 2)); failed != tc.failed || got != tc.stored {
+			t.Errorf("%s: %d failed, want %d; the last is stored: %v", name, failed, tc.failed, got)
+		}
+	}
+}

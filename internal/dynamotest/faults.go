@@ -29,7 +29,9 @@ type Fault struct {
 	Apply bool
 	// Unprocessed is how many of a batch's keys or items, of its last ones, the engine
 	// does not get and the answer names as unprocessed. For BatchGetItem and
-	// BatchWriteItem of one table, without Err and Status.
+	// BatchWriteItem of one table, without Err and Status. Statements of a
+	// BatchExecuteStatement fail with Code and Message, or without a Code have no answer;
+	// with Apply the engine does them nevertheless.
 	Unprocessed int
 }
 
@@ -60,6 +62,8 @@ func (ft *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
 	ft.mu.Unlock()
 	fault := ft.f(op, call)
 	switch {
+	case fault.Unprocessed > 0 && op == "BatchExecuteStatement":
+		return ft.failStatements(r, fault)
 	case fault.Unprocessed > 0:
 		return ft.cut(r, fault.Unprocessed)
 	case fault.Err == nil && fault.Status == 0:
