@@ -1,6 +1,10 @@
 package awsx
 
-import "context"
+import (
+	"context"
+
+	"github.com/aws/smithy-go"
+)
 
 // Right is an action of IAM that a server will need.
 type Right struct {
@@ -9,18 +13,23 @@ type Right struct {
 	// Try makes a call that the action allows, and that changes nothing and fetches no value. It
 	// returns the SDK's error as it is.
 	Try func(context.Context) error
+	// Spare says that a server goes on without it, only slower.
+	Spare bool
 }
 
 // accessDenied is the code of a call that IAM does not allow.
 const accessDenied = "AccessDeniedException"
 
-// Missing returns the actions that IAM does not allow, in the order of rights. A call that fails
+// ErrDenied is for a Try whose call IAM allows and answers with a refusal inside.
+var ErrDenied error = &smithy.GenericAPIError{Code: accessDenied}
+
+// Missing returns the rights that IAM does not allow, in their order. A call that fails
 // for another reason says nothing about its action, which then counts as allowed.
-func Missing(ctx context.Context, rights []Right) (actions []string) {
+func Missing(ctx context.Context, rights []Right) (missing []Right) {
 	for _, r := range rights {
 		if Code(r.Try(ctx)) == accessDenied {
-			actions = append(actions, r.Action)
+			missing = append(missing, r)
 		}
 	}
-	return actions
+	return missing
 }

@@ -49,3 +49,31 @@ func TestReadyKnowsTheRights(t *testing.T) {
 		ready("")
 	})
 }
+
+// TestASpareRightIsToldOnce: the server is ready without it.
+func TestASpareRightIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var answer error = &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "CANARY"}
+		log := &bytes.Buffer{}
+		w := &watched{Store: store.NewMem(), log: zerolog.New(log), rights: map[string][]awsx.Right{"piinguin": {
+			{Action: "dynamodb:PartiQLInsert", Try: func(context.Context) error { return answer }, Spare: true},
+		}}}
+		ready := func(answered error, lines int) {
+			t.Helper()
+			answer = answered
+			time.Sleep(time.Minute)
+			if err := w.Ready(t.Context()); err != nil {
+				t.Errorf("Ready = %v", err)
+			}
+			const told = "DynamoDB table piinguin: IAM does not allow this server dynamodb:PartiQLInsert"
+			if strings.Count(log.String(), told) != lines || strings.Contains(log.String(), "CANARY") {
+				t.Errorf("the log says %s, want %d lines", log, lines)
+			}
+		}
+		denied := answer
+		ready(denied, 1)
+		ready(denied, 1)
+		ready(nil, 1)
+		ready(denied, 2)
+	})
+}
