@@ -14,22 +14,22 @@ import (
 // ready go first, and then answers at once.
 func BenchmarkGather(b *testing.B) {
 	var requests atomic.Int64
-	g := &gatherer{fetch: func(_ context.Context, keys []string) map[string]store.GetResult {
+	g := newLookups(func(_ context.Context, keys []string) []store.GetResult {
 		requests.Add(1)
 		runtime.Gosched()
-		results := make(map[string]store.GetResult, len(keys))
-		for _, key := range keys {
-			results[key] = store.GetResult{Record: store.Record{ModifiedValue: key}}
+		results := make([]store.GetResult, len(keys))
+		for i, key := range keys {
+			results[i] = store.GetResult{Record: store.Record{ModifiedValue: key}}
 		}
 		return results
-	}}
+	})
 	b.ReportAllocs()
 	b.SetParallelism(64) // for each of two cores
 	var callers atomic.Int64
 	b.RunParallel(func(p *testing.PB) {
 		key := "key-" + strconv.FormatInt(callers.Add(1), 10)
 		for p.Next() {
-			if r := g.get(b.Context(), key); r.Err != nil {
+			if r := g.ask(b.Context(), key); r.Err != nil {
 				b.Error(r.Err)
 			}
 		}

@@ -15,6 +15,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -38,9 +41,9 @@ const sideBySide = 32
 
 // Store is a store.Store in a DynamoDB table.
 type Store struct {
-	api    API
-	table  string
-	single gatherer // reads of one key
+	api   API
+	table string
+	gets  gatherer[string, store.GetResult] // of one key
 }
 
 var _ store.Store = (*Store)(nil)
@@ -49,7 +52,9 @@ var _ store.Store = (*Store)(nil)
 // client's own retries and time-outs apply to each request.
 func New(client API, table string) *Store {
 	s := &Store{api: client, table: table}
-	s.single.fetch = s.fetch
+	s.gets = gatherer[string, store.GetResult]{most: maxKeys, eager: maxFlights, send: s.getAll, ended: func(ctx context.Context) store.GetResult {
+		return store.GetResult{Err: failure(ctx, "GetItem", ctx.Err())}
+	}}
 	return s
 }
 
@@ -71,31 +76,38 @@ func (s *Store) readKey(ctx context.Context) error {
 }
 
 // eachKey calls one for each of n items: items of different keys side by side, items of one key
-// one after the other, in their order. A goroutine's stack has to grow for the SDK, which costs as much as a
-// tenth of a request: so one item stays on the caller's, and many share sideBySide others.
+// one after the other, in their order.
 func eachKey(n int, key func(i int) string, one func(i int)) {
-	if n == 1 {
-		one(0)
-		return
-	}
 	items := make(map[string][]int, n)
 	for i := range n {
 		items[key(i)] = append(items[key(i)], i)
 	}
-	left := make(chan []int, len(items))
-	for _, same := range items {
-		left <- same
+	keys := slices.Collect(maps.Values(items))
+	parallel(len(keys), func(k int) {
+		for _, i := range keys[k] {
+			one(i)
+		}
+	})
+}
+
+// parallel calls one for each of n, side by side. A goroutine's stack has to grow for the SDK, which costs as
+// much as a tenth of a request: so one alone stays on the caller's, and many share sideBySide others.
+func parallel(n int, one func(i int)) {
+	if n == 1 {
+		one(0)
+		return
 	}
-	close(left)
+	var next atomic.Int64
 	var group errgroup.Group
-	for range min(sideBySide, len(items)) {
+	for range min(sideBySide, n) {
 		group.Go(func() error {
-			for same := range left {
-				for _, i := range same {
-					one(i)
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return nil
 				}
+				one(i)
 			}
-			return nil
 		})
 	}
 	_ = group.Wait() // each result holds its own error

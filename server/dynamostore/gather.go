@@ -6,61 +6,64 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-
-	"github.com/piinguin/piinguin/server/store"
 )
 
-// maxFlights bounds the requests for single keys that run at the same time.
+// maxFlights bounds the requests of a gatherer that run at the same time.
 const maxFlights = 4
 
-// gatherer reads single keys in few requests, because a server pays for requests and not for keys.
-// While fewer than maxFlights requests are under way a lookup is sent at once, with those that are ready to
-// run: it never waits for others. Lookups that come meanwhile go together, up to maxKeys, when a request ends.
-type gatherer struct {
-	fetch func(ctx context.Context, keys []string) map[string]store.GetResult
+// gatherer has callers who ask for one thing each share requests, because a server pays for requests and not for
+// what is in them. While fewer than eager requests are under way a question is sent at once, with those that are
+// ready to run: it never waits for others. Questions that come meanwhile go together when a request ends, or when
+// they fill another.
+type gatherer[Q, R any] struct {
+	most  int                                    // questions of one request
+	eager int                                    // requests under way that need not be full
+	send  func(ctx context.Context, all []Q) []R // makes a request; an answer for each question, in order
+	// ended is the answer to a caller whose context has ended.
+	ended func(ctx context.Context) R
 
 	mu      sync.Mutex
-	waiting []*lookup
+	waiting []*asked[Q, R]
 	flights int
 }
 
-type lookup struct {
-	ctx    context.Context
-	key    string
-	result store.GetResult // set before done is closed
-	done   chan struct{}
+type asked[Q, R any] struct {
+	ctx      context.Context
+	question Q
+	answer   R // set before done is closed
+	done     chan struct{}
 }
 
-// get reads one key. A lookup joins only a request that has not begun, so it sees every write that
-// ended before get was called.
-func (g *gatherer) get(ctx context.Context, key string) store.GetResult {
+// ask has one question answered. It joins only a request that has not begun, so a read sees every write that ended
+// before ask was called.
+func (g *gatherer[Q, R]) ask(ctx context.Context, question Q) R {
 	if ctx.Err() != nil {
-		return store.GetResult{Err: failure(ctx, "GetItem", ctx.Err())}
+		return g.ended(ctx)
 	}
-	l := &lookup{ctx: ctx, key: key, done: make(chan struct{})}
-	if g.add(l) {
+	a := &asked[Q, R]{ctx: ctx, question: question, done: make(chan struct{})}
+	if g.add(a) {
 		g.settle()
-		batch := g.take() // without l if another flight has taken it
-		if len(batch) == 1 && batch[0] == l {
+		batch := g.take() // without a if another flight has taken it
+		if len(batch) == 1 && batch[0] == a {
 			defer g.next()
-			return g.fetch(ctx, []string{key})[key] // a new goroutine would have to grow its stack for the SDK
+			return g.send(ctx, []Q{question})[0] // a new goroutine would have to grow its stack for the SDK
 		}
 		go g.fly(batch)
 	}
 	select {
-	case <-l.done:
-		return l.result
+	case <-a.done:
+		return a.answer
 	case <-ctx.Done():
-		return store.GetResult{Err: failure(ctx, "GetItem", ctx.Err())}
+		return g.ended(ctx)
 	}
 }
 
-// add has a lookup wait, and reports whether its caller has to begin a flight.
-func (g *gatherer) add(l *lookup) bool {
+// add has a question wait, and reports whether its caller has to begin a flight.
+func (g *gatherer[Q, R]) add(a *asked[Q, R]) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.waiting = append(g.waiting, l)
-	if g.flights == maxFlights {
+	g.waiting = append(g.waiting, a)
+	if g.flights == maxFlights || g.flights >= g.eager && len(g.waiting) < g.most {
 		return false
 	}
 	g.flights++
@@ -70,15 +73,15 @@ func (g *gatherer) add(l *lookup) bool {
 // maxYields is how often a flight lets others run before it begins.
 const maxYields = 8
 
-// settle lets others run for as long as that brings more lookups: callers who were answered by one page ask
+// settle lets others run for as long as that brings more questions: callers who were answered by one page ask
 // again together. It costs one who is alone nothing that can be measured.
-func (g *gatherer) settle() {
+func (g *gatherer[Q, R]) settle() {
 	before := 0
 	for range maxYields {
 		g.mu.Lock()
 		waiting := len(g.waiting)
 		g.mu.Unlock()
-		if waiting <= before || waiting >= maxKeys {
+		if waiting <= before || waiting >= g.most {
 			return
 		}
 		before = waiting
@@ -86,26 +89,27 @@ func (g *gatherer) settle() {
 	}
 }
 
-// next ends a flight, or gives it to the lookups that wait.
-func (g *gatherer) next() {
+// next ends a flight, or gives it to the questions that wait.
+func (g *gatherer[Q, R]) next() {
 	if batch := g.take(); len(batch) > 0 {
 		go g.fly(batch)
 	}
 }
 
-// fly sends requests until no lookup waits.
-func (g *gatherer) fly(batch []*lookup) {
+// fly sends requests until no question waits.
+func (g *gatherer[Q, R]) fly(batch []*asked[Q, R]) {
 	for ; len(batch) > 0; batch = g.take() {
 		g.land(batch)
 	}
 }
 
-// take returns the lookups to send next. There are none when the flight has ended.
-func (g *gatherer) take() []*lookup {
+// take returns the questions to send next. There are none when the flight has ended. What waits then is taken by
+// one of the eager flights, which are still under way.
+func (g *gatherer[Q, R]) take() []*asked[Q, R] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := min(len(g.waiting), maxKeys)
-	if n == 0 {
+	n := min(len(g.waiting), g.most)
+	if n == 0 || g.flights > g.eager && n < g.most {
 		g.flights--
 		return nil
 	}
@@ -114,27 +118,26 @@ func (g *gatherer) take() []*lookup {
 	return batch
 }
 
-// land sends one request for some lookups and hands out the results. The request is cancelled when
+// land sends one request for some questions and hands out the answers. The request is cancelled when
 // the last of its callers has given up, and not before.
-func (g *gatherer) land(batch []*lookup) {
+func (g *gatherer[Q, R]) land(batch []*asked[Q, R]) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(batch[0].ctx))
 	defer cancel()
 	var callers atomic.Int64
 	callers.Store(int64(len(batch)))
-	keys := make([]string, 0, len(batch))
-	for _, l := range batch {
-		keys = append(keys, l.key)
-		stop := context.AfterFunc(l.ctx, func() {
+	questions := make([]Q, 0, len(batch))
+	for _, a := range batch {
+		questions = append(questions, a.question)
+		stop := context.AfterFunc(a.ctx, func() {
 			if callers.Add(-1) == 0 {
 				cancel()
 			}
 		})
 		defer stop()
 	}
-	slices.Sort(keys)
-	results := g.fetch(ctx, slices.Compact(keys))
-	for _, l := range batch {
-		l.result = results[l.key]
-		close(l.done)
+	answers := g.send(ctx, questions)
+	for i, a := range batch {
+		a.answer = answers[i]
+		close(a.done)
 	}
 }

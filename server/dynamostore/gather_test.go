@@ -7,9 +7,12 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/piinguin/piinguin/server/store"
@@ -22,7 +25,7 @@ type engine struct {
 	let   chan error // one value lets one request end, in this way
 }
 
-func (e *engine) fetch(ctx context.Context, keys []string) map[string]store.GetResult {
+func (e *engine) send(ctx context.Context, keys []string) []store.GetResult {
 	e.mu.Lock()
 	e.sizes = append(e.sizes, len(keys))
 	e.mu.Unlock()
@@ -32,17 +35,28 @@ func (e *engine) fetch(ctx context.Context, keys []string) map[string]store.GetR
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	results := map[string]store.GetResult{}
-	for _, key := range keys {
-		results[key] = store.GetResult{Record: store.Record{ModifiedValue: key}, Err: err}
+	results := make([]store.GetResult, len(keys))
+	for i, key := range keys {
+		results[i] = store.GetResult{Record: store.Record{ModifiedValue: key}, Err: err}
 	}
 	return results
 }
 
-// lookups starts n lookups and returns once each is under way or waits.
-func (g *gatherer) lookups(ctx context.Context, n int, key func(i int) string, got func(i int, r store.GetResult)) {
+// lookups is a gatherer of gets.
+type lookups struct {
+	gatherer[string, store.GetResult]
+}
+
+func newLookups(send func(context.Context, []string) []store.GetResult) *lookups {
+	return &lookups{gatherer[string, store.GetResult]{most: maxKeys, eager: maxFlights, send: send, ended: func(ctx context.Context) store.GetResult {
+		return store.GetResult{Err: ctx.Err()}
+	}}}
+}
+
+// start starts n lookups and returns once each is under way or waits.
+func (g *lookups) start(ctx context.Context, n int, key func(i int) string, got func(i int, r store.GetResult)) {
 	for i := range n {
-		go func() { got(i, g.get(ctx, key(i))) }()
+		go func() { got(i, g.ask(ctx, key(i))) }()
 		synctest.Wait()
 	}
 }
@@ -50,10 +64,10 @@ func (g *gatherer) lookups(ctx context.Context, n int, key func(i int) string, g
 func TestLookupsGoTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &engine{let: make(chan error)}
-		g := &gatherer{fetch: e.fetch}
+		g := newLookups(e.send)
 		const n = maxFlights + maxKeys + 30
 		var results sync.Map
-		g.lookups(t.Context(), n, func(i int) string { return fmt.Sprint(i) }, func(i int, r store.GetResult) { results.Store(i, r) })
+		g.start(t.Context(), n, func(i int) string { return fmt.Sprint(i) }, func(i int, r store.GetResult) { results.Store(i, r) })
 		close(e.let)
 		synctest.Wait()
 		for i := range n {
@@ -78,10 +92,10 @@ func TestLookupsOfOneMoment(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	synctest.Test(t, func(t *testing.T) {
 		e := &engine{let: make(chan error)}
-		g := &gatherer{fetch: e.fetch}
+		g := newLookups(e.send)
 		close(e.let)
 		for i := range 20 {
-			go func() { g.get(t.Context(), fmt.Sprint(i)) }()
+			go func() { g.ask(t.Context(), fmt.Sprint(i)) }()
 		}
 		synctest.Wait()
 		asked := 0
@@ -94,20 +108,56 @@ func TestLookupsOfOneMoment(t *testing.T) {
 	})
 }
 
+// TestOneKeyIsAskedOnce: the reads of one key share it, and its answer.
 func TestOneKeyIsAskedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &engine{let: make(chan error)}
-		g := &gatherer{fetch: e.fetch}
+		c := &oneKey{let: make(chan struct{})}
+		s := New(c, "records")
 		answers := make(chan store.GetResult, maxFlights+9)
-		g.lookups(t.Context(), cap(answers), func(int) string { return "k" }, func(_ int, r store.GetResult) { answers <- r })
-		close(e.let)
+		for range cap(answers) {
+			go func() { answers <- s.Get(t.Context(), []string{"k"})[0] }()
+			synctest.Wait()
+		}
+		close(c.let)
 		for range cap(answers) {
 			if r := <-answers; r.Err != nil || r.Record.ModifiedValue != "k" {
-				t.Errorf("a lookup of k: %v", r)
+				t.Errorf("a read of k: %v", r)
 			}
 		}
-		if diff := cmp.Diff([]int{1, 1, 1, 1, 1}, e.sizes); diff != "" {
+		if got := c.gets.Load(); got != maxFlights+1 {
+			t.Errorf("%d requests, want %d", got, maxFlights+1)
+		}
+	})
+}
+
+// oneKey answers GetItem when the test lets it. A BatchGetItem would be a nil pointer.
+type oneKey struct {
+	API
+	gets atomic.Int32
+	let  chan struct{}
+}
+
+func (c *oneKey) GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	c.gets.Add(1)
+	<-c.let
+	return &dynamodb.GetItemOutput{Item: itemOf(store.Record{ModifiedValue: "k"}, time.Now())}, nil
+}
+
+// TestFurtherRequestsAreFull: beside the eager ones a request begins only for as many questions as it can take, and
+// nothing is left behind when it ends first.
+func TestFurtherRequestsAreFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &engine{let: make(chan error)}
+		g := newLookups(e.send)
+		g.most, g.eager = 5, 1
+		g.start(t.Context(), 9, func(i int) string { return fmt.Sprint(i) }, func(int, store.GetResult) {})
+		if diff := cmp.Diff([]int{1, 5}, e.sizes); diff != "" {
 			t.Errorf("keys of the requests (-want +got):\n%s", diff)
+		}
+		close(e.let)
+		synctest.Wait()
+		if diff := cmp.Diff([]int{1, 5, 3}, e.sizes); diff != "" || g.flights != 0 || len(g.waiting) != 0 {
+			t.Errorf("%d flights and %d lookups are left; keys of the requests (-want +got):\n%s", g.flights, len(g.waiting), diff)
 		}
 	})
 }
@@ -117,11 +167,11 @@ func TestOneKeyIsAskedOnce(t *testing.T) {
 func TestLookupsBeginAfterTheirCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &engine{let: make(chan error)}
-		g := &gatherer{fetch: e.fetch}
+		g := newLookups(e.send)
 		stale := errors.New("the answer of before")
 		early, late := make(chan error, maxFlights), make(chan error, 1)
-		g.lookups(t.Context(), maxFlights, func(int) string { return "k" }, func(_ int, r store.GetResult) { early <- r.Err })
-		g.lookups(t.Context(), 1, func(int) string { return "k" }, func(_ int, r store.GetResult) { late <- r.Err })
+		g.start(t.Context(), maxFlights, func(int) string { return "k" }, func(_ int, r store.GetResult) { early <- r.Err })
+		g.start(t.Context(), 1, func(int) string { return "k" }, func(_ int, r store.GetResult) { late <- r.Err })
 		for range maxFlights {
 			e.let <- stale
 			synctest.Wait()
@@ -142,13 +192,13 @@ func TestLookupsBeginAfterTheirCall(t *testing.T) {
 func TestGivingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &engine{let: make(chan error)}
-		g := &gatherer{fetch: e.fetch}
+		g := newLookups(e.send)
 		busy := make(chan error, maxFlights)
-		g.lookups(t.Context(), maxFlights, func(int) string { return "busy" }, func(_ int, r store.GetResult) { busy <- r.Err })
+		g.start(t.Context(), maxFlights, func(int) string { return "busy" }, func(_ int, r store.GetResult) { busy <- r.Err })
 		shared := func() (context.CancelFunc, chan error) {
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
-			g.lookups(ctx, 1, func(int) string { return "k" }, func(_ int, r store.GetResult) { done <- r.Err })
+			g.start(ctx, 1, func(int) string { return "k" }, func(_ int, r store.GetResult) { done <- r.Err })
 			return cancel, done
 		}
 		cancelFirst, first := shared()

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/piinguin/piinguin/internal/awsx"
 	"github.com/piinguin/piinguin/server/store"
@@ -23,19 +22,17 @@ const maxKeys = 100
 func (s *Store) Get(ctx context.Context, modifiedValues []string) []store.GetResult {
 	store.CheckBatch(len(modifiedValues))
 	if len(modifiedValues) == 1 {
-		return []store.GetResult{s.single.get(ctx, modifiedValues[0])}
+		return []store.GetResult{s.gets.ask(ctx, modifiedValues[0])}
 	}
+	return s.getAll(ctx, modifiedValues)
+}
+
+// getAll reads each distinct key once.
+func (s *Store) getAll(ctx context.Context, modifiedValues []string) []store.GetResult {
 	distinct := slices.Compact(slices.Sorted(slices.Values(modifiedValues)))
 	chunks := slices.Collect(slices.Chunk(distinct, maxKeys))
 	found := make([]map[string]store.GetResult, len(chunks))
-	var group errgroup.Group
-	for i, keys := range chunks {
-		group.Go(func() error {
-			found[i] = s.fetch(ctx, keys)
-			return nil
-		})
-	}
-	_ = group.Wait() // each result holds its own error
+	parallel(len(chunks), func(i int) { found[i] = s.fetch(ctx, chunks[i]) })
 	all := make(map[string]store.GetResult, len(distinct))
 	for _, results := range found {
 		maps.Copy(all, results)
