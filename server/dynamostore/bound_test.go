@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/piinguin/piinguin/internal/dynamotest"
 	"github.com/piinguin/piinguin/server/dynamostore"
@@ -21,32 +22,44 @@ type counting struct {
 	now, most   int
 	perKey      map[string]int
 	overlapping bool
-	second      chan struct{}
+	once        sync.Once
+	second      chan struct{} // closed when two are under way
 }
 
 func (c *counting) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
-	key := fmt.Sprint(in.Item["observedAt"] == nil, in.Item["modifiedValue"])
-	c.mu.Lock()
-	c.now++
-	c.most = max(c.most, c.now)
-	c.perKey[key]++
-	c.overlapping = c.overlapping || c.perKey[key] > 1
-	if c.most == 2 && c.now == 2 {
-		select {
-		case <-c.second:
-		default:
-			close(c.second)
-		}
-	}
-	c.mu.Unlock()
-	<-c.second
-	defer func() {
-		c.mu.Lock()
-		c.now--
-		c.perKey[key]--
-		c.mu.Unlock()
-	}()
+	defer c.enter(in.Item["modifiedValue"])()
 	return c.Client.PutItem(ctx, in, o...)
+}
+
+func (c *counting) BatchExecuteStatement(ctx context.Context, in *dynamodb.BatchExecuteStatementInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchExecuteStatementOutput, error) {
+	var keys []types.AttributeValue
+	for _, s := range in.Statements {
+		keys = append(keys, s.Parameters[0])
+	}
+	defer c.enter(keys...)()
+	return c.Client.BatchExecuteStatement(ctx, in, o...)
+}
+
+// enter counts a request that puts keys, and waits for a second one.
+func (c *counting) enter(keys ...types.AttributeValue) (leave func()) {
+	c.count(1, keys)
+	<-c.second
+	return func() { c.count(-1, keys) }
+}
+
+func (c *counting) count(n int, keys []types.AttributeValue) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now += n
+	c.most = max(c.most, c.now)
+	for _, key := range keys {
+		text := key.(*types.AttributeValueMemberS).Value //nolint:errcheck // it is one
+		c.perKey[text] += n
+		c.overlapping = c.overlapping || c.perKey[text] > 1
+	}
+	if c.now == 2 {
+		c.once.Do(func() { close(c.second) })
+	}
 }
 
 func TestWritesSideBySideAreBounded(t *testing.T) {

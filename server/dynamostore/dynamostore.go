@@ -4,9 +4,10 @@
 //	s := dynamostore.New(dynamodb.NewFromConfig(cfg), "piinguin")
 //	results := s.Get(ctx, []string{modifiedValue})
 //
-// It promises what store.Store asks for, to any number of servers on one table: a put is one
-// conditional PutItem, so the engine itself decides which value is newer. Reads are strongly
-// consistent. It does not make the table: package dynamotable does, from Schema.
+// It promises what store.Store asks for, to any number of servers on one table: a put is a
+// conditional PutItem, so the engine itself decides which value is newer. Only where nothing is yet,
+// not even a tombstone, an INSERT may take its place: many of those go in one request. Reads are
+// strongly consistent. It does not make the table: package dynamotable does, from Schema.
 //
 // Items are built and read by hand, because a marshaler would store what an Original prints as.
 package dynamostore
@@ -34,6 +35,7 @@ type API interface {
 	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	BatchExecuteStatement(context.Context, *dynamodb.BatchExecuteStatementInput, ...func(*dynamodb.Options)) (*dynamodb.BatchExecuteStatementOutput, error)
 }
 
 // sideBySide bounds the requests of one call that run at the same time.
@@ -41,9 +43,11 @@ const sideBySide = 32
 
 // Store is a store.Store in a DynamoDB table.
 type Store struct {
-	api   API
-	table string
-	gets  gatherer[string, store.GetResult] // of one key
+	api     API
+	table   string
+	gets    gatherer[string, store.GetResult] // of one key
+	puts    gatherer[store.Record, store.PutResult]
+	inserts budget
 }
 
 var _ store.Store = (*Store)(nil)
@@ -55,6 +59,10 @@ func New(client API, table string) *Store {
 	s.gets = gatherer[string, store.GetResult]{most: maxKeys, eager: maxFlights, send: s.getAll, ended: func(ctx context.Context) store.GetResult {
 		return store.GetResult{Err: failure(ctx, "GetItem", ctx.Err())}
 	}}
+	s.puts = gatherer[store.Record, store.PutResult]{most: maxStatements, eager: 2, send: s.insertAll, ended: func(ctx context.Context) store.PutResult {
+		return store.PutResult{Err: failure(ctx, "PutItem", ctx.Err())}
+	}}
+	s.inserts.credit.Store(fullBudget)
 	return s
 }
 

@@ -33,6 +33,21 @@ func TestDurable(t *testing.T) {
 // TestItems holds the stored items to the letter: other tools read them, and later
 // versions.
 func TestItems(t *testing.T) {
+	t.Run("PutItem", func(t *testing.T) {
+		testItems(t, func(s store.Store, whole, bare store.Record) {
+			wantPut(t, s, whole, store.Stored)
+			wantPut(t, s, bare, store.Stored)
+		})
+	})
+	t.Run("INSERT", func(t *testing.T) {
+		testItems(t, func(s store.Store, whole, bare store.Record) {
+			wantPuts(t, s, []store.Record{whole, bare}, store.Stored)
+		})
+	})
+}
+
+func testItems(t *testing.T, put func(s store.Store, whole, bare store.Record)) {
+	t.Helper()
 	s, table := newTestStore(t)
 	whole := store.Record{
 		ModifiedValue: "whole", Original: store.NewOriginal("ada@example.org"),
@@ -44,8 +59,7 @@ func TestItems(t *testing.T) {
 	}
 	bare := store.Record{ModifiedValue: "bare", ObservedAt: at(0)}
 	before := store.FormatTime(time.Now())
-	wantPut(t, s, whole, store.Stored)
-	wantPut(t, s, bare, store.Stored)
+	put(s, whole, bare)
 	golden := map[string]item{
 		"whole": {
 			"modifiedValue": text("whole"),

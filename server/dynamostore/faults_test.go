@@ -95,6 +95,9 @@ func TestErrorsHoldNoValue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := dynamostore.New(dynamotest.FaultyClient(t, func(string, int) dynamotest.Fault { return tc.fault }), newTestTable(t))
 			wantUnavailable(t, "Put", s.Put(t.Context(), []store.Record{record("k", 1)})[0].Err, tc.word)
+			for _, got := range s.Put(t.Context(), several(2, "k", 1)) {
+				wantUnavailable(t, "Put of many", got.Err, tc.word)
+			}
 			wantUnavailable(t, "Get", s.Get(t.Context(), []string{"k"})[0].Err, tc.word)
 			for _, got := range s.Get(t.Context(), []string{"k", "l"}) {
 				wantUnavailable(t, "Get of many", got.Err, tc.word)
@@ -105,10 +108,13 @@ func TestErrorsHoldNoValue(t *testing.T) {
 	}
 }
 
-// TestItemsFailAlone fails one put of a batch; the rest take effect.
+// TestItemsFailAlone fails one put of a batch; the rest take effect, some by INSERT.
 func TestItemsFailAlone(t *testing.T) {
 	s := dynamostore.New(dynamotest.FaultyClient(t, func(op string, call int) dynamotest.Fault {
-		if op == "PutItem" && call == 3 {
+		switch {
+		case op == "BatchExecuteStatement":
+			return dynamotest.Fault{Unprocessed: 5, Code: "ThrottlingError"}
+		case op == "PutItem" && call == 3:
 			return notSent
 		}
 		return dynamotest.Fault{}
@@ -170,6 +176,7 @@ func TestContextEnds(t *testing.T) {
 		"Put": func(ctx context.Context, s store.Store) error {
 			return s.Put(ctx, []store.Record{record("k", 1)})[0].Err
 		},
+		"Put of many": func(ctx context.Context, s store.Store) error { return s.Put(ctx, several(2, "k", 1))[1].Err },
 		"Get":         func(ctx context.Context, s store.Store) error { return s.Get(ctx, []string{"k"})[0].Err },
 		"Get of many": func(ctx context.Context, s store.Store) error { return s.Get(ctx, []string{"k", "l"})[1].Err },
 		"Erase":       func(ctx context.Context, s store.Store) error { return s.Erase(ctx, []string{"k"}, at(1))[0].Err },
@@ -211,13 +218,13 @@ func TestClientTimeoutIsNoContextError(t *testing.T) {
 func TestLinearizableWithLostReplies(t *testing.T) {
 	for seed := range uint64(3) {
 		var calls atomic.Int32
-		s := dynamostore.New(dynamotest.FaultyClient(t, func(string, int) dynamotest.Fault {
+		s := crowded{dynamostore.New(dynamotest.FaultyClient(t, func(string, int) dynamotest.Fault {
 			n := calls.Add(1)
 			if n%8 != 0 {
 				return dynamotest.Fault{}
 			}
 			return []dynamotest.Fault{lost, notSent, dynamotest.Throttled}[n/8%3]
-		}, dynamotest.Attempts(1)), newTestTable(t))
+		}, dynamotest.Attempts(1)), newTestTable(t))}
 		unknown, err := storetest.Linearizable(t.Context(), s, seed)
 		if err != nil || unknown == 0 {
 			t.Errorf("seed %d, %d failed: %v", seed, unknown, err)
@@ -230,7 +237,7 @@ func TestLinearizableWithLostReplies(t *testing.T) {
 func TestLinearizableThroughABadNetwork(t *testing.T) {
 	for seed := range uint64(2) {
 		client := dynamotest.ProxyClient(t, dynamotest.RandomTrouble(seed, 8), dynamotest.Attempts(1))
-		unknown, err := storetest.Linearizable(t.Context(), dynamostore.New(client, newTestTable(t)), seed)
+		unknown, err := storetest.Linearizable(t.Context(), crowded{dynamostore.New(client, newTestTable(t))}, seed)
 		if err != nil || unknown == 0 {
 			t.Errorf("seed %d, %d failed: %v", seed, unknown, err)
 		}

@@ -32,29 +32,43 @@ func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{V
 
 func keyOf(modifiedValue string) item { return item{attrModifiedValue: text(modifiedValue)} }
 
-// sources pairs the attributes of a source with its fields.
-func sources(s *store.Source) map[string]*string {
-	return map[string]*string{
-		attrFieldName:     &s.FieldName,
-		attrJSONPath:      &s.JSONPath,
-		attrSchema:        &s.Schema,
-		attrHashFunction:  &s.HashFunction,
-		attrParentEventID: &s.ParentEventID,
+// attribute is one of an item, before it is sent.
+type attribute struct{ name, value string }
+
+// field is one of a source, and the attribute that holds it.
+type field struct {
+	name  string
+	value *string
+}
+
+func sources(s *store.Source) []field {
+	return []field{
+		{attrFieldName, &s.FieldName}, {attrJSONPath, &s.JSONPath}, {attrSchema, &s.Schema},
+		{attrHashFunction, &s.HashFunction}, {attrParentEventID, &s.ParentEventID},
 	}
 }
 
-// itemOf returns the item of a record. Empty fields of the source are left out.
-func itemOf(r store.Record, storedAt time.Time) item {
-	it := item{
-		attrModifiedValue: text(r.ModifiedValue),
-		attrOriginalValue: text(r.Original.Reveal()),
-		attrObservedAt:    text(store.FormatTime(r.ObservedAt)),
-		attrStoredAt:      text(store.FormatTime(storedAt)),
-	}
-	for name, field := range sources(&r.Source) {
-		if *field != "" {
-			it[name] = text(*field)
+// attributesOf returns what is stored of a record, always in the same order. Empty fields of the source are left out.
+func attributesOf(r store.Record, storedAt time.Time) []attribute {
+	all := append(make([]attribute, 0, 9), //nolint:mnd // all that there are
+		attribute{attrModifiedValue, r.ModifiedValue},
+		attribute{attrOriginalValue, r.Original.Reveal()},
+		attribute{attrObservedAt, store.FormatTime(r.ObservedAt)},
+		attribute{attrStoredAt, store.FormatTime(storedAt)})
+	for _, f := range sources(&r.Source) {
+		if *f.value != "" {
+			all = append(all, attribute{f.name, *f.value})
 		}
+	}
+	return all
+}
+
+// itemOf returns the item of a record.
+func itemOf(r store.Record, storedAt time.Time) item {
+	all := attributesOf(r, storedAt)
+	it := make(item, len(all))
+	for _, a := range all {
+		it[a.name] = text(a.value)
 	}
 	return it
 }
@@ -87,8 +101,8 @@ func parse(it item, now time.Time) (row, error) {
 		r.standing.Original = store.NewOriginal(original)
 		r.record = store.Record{Original: r.standing.Original, ObservedAt: observedAt}
 		r.record.ModifiedValue, _ = p.text(it, attrModifiedValue)
-		for name, field := range sources(&r.record.Source) {
-			*field, _ = p.text(it, name)
+		for _, f := range sources(&r.record.Source) {
+			*f.value, _ = p.text(it, f.name)
 		}
 		r.expired = p.passed(it, attrExpiresAt, now)
 	}

@@ -19,16 +19,31 @@ const putCondition = `(attribute_not_exists(observedAt) OR observedAt < :observe
  (observedAt = :observedAt AND attribute_exists(originalValue) AND attribute_not_exists(erasedAt) AND originalValue <> :originalValue))
  AND (attribute_not_exists(erasedAt) OR erasedAt < :observedAt)`
 
-// Put implements store.Store.
+// Put implements store.Store. What insertAll leaves is put by PutItem.
 func (s *Store) Put(ctx context.Context, records []store.Record) []store.PutResult {
 	store.CheckBatch(len(records))
-	results := make([]store.PutResult, len(records))
-	eachKey(len(records), func(i int) string { return records[i].ModifiedValue }, func(i int) {
-		results[i] = s.put(ctx, records[i])
+	var results []store.PutResult
+	switch {
+	case len(records) != 1:
+		results = s.insertAll(ctx, records)
+	case s.inserts.covers(maxStatements):
+		results = []store.PutResult{s.puts.ask(ctx, records[0])}
+	default:
+		return []store.PutResult{s.put(ctx, records[0])}
+	}
+	var left []int
+	for i, r := range results {
+		if undecided(r) {
+			left = append(left, i)
+		}
+	}
+	eachKey(len(left), func(k int) string { return records[left[k]].ModifiedValue }, func(k int) {
+		results[left[k]] = s.put(ctx, records[left[k]])
 	})
 	return results
 }
 
+// put is the put that decides: one conditional PutItem.
 func (s *Store) put(ctx context.Context, r store.Record) store.PutResult {
 	if ctx.Err() != nil {
 		return store.PutResult{Err: failure(ctx, "PutItem", ctx.Err())}
@@ -46,9 +61,11 @@ func (s *Store) put(ctx context.Context, r store.Record) store.PutResult {
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	if err == nil {
+		s.inserts.saw(len(out.Attributes) > 0)
 		return store.PutResult{Outcome: tookEffect(out.Attributes, now)}
 	}
 	if there, ok := refusedItem(err); ok {
+		s.inserts.saw(true)
 		return refusedPut(r, there, now)
 	}
 	return store.PutResult{Err: failure(ctx, "PutItem", err)}

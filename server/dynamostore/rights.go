@@ -35,5 +35,23 @@ func (s *Store) Rights() []awsx.Right {
 			})
 			return err
 		}},
+		{Action: "dynamodb:PartiQLInsert", Try: s.tryInsert, Spare: true}, // PutItem does it too
 	}
+}
+
+// tryInsert sends an INSERT whose key is no text, which the table refuses. IAM may refuse a call as a whole, or each
+// of its statements.
+func (s *Store) tryInsert(ctx context.Context) error {
+	refused := insertOf(s.table, []attribute{{name: attrModifiedValue}})
+	refused.Parameters = []types.AttributeValue{&types.AttributeValueMemberN{Value: "0"}}
+	out, err := s.api.BatchExecuteStatement(ctx, &dynamodb.BatchExecuteStatementInput{Statements: []types.BatchStatementRequest{refused}})
+	if err != nil {
+		return err
+	}
+	for _, answer := range out.Responses {
+		if answer.Error != nil && answer.Error.Code == types.BatchStatementErrorCodeEnumAccessDenied {
+			return awsx.ErrDenied
+		}
+	}
+	return nil
 }
