@@ -47,6 +47,6 @@ What the rows are:
 - **index, CPU time** is the difference between appending with and without deriving the index.
 {{end}}
 Run a part, or a longer one: ` + "`make bench BENCH='-rows SQLite -rounds 3'`, `make bench BENCH=-long`" + `. Inner loops are Go
-benchmarks: ` + "`go test -run '^$' -bench . -count 10 ./audit ./server/policy ./server/identity ./server/dynamostore`" + `, to be compared by
+benchmarks: ` + "`go test -run '^$' -bench . -count 10 ./audit ./server/policy ./server/identity ./server/sqlitestore ./internal/gather`" + `, to be compared by
 [benchstat](https://pkg.go.dev/golang.org/x/perf/cmd/benchstat).
 `))

@@ -26,6 +26,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/piinguin/piinguin/internal/awsx"
+	"github.com/piinguin/piinguin/internal/gather"
 	"github.com/piinguin/piinguin/server/store"
 )
 
@@ -41,12 +42,19 @@ type API interface {
 // sideBySide bounds the requests of one call that run at the same time.
 const sideBySide = 32
 
+// How calls for single records share requests. Two requests of puts are begun whatever they hold: with more, each holds
+// fewer records, and one at a time leaves the table idle while the server works.
+var (
+	gatheredGets = gather.Limits{Most: maxKeys, Flights: 4, Eager: 4}
+	gatheredPuts = gather.Limits{Most: maxStatements, Flights: 4, Eager: 2}
+)
+
 // Store is a store.Store in a DynamoDB table.
 type Store struct {
 	api     API
 	table   string
-	gets    gatherer[string, store.GetResult] // of one key
-	puts    gatherer[store.Record, store.PutResult]
+	gets    *gather.Gatherer[string, store.GetResult] // of one key each
+	puts    *gather.Gatherer[store.Record, store.PutResult]
 	inserts budget
 }
 
@@ -56,12 +64,12 @@ var _ store.Store = (*Store)(nil)
 // client's own retries and time-outs apply to each request.
 func New(client API, table string) *Store {
 	s := &Store{api: client, table: table}
-	s.gets = gatherer[string, store.GetResult]{most: maxKeys, eager: maxFlights, send: s.getAll, ended: func(ctx context.Context) store.GetResult {
+	s.gets = gather.New(gatheredGets, s.getAll, func(ctx context.Context) store.GetResult {
 		return store.GetResult{Err: failure(ctx, "GetItem", ctx.Err())}
-	}}
-	s.puts = gatherer[store.Record, store.PutResult]{most: maxStatements, eager: 2, send: s.insertAll, ended: func(ctx context.Context) store.PutResult {
+	})
+	s.puts = gather.New(gatheredPuts, s.insertAll, func(ctx context.Context) store.PutResult {
 		return store.PutResult{Err: failure(ctx, "PutItem", ctx.Err())}
-	}}
+	})
 	s.inserts.credit.Store(fullBudget)
 	return s
 }

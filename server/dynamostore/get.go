@@ -22,7 +22,7 @@ const maxKeys = 100
 func (s *Store) Get(ctx context.Context, modifiedValues []string) []store.GetResult {
 	store.CheckBatch(len(modifiedValues))
 	if len(modifiedValues) == 1 {
-		return []store.GetResult{s.gets.ask(ctx, modifiedValues[0])}
+		return []store.GetResult{s.gets.Ask(ctx, modifiedValues[0])}
 	}
 	return s.getAll(ctx, modifiedValues)
 }

@@ -27,7 +27,7 @@ func (s *Store) Put(ctx context.Context, records []store.Record) []store.PutResu
 	case len(records) != 1:
 		results = s.insertAll(ctx, records)
 	case s.inserts.covers(maxStatements):
-		results = []store.PutResult{s.puts.ask(ctx, records[0])}
+		results = []store.PutResult{s.puts.Ask(ctx, records[0])}
 	default:
 		return []store.PutResult{s.put(ctx, records[0])}
 	}
