@@ -1,24 +1,35 @@
 package main
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 )
 
-// item is an item in DynamoDB's JSON, and value one attribute of it: a type and what it holds.
+// item is an item in DynamoDB's JSON, and value one attribute of it, which has one of the types. It is decoded once:
+// this engine stands for one on another machine, so it should take little of this one.
 type (
 	item  map[string]value
-	value map[string]json.RawMessage
+	value = *attribute
+
+	attribute struct {
+		S, N, B *string  `json:",omitempty"` // B as Base64
+		L       *[]value `json:",omitempty"`
+	}
 )
 
-// content returns a value's type, and its text without quotes.
-func (v value) content() (kind, content string) {
-	for kind, raw := range v {
-		if json.Unmarshal(raw, &content) != nil {
-			content = string(raw)
-		}
-		return kind, content
+// content returns a value's type, and its text; of a list none.
+func (v *attribute) content() (kind, content string) {
+	switch {
+	case v == nil:
+		return "", ""
+	case v.S != nil:
+		return "S", *v.S
+	case v.N != nil:
+		return "N", *v.N
+	case v.B != nil:
+		return "B", *v.B
+	case v.L != nil:
+		return "L", ""
 	}
 	return "", ""
 }
@@ -31,26 +42,20 @@ func (it item) size() (n int) {
 	return n
 }
 
-func (v value) size() int {
-	for kind, raw := range v {
-		switch kind {
-		case "S":
-			_, text := v.content()
-			return len(text)
-		case "N":
-			return (len(raw)-2+1)/2 + 1 // two digits a byte
-		case "B":
-			return (len(raw) - 2) / 4 * 3 // of Base64
-		case "L":
-			var list []value
-			n := 3
-			if json.Unmarshal(raw, &list) == nil {
-				for _, each := range list {
-					n += 1 + each.size()
-				}
-			}
-			return n
+func (v *attribute) size() int {
+	switch kind, text := v.content(); kind {
+	case "S":
+		return len(text)
+	case "N":
+		return (len(text)+1)/2 + 1 // two digits a byte
+	case "B":
+		return len(text) / 4 * 3
+	case "L":
+		n := 3
+		for _, each := range *v.L {
+			n += 1 + each.size()
 		}
+		return n
 	}
 	return 1
 }

@@ -188,11 +188,8 @@ func (m *memory) putItem(t *table, in request) (any, error) {
 func (m *memory) store(t *table, it item) (old item) {
 	old = t.get(it)
 	m.meter.WriteUnits += writeUnits(max(it.size(), old.size()))
-	if lines, ok := it["lines"]["L"]; ok {
-		var list []json.RawMessage
-		if json.Unmarshal(lines, &list) == nil {
-			m.meter.Pages, m.meter.Lines = m.meter.Pages+1, m.meter.Lines+float64(len(list))
-		}
+	if lines := it["lines"]; lines != nil && lines.L != nil {
+		m.meter.Pages, m.meter.Lines = m.meter.Pages+1, m.meter.Lines+float64(len(*lines.L))
 	}
 	t.put(it)
 	return old
