@@ -79,6 +79,15 @@ func (c *blobCheck) take(kind string, number, first int64, fault func(stored Blo
 	return true, c.advance(k)
 }
 
+// takeIfThere is take for a blob that may be missing even if later ones are there.
+func (c *blobCheck) takeIfThere(kind string, number, first int64, fault func(stored Blob) string) (stored bool, err error) {
+	k, err := c.kind(kind, first)
+	if err != nil || !k.there || k.now.Number > number {
+		return false, err
+	}
+	return c.take(kind, number, first, fault)
+}
+
 // again looks for a blob that the reading of its kind did not meet: a server may have derived it since.
 func (c *blobCheck) again(kind string, number int64) (Blob, bool, error) {
 	found, err := c.store.BlobsAt(c.ctx, c.log, kind, []int64{number})

@@ -12,15 +12,15 @@ type derivation struct {
 	log    LogID
 	next   int64 // page
 	tiler  *tiler
-	index  *indexer
+	lowest int64    // of the tiles of the lowest level only those with numbers below it are put
+	index  *indexer // nil for none
 	signer signer
 }
 
 // errPrunedAway says that pages which were to be derived, or to answer a question, have been pruned meanwhile.
 var errPrunedAway = errors.New("audit: pages were pruned meanwhile")
 
-// resumeDerivation returns the derivation of a log before what is not derived yet, or some before it:
-// the blobs that were put at once may be there in part.
+// resumeDerivation returns the derivation of a log before what is not derived yet.
 func resumeDerivation(ctx context.Context, s Backend, log LogID, by signer) (*derivation, error) {
 	last, err := lastPage(ctx, s, log)
 	if err != nil {
@@ -30,7 +30,8 @@ func resumeDerivation(ctx context.Context, s Backend, log LogID, by signer) (*de
 	if err != nil {
 		return nil, err
 	}
-	tiles, err := countTiles(ctx, s, log, last.Size()/BundleWidth)
+	span := rootsWidth * BundleWidth
+	roots, err := countBlobs(ctx, s, log, rootsKind, live/span, last.Size()/span)
 	if err != nil {
 		return nil, err
 	}
@@ -39,11 +40,11 @@ func resumeDerivation(ctx context.Context, s Backend, log LogID, by signer) (*de
 		return nil, err
 	}
 	// Of a pruned log the tiles up to its stub are there.
-	size := max(min(max(tiles-putChunk, 0)*BundleWidth, at.index.next), live)
+	size := max(min(roots*span, at.index.next), live)
 	if size == 0 {
 		return at, nil
 	}
-	p, err := search(ctx, s, last, func(p Page) bool { return p.Size() > size })
+	p, err := searchEntry(ctx, s, last, size)
 	if err != nil {
 		return nil, err
 	}
@@ -79,31 +80,11 @@ func liveFrom(ctx context.Context, s PageReader, log LogID) (int64, error) {
 	return first.First, nil
 }
 
-// countTiles returns how many of a log's full tiles of the lowest level are kept, up to a number. They
-// are put in their order, so a binary search finds it.
-func countTiles(ctx context.Context, s BlobReader, log LogID, most int64) (int64, error) {
-	low, high := int64(0), most // all below low are there, and none from high on
-	for low < high {
-		middle := low + (high-low)/2
-		there := false
-		for b, err := range s.Blobs(ctx, log, tileKind(0), middle) {
-			if err != nil {
-				return 0, err
-			}
-			there = b.Number == middle
-			break
-		}
-		if there {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low, nil
-}
-
 // catchUp derives all pages that are stored.
-func (d *derivation) catchUp(ctx context.Context, s Backend) error {
+func (d *derivation) catchUp(ctx context.Context, s Backend) error { return d.upTo(ctx, s, maxIndex) }
+
+// upTo derives the pages that are stored, up to the one with the number last.
+func (d *derivation) upTo(ctx context.Context, s Backend, last int64) error {
 	var pages []Page
 	for p, err := range s.Pages(ctx, d.log, d.next) {
 		if err != nil {
@@ -115,7 +96,10 @@ func (d *derivation) catchUp(ctx context.Context, s Backend) error {
 		case p.Number != next:
 			return nil // a finding of Verify
 		}
-		if pages = append(pages, p); len(pages) == maxFresh {
+		if pages = append(pages, p); p.Number == last {
+			break
+		}
+		if len(pages) == maxFresh {
 			if err := d.read(ctx, s, pages); err != nil {
 				return err
 			}
@@ -141,7 +125,7 @@ func (d *derivation) read(ctx context.Context, s Backend, pages []Page) error {
 // they are not those of the last one's signed root: nothing is derived, and no run signed, from rows that
 // are not what was written. Those that this process has written are.
 func (d *derivation) derive(ctx context.Context, s Backend, pages []Page, wereRead bool) error {
-	var blobs []Blob
+	var upper, lowest []Blob
 	for i, p := range pages {
 		if p.Stub {
 			return errPrunedAway
@@ -151,15 +135,27 @@ func (d *derivation) derive(ctx context.Context, s Backend, pages []Page, wereRe
 			return p.fault("it or one before it is not of its root")
 		}
 		for _, t := range full {
-			blobs = append(blobs, tileBlob(d.log, t))
+			switch {
+			case t.kind != tileKind(0):
+				upper = append(upper, t.blob(d.log))
+			case t.number < d.lowest:
+				lowest = append(lowest, t.blob(d.log))
+			}
 		}
 	}
-	if err := putBlobs(ctx, s, blobs); err != nil {
+	if err := putBlobs(ctx, s, lowest); err != nil {
 		return err
 	}
-	for _, p := range pages {
-		if err := d.index.add(ctx, p); err != nil {
+	for _, b := range upper { // one after the other: where roots are, all before them is too, and so are the tiles above them
+		if err := s.PutBlobs(ctx, []Blob{b}); err != nil {
 			return err
+		}
+	}
+	for _, p := range pages {
+		if d.index != nil {
+			if err := d.index.add(ctx, p); err != nil {
+				return err
+			}
 		}
 		d.next = p.Number + 1
 	}

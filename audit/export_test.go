@@ -98,11 +98,12 @@ func Waiting(l *Ledger) (n int64) {
 	return n
 }
 
-// Tests have small runs, so that a log of some hundred entries has all tiers, and lists and blobs that say
+// Tests have small runs and few roots a blob, so that a log of some hundred entries has all tiers, and lists and blobs that say
 // to look below. Package audittest holds Mem to its suite with runs of the real size.
 func init() {
 	tierOf = [tiers]tier{{8, 0, 0}, {32, 2, 4}, {128, 4, 4}}
 	maxList, maxBucket, maxSummary = 6, 200, 600
+	rootsWidth = 2
 }
 
 // TermOf is the name that a subject has in the index.

@@ -36,9 +36,11 @@ func alike(t testing.TB) [2]string {
 type indexModel struct {
 	store    *audit.Mem
 	faulty   audit.Store
-	mu       sync.Mutex // of the next two: the ledger derives by itself
+	logs     map[audit.LogID]*modelLog
+	mu       sync.Mutex // of the next three: the ledger derives by itself
 	failAt   int        // PutBlobs and PruneBlobs from now on; 0 for none
 	fate     audittest.Fate
+	lags     bool // nothing can be put
 	key      audit.Key
 	now      time.Time
 	ledger   *audit.Ledger
@@ -64,10 +66,13 @@ func (m *indexModel) close(t *rapid.T) {
 }
 
 func newIndexModel(t *rapid.T, key audit.Key, subjects []string) *indexModel {
-	m := &indexModel{store: audit.NewMem(), key: key, now: time.Date(2026, time.February, 27, 20, 0, 0, 0, time.UTC), subjects: subjects}
+	m := &indexModel{store: audit.NewMem(), logs: map[audit.LogID]*modelLog{}, key: key, now: time.Date(2026, time.February, 27, 20, 0, 0, 0, time.UTC), subjects: subjects}
 	m.faulty = audittest.NewFaulty(m.store, func(op string, _ int) audittest.Fault {
 		m.mu.Lock()
 		defer m.mu.Unlock()
+		if op == audittest.PutBlobs && m.lags {
+			return audittest.Fault{Err: errEngine}
+		}
 		if op != audittest.PutBlobs && op != audittest.Prune && op != audittest.PruneBlobs || m.failAt == 0 {
 			return audittest.Fault{}
 		}
@@ -256,8 +261,8 @@ func (m *indexModel) verify(t *rapid.T) {
 	}
 }
 
-// TestIndexModel does random things with a ledger: what derives is stopped at any write, two derive at
-// once, and what is pruned is gone. Every answer is complete, from the ledger's own Index, which lives as
+// TestIndexModel does random things with a ledger: what derives is stopped at any write or lags, two derive at
+// once, and what is pruned is gone. Every tile and proof is what golang.org/x/mod makes of the lines, and every answer is complete, from the ledger's own Index, which lives as
 // long as the ledger does, and from a new one.
 func TestIndexModel(t *testing.T) {
 	key := newKey(t, 1)
@@ -266,7 +271,7 @@ func TestIndexModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newIndexModel(t, key, subjects)
 		t.Repeat(map[string]func(*rapid.T){
-			"append": m.append, "append more": m.append, "append even more": m.append,
+			"append": m.append, "append more": m.append, "append many": m.appendMany,
 			"wait": func(t *rapid.T) {
 				m.now = m.now.Add(time.Duration(rapid.IntRange(0, 200_000).Draw(t, "seconds")) * time.Second)
 			},
@@ -274,7 +279,13 @@ func TestIndexModel(t *testing.T) {
 			"derive": func(t *rapid.T) {
 				m.fail(t, func() error { return audit.Reindex(context.Background(), m.faulty, key, nil) })
 			},
+			"lag": func(t *rapid.T) {
+				m.mu.Lock()
+				m.lags = !m.lags
+				m.mu.Unlock()
+			},
 			"prune": func(t *rapid.T) {
+				m.remember(t)
 				before := m.now.Add(-time.Duration(rapid.IntRange(0, 200).Draw(t, "hours")) * time.Hour)
 				m.fail(t, func() error {
 					_, err := m.ledger.Prune(context.Background(), m.faulty, before, audit.Entry{Caller: "operator", RequestID: fmt.Sprintf("p-%d", m.n)})
@@ -284,11 +295,15 @@ func TestIndexModel(t *testing.T) {
 			"ask":       func(t *rapid.T) { m.ask(t, m.ledger.Index()) },
 			"ask anew":  func(t *rapid.T) { m.ask(t, audit.OpenIndex(m.store)) },
 			"summarize": func(t *rapid.T) { m.summarize(t, m.ledger.Index()) },
+			"serve":     m.serve,
+			"prove":     m.prove,
 			"verify":    m.verify,
 		})
 		m.ask(t, audit.OpenIndex(m.store))
 		m.summarize(t, audit.OpenIndex(m.store))
 		m.close(t)
 		m.verify(t)
+		m.serve(t)
+		m.prove(t)
 	})
 }

@@ -12,7 +12,7 @@ func resumeIndexer(ctx context.Context, log LogID, size, live int64, out indexWr
 	var made [tiers]int64 // of each tier, the number of the next run
 	for t := range tiers {
 		begin := tierOf[t].begin(live)
-		n, err := countRuns(ctx, out, log, t, begin, size/tierOf[t].size)
+		n, err := countBlobs(ctx, out, log, runKind(t), begin, size/tierOf[t].size)
 		if err != nil {
 			return nil, err
 		}
@@ -85,13 +85,13 @@ func readRuns(ctx context.Context, s BlobReader, log LogID, t int, numbers []int
 	return all, nil
 }
 
-// countRuns returns the number after the newest stored run of a tier, from least to most. Runs are put in
+// countBlobs returns the number after the newest stored blob of a kind, from least to most. Blobs are put in
 // their order, and most often all are there.
-func countRuns(ctx context.Context, s BlobReader, log LogID, t int, least, most int64) (int64, error) {
+func countBlobs(ctx context.Context, s BlobReader, log LogID, kind string, least, most int64) (int64, error) {
 	for step, to := int64(1), most; to > least; step *= 2 {
 		from := max(to-step, least)
 		newest := int64(-1)
-		for b, err := range s.Blobs(ctx, log, runKind(t), from) {
+		for b, err := range s.Blobs(ctx, log, kind, from) {
 			if err != nil {
 				return 0, err
 			}

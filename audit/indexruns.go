@@ -49,7 +49,7 @@ func (x *runReader) end(ctx context.Context, log LogID, t int, size, live int64)
 	x.mu.Unlock()
 	most := size / tierOf[t].size
 	least = min(max(least, tierOf[t].begin(live)), most)
-	n, err := countRuns(ctx, x.reader, log, t, least, most)
+	n, err := countBlobs(ctx, x.reader, log, kind.Kind, least, most)
 	if err == nil && n > least {
 		n, err = currentRuns(least, n, func(number int64) error { _, err := x.some(ctx, log, t, []int64{number}); return err })
 	}

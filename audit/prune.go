@@ -32,7 +32,7 @@ var ErrHeld = errors.New("audit: a hold forbids pruning")
 
 // Prune removes, through s, the pages of every log that are older than before, and leaves of the last
 // of them a stub, and the runs of the index that begin with them. s must remove them from the store that the
-// Ledger has. Tiles stay, so that proofs and lines that were kept still verify; the last page of a log stays, and so do pages of the last
+// Ledger has. Their tiles are put before, so that proofs and lines that were kept still verify; the last page of a log stays, and so do pages of the last
 // hour. Before the first page of a log goes, a PRUNE entry that names the log's tree is durable in the
 // spine; by holds that entry's other fields, such as the caller and the reference.
 //
@@ -116,7 +116,10 @@ func (l *Ledger) pruneLog(ctx context.Context, s Pruner, listed LogTree, prunes 
 	if err != nil {
 		return done, err
 	}
-	if err := at.catchUp(ctx, l.store); err != nil { // the tiles replace the lines
+	if err := at.catchUp(ctx, l.store); err != nil {
+		return done, err
+	}
+	if err := l.keepTiles(ctx, last); err != nil {
 		return done, err
 	}
 	before256, err := leaves(ctx, l.store, listed.Log, last.First-last.First%BundleWidth, last.First%BundleWidth)
@@ -136,6 +139,23 @@ func (l *Ledger) pruneLog(ctx context.Context, s Pruner, listed LogTree, prunes 
 	}
 	done.Entries, done.Until = stub.First-first.First, last.Time
 	return done, nil
+}
+
+// keepTiles puts the tiles of the lowest level that are full up to a page, which is to become the stub: they
+// replace the lines. Those of what was pruned before are there.
+func (l *Ledger) keepTiles(ctx context.Context, last Page) error {
+	at, err := newDerivation(ctx, l.store, last.Log, l.derived.signer)
+	if err != nil {
+		return err
+	}
+	at.index, at.lowest = nil, last.Size()/BundleWidth
+	if err := at.upTo(ctx, l.store, last.Number); err != nil {
+		return err
+	}
+	if at.tiler.size != last.Size() {
+		return last.fault("a page before it is missing")
+	}
+	return nil
 }
 
 // pruneIndex removes the runs that begin with what was pruned from a log. The runs go before what they

@@ -101,6 +101,31 @@ func search(ctx context.Context, s PageReader, last Page, is func(Page) bool) (P
 	return found, failed
 }
 
+// searchEntry is search for the page that has an entry, which last must not come before. Pages often have about the
+// same number of entries, so it looks where the entry would be if all had, and every third time in the middle.
+func searchEntry(ctx context.Context, s PageReader, last Page, index int64) (Page, error) {
+	found, low, lowFirst := last, int64(0), int64(0)
+	for step, high := 0, last.Number; low < high && found.First > index; step++ {
+		at := low + (high-low)/2
+		if span := found.First - lowFirst; step%3 < 2 && span > 0 {
+			at = low + int64(float64(index-lowFirst)/float64(span)*float64(high-low))
+			at = min(max(at, low), high-1)
+		}
+		p, err := pageAt(ctx, s, last.Log, at)
+		if err != nil {
+			return Page{}, err
+		}
+		if p.Size() <= index {
+			low, lowFirst = max(at, p.Number)+1, p.Size()
+			continue
+		}
+		if high = at; p.Number <= found.Number {
+			found = p
+		}
+	}
+	return found, nil
+}
+
 // pageOf returns the page that holds an entry. ErrNotFound: the log has no such entry, or it was
 // pruned.
 func pageOf(ctx context.Context, s PageReader, log LogID, index int64) (Page, error) {
@@ -111,7 +136,7 @@ func pageOf(ctx context.Context, s PageReader, log LogID, index int64) (Page, er
 	if index < 0 || index >= last.Size() {
 		return Page{}, ErrNotFound
 	}
-	p, err := search(ctx, s, last, func(p Page) bool { return p.Size() > index })
+	p, err := searchEntry(ctx, s, last, index)
 	switch {
 	case err != nil:
 		return Page{}, err

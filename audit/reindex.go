@@ -7,7 +7,7 @@ import (
 )
 
 // Reindex derives everything that follows from the pages of a ledger again: it replaces the tiles and the
-// index, and removes what does not follow from them. Only tiles of what was pruned stay as they are. The
+// index, and removes what does not follow from them. What is kept of what was pruned stays as it is. The
 // ledger may be in use meanwhile: a question that meets a wrong blob fails until it is replaced.
 //
 // progress, if not nil, is called after each log with its number of entries. ErrOtherKey: the key is not
@@ -29,6 +29,9 @@ func Reindex(ctx context.Context, s Store, key Key, progress func(log LogID, ent
 	for _, log := range logs {
 		at, err := newDerivation(ctx, s, log, by)
 		if err == nil {
+			at.lowest, err = lowestToPut(ctx, s, log, at.tiler.size)
+		}
+		if err == nil {
 			err = at.catchUp(ctx, s)
 		}
 		if err != nil {
@@ -48,6 +51,22 @@ func Reindex(ctx context.Context, s Store, key Key, progress func(log LogID, ent
 		}
 	}
 	return nil
+}
+
+// lowestToPut returns the number after the last tile of the lowest level that is kept of a log's lines, which
+// are there from the entry live on. A Prune that was interrupted, or goes on, has put such tiles, so they are
+// replaced and never removed.
+func lowestToPut(ctx context.Context, s Store, log LogID, live int64) (int64, error) {
+	last, err := lastPage(ctx, s, log)
+	if err != nil {
+		return 0, err
+	}
+	n, err := countBlobs(ctx, s, log, tileKind(0), live/BundleWidth, last.Size()/BundleWidth)
+	var row *RowError
+	if errors.As(err, &row) { // it is replaced too
+		return last.Size() / BundleWidth, nil
+	}
+	return n, err
 }
 
 // removeStrays removes the blobs of a kind that do not follow from the log's pages. It looks at the log
@@ -81,6 +100,9 @@ func blobCount(kind string, size int64) (n int64, derived bool) {
 		if kind == tileKind(level) {
 			return size >> (8 * (level + 1)), true
 		}
+	}
+	if kind == rootsKind {
+		return size / (rootsWidth * BundleWidth), true
 	}
 	for t := range tiers {
 		switch runs := size / tierOf[t].size; kind {

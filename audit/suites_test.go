@@ -12,5 +12,5 @@ func TestMemTampered(t *testing.T) {
 }
 
 func TestMemTilesTampered(t *testing.T) {
-	audittest.TamperTiles(t, func(*testing.T) audittest.Tamperable { return &tamperedMem{audit.NewMem()} }, tileTamperings)
+	audittest.TamperTiles(t, 1900, func(*testing.T) audittest.Tamperable { return &tamperedMem{audit.NewMem()} }, tileTamperings)
 }

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -11,7 +10,8 @@ import (
 )
 
 // A tile is 256 neighbouring hashes of one level of a log's tree; the levels of tiles are eight levels
-// of the tree apart (C2SP tlog-tiles). Full tiles are kept as blobs, once they are derived.
+// of the tree apart (C2SP tlog-tiles). Full tiles are kept as blobs, once they are derived; those of the lowest
+// level only when their lines are pruned, and roots of them before (tilehashes.go).
 
 // maxLevel is the highest level of a tile that a log of at most maxIndex entries fills.
 const maxLevel = 6
@@ -19,20 +19,19 @@ const maxLevel = 6
 // tileKind is the kind of the blobs that are full tiles of a level.
 func tileKind(level int) string { return fmt.Sprintf("tile/%d", level) }
 
-// tileBlob returns a full tile as a blob.
-func tileBlob(log LogID, t fullTile) Blob {
+// fullTile is a tile that has filled, or the roots that fill a blob.
+type fullTile struct {
+	kind   string
+	number int64
+	hashes []tlog.Hash
+}
+
+func (t fullTile) blob(log LogID) Blob {
 	data := make([]byte, 0, len(t.hashes)*tlog.HashSize)
 	for _, h := range t.hashes {
 		data = append(data, h[:]...)
 	}
-	return Blob{log, tileKind(t.level), t.number, data}
-}
-
-// fullTile is a tile that has filled.
-type fullTile struct {
-	level  int
-	number int64
-	hashes []tlog.Hash // 256
+	return Blob{log, t.kind, t.number, data}
 }
 
 // tiler cuts a tree into full tiles as it grows.
@@ -67,7 +66,7 @@ func resumeStub(ctx context.Context, s Reader, stub Page) (*tiler, error) {
 	return t, nil
 }
 
-// add adds a leaf hash and returns the tiles that it filled, lowest level first.
+// add adds a leaf hash and returns what it filled, the highest level first and the roots before the lowest tile.
 func (t *tiler) add(leaf tlog.Hash) []fullTile {
 	t.size++
 	return t.fill(0, leaf, t.size)
@@ -81,10 +80,14 @@ func (t *tiler) fill(level int, hash tlog.Hash, n int64) []fullTile {
 			t.partial = append(t.partial, nil)
 		}
 		t.partial[level] = append(t.partial[level], hash)
+		if have := int64(len(t.partial[level])); level == 1 && have%rootsWidth == 0 {
+			full = append(full, fullTile{rootsKind, n/rootsWidth - 1, t.partial[level][have-rootsWidth:]})
+		}
 		if n%torchwood.TileWidth != 0 {
+			slices.Reverse(full)
 			return full
 		}
-		full = append(full, fullTile{level, n/torchwood.TileWidth - 1, t.partial[level]})
+		full = append(full, fullTile{tileKind(level), n/torchwood.TileWidth - 1, t.partial[level]})
 		hash = perfectRoot(t.partial[level])
 		t.partial[level] = nil
 	}
@@ -100,54 +103,6 @@ func perfectRoot(hashes []tlog.Hash) tlog.Hash {
 		level = level[:len(level)/2]
 	}
 	return level[0]
-}
-
-// readTile returns the hashes of a full tile. ErrNotFound: it is not kept.
-func readTile(ctx context.Context, s BlobReader, log LogID, level int, number int64) ([]tlog.Hash, error) {
-	for b, err := range s.Blobs(ctx, log, tileKind(level), number) {
-		if err != nil {
-			return nil, err
-		}
-		if b.Number != number {
-			break
-		}
-		return b.tile()
-	}
-	return nil, ErrNotFound
-}
-
-func (b Blob) tile() ([]tlog.Hash, error) {
-	if len(b.Data) != torchwood.TileWidth*tlog.HashSize {
-		return nil, &RowError{BlobRow(b.Log, b.Kind, b.Number), "it is not 256 hashes"}
-	}
-	hashes := make([]tlog.Hash, torchwood.TileWidth)
-	for i := range hashes {
-		hashes[i] = tlog.Hash(b.Data[i*tlog.HashSize:][:tlog.HashSize])
-	}
-	return hashes, nil
-}
-
-// tileHashes returns the first width hashes of a tile: those of a full tile that is kept, or else
-// computed from the level below, and in the end from the lines.
-func tileHashes(ctx context.Context, s Reader, log LogID, level int, number int64, width int) ([]tlog.Hash, error) {
-	if width == torchwood.TileWidth {
-		if hashes, err := readTile(ctx, s, log, level, number); !errors.Is(err, ErrNotFound) {
-			return hashes, err
-		}
-	}
-	first := number * torchwood.TileWidth
-	if level == 0 {
-		return leaves(ctx, s, log, first, int64(width))
-	}
-	hashes := make([]tlog.Hash, 0, width)
-	for i := range int64(width) {
-		below, err := tileHashes(ctx, s, log, level-1, first+i, torchwood.TileWidth)
-		if err != nil {
-			return nil, err
-		}
-		hashes = append(hashes, perfectRoot(below))
-	}
-	return hashes, nil
 }
 
 // BundleWidth is how many entries a full entry bundle has.

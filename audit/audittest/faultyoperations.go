@@ -144,7 +144,7 @@ func faultyVerify(t *testing.T, s audit.Store) {
 func faultyProofs(t *testing.T, s audit.Store) {
 	mustAppend(t, newLedger(t, s, 1), batch(0, 300)...)
 	var row *audit.RowError
-	for _, op := range []string{Last, Blobs, Pages} {
+	for _, op := range []string{Last, BlobsAt, Pages} {
 		shared := NewFaulty(s, nth(op, 1, Fault{Err: errFault}))
 		if proof, err := audit.ProveEntry(t.Context(), shared, 1, 270); !errors.Is(err, errFault) || errors.As(err, &row) {
 			t.Errorf("%s fails: ProveEntry: %q, %v; want the fault", op, proof, err)

@@ -40,7 +40,7 @@ func newIndexed(t *testing.T, s audit.Store) (*audit.Ledger, []audit.Entry) {
 		mustAppend(t, l, entries...)
 		clock.add(time.Hour)
 	}
-	mustDerive(t, s, 1, (indexed+1)/256)
+	mustDerive(t, s, 1, (indexed+1)/4096)
 	for end := time.Now().Add(patience); len(blobsOf(t, s, 1, "run/0", 15))+len(blobsOf(t, s, 1, "run/1", 0)) < 2; runtime.Gosched() {
 		if time.Now().After(end) {
 			t.Fatal("the index is not derived")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,13 +14,17 @@ import (
 	"github.com/piinguin/piinguin/audit"
 )
 
-// tiles compares the tiles of a log, while they are derived and once they are, with those that
-// golang.org/x/mod cuts from its lines.
+// tiles compares the tiles of a log with those that golang.org/x/mod cuts from its lines: while roots are
+// derived, once they are, when the log is read anew, and after some of it was pruned.
 func tiles(t *testing.T, s audit.Store) {
-	l := newLedger(t, s, 1)
-	mustAppend(t, l, batch(0, 500)...)
-	mustAppend(t, l, batch(500, 300)...)
-	const size = 801 // with the OPEN entry
+	clock := newHandClock(2026, time.October, 1)
+	l := newLedgerAt(t, s, clock, 1)
+	mustAppend(t, l, batch(0, 650)...)
+	clock.set(2026, time.December, 1)
+	for n := range 9 {
+		mustAppend(t, l, batch(650+450*n, 450)...)
+	}
+	const size, pruned = 4701, 651 // with the OPEN entry
 	lines, err := audit.Lines(t.Context(), s, 1, 0, size)
 	if err != nil {
 		t.Fatal(err)
@@ -28,29 +33,9 @@ func tiles(t *testing.T, s audit.Store) {
 	for _, line := range lines {
 		tree.add(t, tlog.RecordHash(line))
 	}
-	for _, tile := range tlog.NewTiles(torchwood.TileHeight, 0, size) {
-		want, err := tlog.ReadTileData(tile, tree)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := l.Tile(t.Context(), 1, tile)
-		if err != nil || !bytes.Equal(got, want) {
-			t.Errorf("tile %s is another: %v", torchwood.TilePath(tile), err)
-		}
-	}
-	for number, want := range map[int64]int{0: 256, 1: 256, 2: 256, 3: 33} {
-		data, err := l.Tile(t.Context(), 1, tlog.Tile{H: torchwood.TileHeight, L: -1, N: number, W: want})
-		for i := range want {
-			var line []byte
-			if line, data, err = torchwood.ReadTileEntry(data); err != nil || !bytes.Equal(line, lines[number*256+int64(i)]) {
-				t.Fatalf("entry %d of bundle %d is another: %v", i, number, err)
-			}
-		}
-		if len(data) > 0 {
-			t.Errorf("bundle %d has %d bytes more: %v", number, len(data), err)
-		}
-	}
-	for _, none := range []tlog.Tile{{H: 8, L: 0, N: 4, W: 1}, {H: 8, L: 0, N: 3, W: 34}, {H: 8, L: 1, N: 0, W: 4}, {H: 8, L: -1, N: 3, W: 256}, {H: 7, L: 0, N: 0, W: 1}} {
+	mustServe(t, l, tree)
+	mustBundle(t, l, lines)
+	for _, none := range []tlog.Tile{{H: 8, L: 0, N: 18, W: 94}, {H: 8, L: 0, N: 19, W: 1}, {H: 8, L: 1, N: 0, W: 19}, {H: 8, L: -1, N: 18, W: 256}, {H: 7, L: 0, N: 0, W: 1}} {
 		if _, err := l.Tile(t.Context(), 1, none); !errors.Is(err, audit.ErrNotFound) {
 			t.Errorf("tile %v: %v, want ErrNotFound", none, err)
 		}
@@ -60,22 +45,87 @@ func tiles(t *testing.T, s audit.Store) {
 			t.Errorf("Lines(%d, %d): %v, want ErrNotFound", c.first, c.count, err)
 		}
 	}
-	mustDerive(t, s, 1, 3)
-	for _, b := range blobsOf(t, s, 1, "tile/0", 0) {
+	mustDerive(t, s, 1, 1)
+	mustServe(t, l, tree)
+	closeLedger(t, l)
+	clock.set(2026, time.December, 24)
+	l = newLedgerAt(t, s, clock, 1)
+	mustServe(t, l, tree)
+	mustKeep(t, s, tree, 0)
+	if _, err := l.Prune(t.Context(), s, november, pruner); err != nil {
+		t.Fatalf("Prune: %v", err)
+	}
+	mustServe(t, l, tree)
+	mustKeep(t, s, tree, pruned/256)
+	mustHaveSizes(t, s, mustBeWhole(t, s))
+}
+
+// mustServe compares all tiles of log 1.
+func mustServe(t *testing.T, l *audit.Ledger, tree *plainTree) {
+	t.Helper()
+	for _, tile := range tlog.NewTiles(torchwood.TileHeight, 0, tree.size) {
+		want, err := tlog.ReadTileData(tile, tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := l.Tile(t.Context(), 1, tile)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("tile %s is another: %v", torchwood.TilePath(tile), err)
+		}
+	}
+}
+
+// mustBundle compares all entry bundles of log 1.
+func mustBundle(t *testing.T, l *audit.Ledger, lines [][]byte) {
+	t.Helper()
+	for number, lines := range slices.Collect(slices.Chunk(lines, 256)) {
+		data, err := l.Tile(t.Context(), 1, tlog.Tile{H: torchwood.TileHeight, L: -1, N: int64(number), W: len(lines)})
+		for i := range lines {
+			var line []byte
+			if line, data, err = torchwood.ReadTileEntry(data); err != nil || !bytes.Equal(line, lines[i]) {
+				t.Fatalf("entry %d of bundle %d is another: %v", i, number, err)
+			}
+		}
+		if len(data) > 0 {
+			t.Errorf("bundle %d has %d bytes more: %v", number, len(data), err)
+		}
+	}
+}
+
+// mustKeep compares the blobs that hold hashes of log 1: the roots of each 4,096 entries, and so many tiles of
+// the lowest level.
+func mustKeep(t *testing.T, s audit.Store, tree *plainTree, tiles int64) {
+	t.Helper()
+	roots := tlog.Tile{H: torchwood.TileHeight, L: 1, N: 0, W: int(tree.size / 256)} // of fewer than 65,536 entries
+	want, err := tlog.ReadTileData(roots, tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []byte
+	for _, b := range blobsOf(t, s, 1, "roots", 0) {
+		kept = append(kept, b.Data...)
+	}
+	if n := len(want) / 512 * 512; !bytes.Equal(kept, want[:n]) {
+		t.Errorf("the kept roots are others: %d bytes, want %d", len(kept), n)
+	}
+	lowest := blobsOf(t, s, 1, "tile/0", 0)
+	if int64(len(lowest)) != tiles {
+		t.Errorf("%d tiles of the lowest level are kept, want %d", len(lowest), tiles)
+	}
+	for _, b := range lowest {
 		want, err := tlog.ReadTileData(tlog.Tile{H: torchwood.TileHeight, N: b.Number, W: 256}, tree)
 		if err != nil || !bytes.Equal(b.Data, want) {
 			t.Errorf("the kept tile %d is another: %v", b.Number, err)
 		}
 	}
-	mustHaveSizes(t, s, sizes{0: 2, 1: size})
 }
 
-// mustDerive waits until so many full tiles of a log are kept.
-func mustDerive(t *testing.T, s audit.Store, log audit.LogID, tiles int) {
+// mustDerive waits until a log has so many blobs of roots.
+func mustDerive(t *testing.T, s audit.Store, log audit.LogID, roots int) {
 	t.Helper()
-	for end := time.Now().Add(patience); len(blobsOf(t, s, log, "tile/0", 0)) < tiles; runtime.Gosched() {
+	for end := time.Now().Add(patience); len(blobsOf(t, s, log, "roots", 0)) < roots; runtime.Gosched() {
 		if time.Now().After(end) {
-			t.Fatalf("log %s has %d tiles, want %d", log, len(blobsOf(t, s, log, "tile/0", 0)), tiles)
+			t.Fatalf("log %s has %d blobs of roots, want %d", log, len(blobsOf(t, s, log, "roots", 0)), roots)
 		}
 	}
 }

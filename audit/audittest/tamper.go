@@ -122,24 +122,3 @@ func (f finder) mustFind(t *testing.T, c Tampering) bool {
 	}
 	return ok
 }
-
-// TamperTiles is Tamper for a log that has full tiles. The log has 600 entries and so two tiles: a
-// log with a tile of the next level, of 65,536 entries, would take too long.
-func TamperTiles(t *testing.T, open func(t *testing.T) Tamperable, tileTamperings func(t *testing.T, s Tamperable) []Tampering) {
-	s := open(t)
-	l := newLedger(t, s, 1)
-	mustAppend(t, l, batch(0, 600)...)
-	mustDerive(t, s, 1, 2)
-	mustHaveSizes(t, s, sizes{0: 2, 1: 601})
-	check := newFinder(t, s)
-	tamperings := tileTamperings(t, s)
-	if len(tamperings) == 0 {
-		t.Fatal("no tamperings")
-	}
-	for _, c := range tamperings {
-		c.Apply(t)
-		check.mustFind(t, c)
-		c.Undo(t)
-		mustBeWhole(t, s)
-	}
-}

@@ -68,15 +68,15 @@ func mustBeWhole(t *testing.T, s audit.Store) audit.Report {
 	return r
 }
 
-// mustDerive waits until the first tiles of log 1 are kept.
-func mustDerive(t *testing.T, s audit.BlobReader, tiles int) {
+// mustDerive waits until log 1 has so many runs of the index, of 1,024 entries each.
+func mustDerive(t *testing.T, s audit.BlobReader, runs int) {
 	t.Helper()
 	began := time.Now()
-	for have := 0; have < tiles; {
+	for have := 0; have < runs; {
 		if have = 0; time.Since(began) > patience {
-			t.Fatalf("the %d tiles are not kept", tiles)
+			t.Fatalf("the %d runs are not derived", runs)
 		}
-		for _, err := range s.Blobs(t.Context(), 1, "tile/0", 0) {
+		for _, err := range s.Blobs(t.Context(), 1, "run/0", 0) {
 			if err != nil {
 				t.Fatal(err)
 			}

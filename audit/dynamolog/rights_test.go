@@ -54,7 +54,7 @@ func TestRightsAreWhatAServerDoes(t *testing.T) {
 	})
 	s := dynamolog.New(ownRows{client, t}, x.name)
 	l := newLedger(t, s)
-	mustAppend(t, l, 0, 300)
+	mustAppend(t, l, 0, 1024)
 	mustDerive(t, x.Store, 1)
 	for name, ask := range questions {
 		if err := ask(t.Context(), s); err != nil {

@@ -51,7 +51,7 @@ func TestWriteUnits(t *testing.T) {
 	for i := range entries / 32 {
 		mustAppend(t, l, 32*i, 32)
 	}
-	mustDerive(t, x.Store, entries/256)
+	mustDerive(t, x.Store, entries/1024)
 	each := float64(units.Load()) / 1000 / entries
 	t.Logf("%.3f write units an entry", each)
 	if each > 0.6 {

@@ -1,6 +1,8 @@
 package sqlitelog_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/piinguin/piinguin/audit"
@@ -8,19 +10,20 @@ import (
 )
 
 func TestTamperTiles(t *testing.T) {
-	audittest.TamperTiles(t, newTamperer, func(t *testing.T, s audittest.Tamperable) []audittest.Tampering {
+	audittest.TamperTiles(t, 8_300, newTamperer, func(t *testing.T, s audittest.Tamperable) []audittest.Tampering {
 		x, ok := s.(*tamperer)
 		if !ok {
 			t.Fatal("not this driver's")
 		}
-		rows := x.rows(t, "audit_blobs")
-		if len(rows) != 2 {
-			t.Fatalf("%d tiles of 601 entries, want 2", len(rows))
+		rows := slices.DeleteFunc(x.rows(t, "audit_blobs"), func(r storedRow) bool { return r.at("kind") != "tile/0" && r.at("kind") != "roots" })
+		if len(rows) != 4 {
+			t.Fatalf("%d rows of hashes of 8,300 entries, want 4", len(rows))
 		}
-		first := rows[0]
+		slices.SortFunc(rows, func(a, b storedRow) int { return strings.Compare(a.name(), b.name()) })
+		roots, first := rows[0], rows[2]
 		blob := func(kind string, number int64) string { return audit.BlobRow(1, kind, number) }
 		all := []audittest.Tampering{
-			x.drop(first, first.name()), x.swap(first, rows[1]),
+			x.drop(first, first.name()), x.swap(first, rows[3]), x.drop(roots, roots.name()), x.swap(roots, rows[1]),
 			x.replace("stray tile", blob("tile/0", 2), nil, []storedRow{first.with("number", int64(2))}),
 			x.replace("stray level", blob("tile/1", 0), nil, []storedRow{first.with("kind", "tile/1")}),
 			x.replace("unknown kind", blob("index", 0), nil, []storedRow{first.with("kind", "index")}),
@@ -30,6 +33,6 @@ func TestTamperTiles(t *testing.T) {
 			x.replace("kind with an escape", `audit_blobs 1/"\x1b[2J"/0`, nil, []storedRow{first.with("kind", "\x1b[2J")}),
 			x.replace("number below 0", `audit_blobs 1/"tile/0"/-5`, nil, []storedRow{first.with("number", int64(-5))}),
 		}
-		return append(all, x.changes(first)...)
+		return slices.Concat(all, x.changes(first), x.changes(roots))
 	})
 }
