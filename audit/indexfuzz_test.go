@@ -3,11 +3,21 @@ package audit
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
+
+// parseBucket returns the postings of a bucket.
+func parseBucket(data []byte, t tier, pages int64) (postings []posting, below bool, err error) {
+	_, below, err = scanBucket(data, t, pages, nil, func(uint32) bool { return true }, func(p posting) bool {
+		postings = append(postings, p)
+		return true
+	})
+	return postings, below, err
+}
 
 // drawPostings draws the postings of a bucket of a tier, for a run of so many pages.
 func drawPostings(t *rapid.T, of tier, pages int64) []posting {
@@ -20,7 +30,7 @@ func drawPostings(t *rapid.T, of tier, pages int64) []posting {
 		}
 		all = append(all, p)
 	}
-	sortPostings(all)
+	slices.SortFunc(all, func(a, b posting) int { return int(a.term) - int(b.term) })
 	return all
 }
 

@@ -78,20 +78,10 @@ func appendSpans(b []byte, spans []span) []byte {
 // errBlob says that bytes are not those that a derived blob has.
 var errBlob = errors.New("audit: not a blob of the index")
 
-// parseBucket reads what encodeBucket writes for a run of so many pages, and nothing else. below says to
-// look below for every term of the bucket, which the lowest tier never does.
-func parseBucket(data []byte, t tier, pages int64) (postings []posting, below bool, err error) {
-	below, err = scanBucket(data, t, pages, func(uint32) bool { return true }, func(p posting) bool {
-		postings = append(postings, p)
-		return true
-	})
-	return postings, below, err
-}
-
 // findPages returns the pages of one term of a bucket. It does not read what comes after it.
 func findPages(data []byte, t tier, pages int64, rest uint32) (found []span, below bool, err error) {
 	some := false
-	below, err = scanBucket(data, t, pages, func(term uint32) bool { return term == rest }, func(p posting) bool {
+	_, below, err = scanBucket(data, t, pages, nil, func(term uint32) bool { return term == rest }, func(p posting) bool {
 		if p.term == rest {
 			found, some = p.pages, p.below
 		}
@@ -100,36 +90,37 @@ func findPages(data []byte, t tier, pages int64, rest uint32) (found []span, bel
 	return found, below || some, err
 }
 
-// scanBucket calls take with the postings of a bucket, with the pages of those that are wanted, until it
-// returns false.
-func scanBucket(data []byte, t tier, pages int64, wanted func(term uint32) bool, take func(posting) bool) (below bool, err error) {
+// scanBucket reads what encodeBucket writes for a run of so many pages, and nothing else. It calls take with the
+// postings, with the pages of those that are wanted, until it returns false. The pages are appended to
+// spans, which is returned. below says to look below for every term of the bucket, which the lowest
+// tier never does.
+func scanBucket(data []byte, t tier, pages int64, spans []span, wanted func(term uint32) bool, take func(posting) bool) (all []span, below bool, err error) {
 	r := varints{data}
 	n := r.next(uint64(len(data)) + 1)
 	if n == 0 && t.fan > 0 {
-		return true, r.end()
+		return spans, true, r.end()
 	}
 	if n == 0 {
-		return false, errBlob
+		return spans, false, errBlob
 	}
 	next := uint64(0)
-	var kept []span // of all postings, in one piece
 	for range n - 1 {
 		term := next + r.next(uint64(t.mask()))
 		if r.data == nil || term > uint64(t.mask()) {
-			return false, errBlob
+			return spans, false, errBlob
 		}
 		p := posting{term: uint32(term)} //nolint:gosec // at most the mask
-		from := len(kept)
-		if kept, p.below = r.spans(kept, pages, wanted(p.term)); r.data == nil || p.below && t.fan == 0 {
-			return false, errBlob
+		from := len(spans)
+		if spans, p.below = r.spans(spans, pages, wanted(p.term)); r.data == nil || p.below && t.fan == 0 {
+			return spans, false, errBlob
 		}
-		p.pages = kept[from:len(kept):len(kept)]
+		p.pages = spans[from:len(spans):len(spans)]
 		if !take(p) {
-			return false, nil
+			return spans, false, nil
 		}
 		next = term + 1
 	}
-	return false, r.end()
+	return spans, false, r.end()
 }
 
 // spans reads what appendSpans writes, and appends it to spans if wanted. below: there are none.

@@ -51,7 +51,9 @@ func blobsAt(ctx context.Context, s BlobReader, log LogID, kind string, numbers 
 			return nil, err
 		}
 		for _, b := range found {
-			by[b.Number] = append([]byte{}, b.Data...) // no bytes are something else than no blob
+			if by[b.Number] = b.Data; b.Data == nil {
+				by[b.Number] = []byte{} // no bytes are something else than no blob
+			}
 		}
 	}
 	blobs := make([]Blob, len(numbers))
