@@ -111,8 +111,8 @@ func (s rows) pages(ctx context.Context, log audit.LogID, query string, from int
 func scanPage(log audit.LogID, scan sqlitefile.Scan) (audit.Page, error) {
 	p := audit.Page{Log: log}
 	var id, fits int64
-	var at, lines, checkpoint *string
-	var leaves, edge, root *[]byte
+	var at, checkpoint *string
+	var lines, leaves, edge, root *[]byte
 	if err := scan(&id, &p.First, &fits, &at, &lines, &leaves, &edge, &root, &checkpoint); err != nil {
 		return p, err
 	}
@@ -137,7 +137,7 @@ func scanPage(log audit.LogID, scan sqlitefile.Scan) (audit.Page, error) {
 	p.Root, p.Checkpoint = roots[0], []byte(*checkpoint)
 	switch {
 	case lines != nil && leaves == nil:
-		text, whole := bytes.CutSuffix([]byte(*lines), []byte{'\n'})
+		text, whole := bytes.CutSuffix(*lines, []byte{'\n'})
 		if !whole {
 			return bad("its lines do not end with a line break")
 		}
