@@ -23,6 +23,9 @@ func resumeIndexer(ctx context.Context, log LogID, size, live int64, out indexWr
 		if err != nil {
 			return nil, err
 		}
+		if t > 0 { // another server may have made more runs since those below were counted
+			made[t] = min(made[t], made[t-1]/tierOf[t].fan)
+		}
 	}
 	x := newIndexer(log, out, made[0]*tierOf[0].size, live)
 	for t := range tiers - 1 {
