@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"slices"
 	"sync/atomic"
 
@@ -37,7 +38,7 @@ func newCursor(ctx context.Context, s PageReader, h head, from int64) *cursor {
 	if h.size > 0 {
 		c.report.Root = h.tree().Hash
 	}
-	pages := examinePages(ctx, s.Pages(ctx, h.log, from), h.ledger, func() VerifierKey { return *c.key.Load() })
+	pages := inOrder(ctx, runtime.GOMAXPROCS(0), s.Pages(ctx, h.log, from), func(p Page) examined { return examine(p, h.ledger, *c.key.Load()) })
 	c.next, c.stop = iter.Pull2(pages)
 	return c
 }
@@ -172,7 +173,9 @@ func (c *cursor) restart(p Page) error {
 	c.report.Pruned, c.report.Pages, c.report.Size = h.size, h.number, h.size
 	c.report.Root, c.report.Checkpoint = p.Root, string(p.Checkpoint)
 	if c.tiles != nil {
-		c.index.restart(p)
+		if err := c.index.restart(p); err != nil {
+			return err
+		}
 		return c.tiles.restart(p)
 	}
 	return nil
@@ -214,8 +217,11 @@ func (c *cursor) agrees(t tlog.Tree, said string) {
 // finishDerived looks for blobs after those that the log has. Those of entries that came after the cursor's
 // last page are no finding.
 func (c *cursor) finishDerived(ctx context.Context, s PageReader) error {
-	if c.tiles == nil || c.verdict != nil {
-		return nil //nolint:nilerr // a finding is no error of reading
+	if c.tiles == nil {
+		return nil
+	}
+	if err := c.index.wait(); err != nil || c.verdict != nil {
+		return err
 	}
 	last, err := lastPage(ctx, s, c.head.log)
 	var row *RowError // of a page after those that were read, which are what was verified

@@ -180,6 +180,9 @@ type indexWriter struct {
 	by signer
 }
 
+// workers implements indexOutput. What is derived behind the commits leaves the other CPUs to them.
+func (w indexWriter) workers() int { return 1 }
+
 func (w indexWriter) blobs(ctx context.Context, blobs []Blob) error {
 	return putBlobs(ctx, w.Backend, blobs)
 }

@@ -1,11 +1,8 @@
 package audit
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
-	"iter"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -133,55 +130,4 @@ func (p Page) open(origin string, keys []VerifierKey) (tlog.Tree, error) {
 		return tlog.Tree{}, p.fault("its checkpoint is not one of this log")
 	}
 	return c.Tree, nil
-}
-
-// examinePages examines pages on all CPUs, and yields them in their order. It reads a few pages
-// ahead. When the caller stops early, it returns only after the reader of pages has ended. key says
-// which key to expect, and may be wrong for the pages after a KEY.
-func examinePages(ctx context.Context, pages iter.Seq2[Page, error], ledger string, key func() VerifierKey) iter.Seq2[examined, error] {
-	return func(yield func(examined, error) bool) {
-		ctx, stop := context.WithCancel(ctx)
-		workers := runtime.GOMAXPROCS(0)
-		order := make(chan chan examined, 2*workers) // bounds how many pages are in memory
-		work := make(chan func(), workers)
-		for range workers {
-			go func() {
-				for f := range work {
-					f()
-				}
-			}()
-		}
-		var failed error
-		go func() {
-			defer close(order)
-			defer close(work)
-			for p, err := range pages {
-				if err != nil {
-					failed = err
-					return
-				}
-				result := make(chan examined, 1)
-				select {
-				case order <- result:
-				case <-ctx.Done():
-					return
-				}
-				work <- func() { result <- examine(p, ledger, key()) }
-			}
-		}()
-		defer func() {
-			stop()
-			for range order { // until the reader of pages has ended
-				continue
-			}
-		}()
-		for result := range order {
-			if !yield(<-result, nil) {
-				return
-			}
-		}
-		if failed != nil {
-			yield(examined{}, failed)
-		}
-	}
 }

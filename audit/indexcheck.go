@@ -5,13 +5,16 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"runtime"
 	"slices"
 )
 
 // indexCheck compares the index that is kept of a log with the one that follows from its lines. It is what
-// an indexer puts its blobs to.
+// an indexer puts its blobs to. It works beside the reading of the log: what it found is known after wait.
 type indexCheck struct {
 	blobCheck
+	beside
+	stop    context.CancelFunc
 	turns   turning
 	live    int64 // the first entry that was not pruned
 	indexer *indexer
@@ -28,24 +31,37 @@ type lacking struct {
 }
 
 func newIndexCheck(ctx context.Context, s BlobReader, log LogID, turns turning) *indexCheck {
-	c := &indexCheck{blobCheck: newBlobCheck(ctx, s, log), turns: turns}
+	ctx, stop := context.WithCancel(ctx)
+	c := &indexCheck{blobCheck: newBlobCheck(ctx, s, log), stop: stop, turns: turns}
+	c.each = c.page
 	c.indexer = newIndexer(log, c, 0, 0)
 	return c
 }
 
 // restart goes on from a stub. A run that begins before it counts for nothing.
-func (c *indexCheck) restart(stub Page) {
-	c.close()
+func (c *indexCheck) restart(stub Page) error {
+	if err := c.wait(); err != nil {
+		return err
+	}
+	c.blobCheck.close()
 	c.kinds, c.findings, c.lacking, c.ended, c.former = map[string]*kindCheck{}, nil, nil, nil, false
 	c.live = stub.First
 	c.indexer = newIndexer(c.log, c, stub.First, stub.First)
+	return nil
+}
+
+// close ends what goes on.
+func (c *indexCheck) close() {
+	c.stop()
+	_ = c.wait() // whoever closes has no use for the result
+	c.blobCheck.close()
 }
 
 // errEnded says that the rest of the index is not derived yet.
 var errEnded = errors.New("audit: the rest is not derived")
 
-// add takes the next page of the log.
-func (c *indexCheck) add(p Page) error {
+// page takes the next page of the log.
+func (c *indexCheck) page(p Page) error {
 	if c.ended != nil || len(c.findings) > 0 {
 		return nil
 	}
@@ -70,6 +86,9 @@ func (c *indexCheck) BlobsAt(ctx context.Context, log LogID, kind string, number
 func (c *indexCheck) Blobs(ctx context.Context, log LogID, kind string, from int64) iter.Seq2[Blob, error] {
 	return c.store.Blobs(ctx, log, kind, from)
 }
+
+// workers implements indexOutput. Nobody waits for the CPUs of whoever verifies.
+func (c *indexCheck) workers() int { return runtime.GOMAXPROCS(0) }
 
 // blobs implements indexOutput.
 func (c *indexCheck) blobs(_ context.Context, blobs []Blob) error {

@@ -29,6 +29,8 @@ type indexOutput interface {
 	BlobReader
 	// blobs takes what a run holds.
 	blobs(ctx context.Context, blobs []Blob) error
+	// workers is how many goroutines may make blobs at once.
+	workers() int
 	// run takes a run, when all that it holds was taken.
 	run(ctx context.Context, r *indexRun) error
 }
@@ -118,7 +120,7 @@ func (x *indexer) addValue(of int, value string) uint32 {
 
 // newValue returns a value that the run did not have before. Its page is not added yet.
 func (x *indexer) newValue(of indexTerm) *indexValue {
-	of.value = strings.Clone(of.value) // it would keep its whole line
+	of.value = strings.Clone(of.value)                                 // it would keep its whole line
 	v := &indexValue{indexTerm: of, id: uint32(len(x.byID)), page: -1} //nolint:gosec // few
 	if f := fieldOf[of.field]; isTerm(f, of.value) {
 		v.term, v.isTerm = termOf(f, of.value), true

@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"cmp"
 	"context"
+	"iter"
 	"slices"
 	"sync"
 )
@@ -19,19 +21,39 @@ func (x *indexer) merge(ctx context.Context, t int, below []*indexRun) (*indexRu
 	if err := x.out.blobs(ctx, []Blob{summary}); err != nil {
 		return nil, err
 	}
-	for bucket := range tierOf[t-1].buckets() {
+	merge := func(bucket int64) merged {
 		blobs, err := x.mergeBucket(ctx, r, below, bucket)
-		if err != nil {
+		return merged{blobs, err}
+	}
+	for m, err := range inOrder(ctx, x.out.workers(), bucketsOf(tierOf[t-1]), merge) {
+		if err = cmp.Or(err, m.err); err != nil {
 			return nil, err
 		}
-		for _, b := range blobs {
+		for _, b := range m.blobs {
 			r.hashes = append(r.hashes, hashOf(b.Data))
 		}
-		if err := x.out.blobs(ctx, blobs); err != nil {
+		if err := x.out.blobs(ctx, m.blobs); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
+}
+
+// merged is what mergeBucket returns.
+type merged struct {
+	blobs []Blob
+	err   error
+}
+
+// bucketsOf yields the buckets of a run.
+func bucketsOf(t tier) iter.Seq2[int64, error] {
+	return func(yield func(int64, error) bool) {
+		for bucket := range t.buckets() {
+			if !yield(bucket, nil) {
+				return
+			}
+		}
+	}
 }
 
 func (x *indexer) mergeSummaries(ctx context.Context, r *indexRun, below []*indexRun) (Blob, error) {
@@ -71,7 +93,7 @@ func (x *indexer) mergeBucket(ctx context.Context, r *indexRun, below []*indexRu
 	}
 	m, _ := mergers.Get().(*merger)
 	defer mergers.Put(m)
-	m.begin()
+	m.begin(blobs)
 	for i, b := range blobs {
 		isBelow, err := m.take(b.Data, bucket, below[i], below[i].first-r.first)
 		if err != nil {
@@ -81,13 +103,10 @@ func (x *indexer) mergeBucket(ctx context.Context, r *indexRun, below []*indexRu
 			return made, nil
 		}
 	}
-	postings := m.join()
-	for i := range made {
-		n := 0
-		for ; n < len(postings) && t.bucket(postings[n].term) == bucket*split+int64(i); n++ {
-			postings[n].term = t.rest(postings[n].term)
-		}
-		made[i].Data, postings = encodeBucket(postings[:n], true), postings[n:]
+	slices.Sort(m.order)
+	for i, order := 0, m.order; i < len(made); i++ {
+		n := countIn(order, t, bucket*split+int64(i))
+		made[i].Data, order = encodeBucket(m.join(order[:n], t), true), order[n:]
 	}
 	return made, nil
 }
@@ -95,40 +114,62 @@ func (x *indexer) mergeBucket(ctx context.Context, r *indexRun, below []*indexRu
 // merger joins the postings of one bucket of neighbouring runs. A run of the highest tier is made from
 // thousands of buckets, so its memory is used again.
 type merger struct {
-	all   []posting // with whole terms, and pages of the run that is made
-	spans []span    // of all
-	order []uint64  // of each posting the term, and its place in all
+	spans []span   // of all postings, counted from the first page of the run that is made
+	parts []part   // of each posting
+	order []uint64 // of each posting the whole term, and its place in parts
 	joiner
 }
 
+// part is the spans of a posting: from one up to another. None: it says to look below.
+type part struct{ from, to uint32 }
+
 var mergers = sync.Pool{New: func() any { return &merger{} }}
 
-func (m *merger) begin() { m.all, m.spans, m.order = m.all[:0], m.spans[:0], m.order[:0] }
+// begin makes room for what the blobs have, if most of their terms are on one page: six bytes for each.
+func (m *merger) begin(blobs []Blob) {
+	size := 0
+	for _, b := range blobs {
+		size += len(b.Data)
+	}
+	m.spans, m.parts, m.order = slices.Grow(m.spans[:0], size/6), slices.Grow(m.parts[:0], size/6), slices.Grow(m.order[:0], size/6)
+}
 
 // take reads a bucket of the run that comes next. shift is how many pages come before that run.
 func (m *merger) take(data []byte, bucket int64, r *indexRun, shift int64) (below bool, err error) {
-	t := tierOf[r.tier]
+	t, at := tierOf[r.tier], len(m.spans)
 	m.spans, below, err = scanBucket(data, t, r.pages, m.spans, func(uint32) bool { return true }, func(p posting) bool {
-		p.term = t.term(bucket, p.term)
 		for k := range p.pages {
 			p.pages[k].first += shift
 			p.pages[k].last += shift
 		}
-		m.order = append(m.order, uint64(p.term)<<32|uint64(len(m.all)))
-		m.all = append(m.all, p)
+		m.order = append(m.order, uint64(t.term(bucket, p.term))<<32|uint64(len(m.parts)))
+		m.parts = append(m.parts, part{uint32(at), uint32(at + len(p.pages))}) //nolint:gosec // a blob is short
+		at += len(p.pages)
 		return true
 	})
 	return below, err
 }
 
-// join returns the postings in the order of their terms. The runs came in their order, so the pages of
-// one term are in order too.
-func (m *merger) join() []posting {
-	slices.Sort(m.order)
-	m.clear(len(m.spans))
-	for _, o := range m.order {
-		p := m.all[o&(1<<32-1)]
-		m.add(p, p.pages...)
+// countIn returns how many postings at the beginning of an order belong into a bucket.
+func countIn(order []uint64, t tier, bucket int64) (n int) {
+	for n < len(order) && t.bucket(uint32(order[n]>>32)) == bucket {
+		n++
+	}
+	return n
+}
+
+// join returns the postings of a part of the order. The runs came in their order, so the pages of one term
+// are in order too.
+func (m *merger) join(order []uint64, t tier) []posting {
+	spans := 0
+	for _, o := range order {
+		p := m.parts[uint32(o)]
+		spans += int(p.to - p.from)
+	}
+	m.clear(spans)
+	for _, o := range order {
+		p := m.parts[uint32(o)]
+		m.add(posting{term: t.rest(uint32(o >> 32)), below: p.from == p.to}, m.spans[p.from:p.to]...)
 	}
 	return m.made
 }
