@@ -24,6 +24,10 @@ const (
 	// system's temporary folder, with the original values in it.
 	noTempFiles = "temp_store(MEMORY)"
 
+	// smallCache is for commands that read a ledger once through, with all connections: the 2 MB that
+	// SQLite keeps by itself for each are of no use to them.
+	smallCache = "cache_size(-500)"
+
 	// durable has a commit wait for the disk, and a checkpoint too.
 	durable = "synchronous(FULL)"
 )

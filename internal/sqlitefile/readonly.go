@@ -21,11 +21,11 @@ func OpenReadOnly(ctx context.Context, path string) (*File, error) {
 	}
 	f := newFile()
 	f.watch = &watch{}
-	err = f.openReaders(ctx, path, toRead, lockWait)
+	err = f.openReaders(ctx, path, toRead, lockWait, smallCache)
 	if err != nil && atRest(path) {
 		// Even a reader of a WAL database makes -wal and -shm, which a folder that may only be
 		// read does not allow. Nobody writes such a copy, so its file alone is all of it.
-		err = errors.Join(f.disconnect(), f.openReaders(ctx, path, unchanged))
+		err = errors.Join(f.disconnect(), f.openReaders(ctx, path, unchanged, smallCache))
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlitefile: open %s: %w%s", path, err, advice(path, err)), f.disconnect())
