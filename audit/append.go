@@ -111,7 +111,7 @@ func (l *Ledger) choose(n int) *writer {
 	if l.idle() {
 		l.first.Add(1)
 	}
-	logs, first := len(writers), int(l.first.Load()%uint64(len(writers)))
+	logs, first := len(writers), int(l.first.Load()%uint64(len(writers))) //nolint:gosec // few
 	active := logs
 	rate := l.demand.add(n)
 	if underWay := rate * writers[first].took.Load() / int64(time.Second); underWay >= int64(logs) {

@@ -105,8 +105,7 @@ type cellIDs struct {
 func (x *indexer) addValue(of int, value string) uint32 {
 	v := x.latest[of]
 	if v == nil || v.value != value {
-		there := false
-		if v, there = x.values[indexTerm{of, value}]; !there {
+		if v = x.values[indexTerm{of, value}]; v == nil {
 			v = x.newValue(indexTerm{of, value})
 		}
 		x.latest[of] = v

@@ -163,12 +163,12 @@ func countIn(order []uint64, t tier, bucket int64) (n int) {
 func (m *merger) join(order []uint64, t tier) []posting {
 	spans := 0
 	for _, o := range order {
-		p := m.parts[uint32(o)]
+		p := m.parts[uint32(o)] //nolint:gosec // the lower half
 		spans += int(p.to - p.from)
 	}
 	m.clear(spans)
 	for _, o := range order {
-		p := m.parts[uint32(o)]
+		p := m.parts[uint32(o)] //nolint:gosec // the lower half
 		m.add(posting{term: t.rest(uint32(o >> 32)), below: p.from == p.to}, m.spans[p.from:p.to]...)
 	}
 	return m.made
