@@ -19,7 +19,7 @@ const (
 	lastDeriveTry  = 10 * time.Second
 )
 
-// deriver keeps what is derived from pages as blobs: full tiles, and the index. It works behind the
+// deriver keeps what is derived from pages as blobs: tiles and roots of them, and the index. It works behind the
 // commits: no append waits for it, and when it fails nothing is lost. Several servers may derive one log.
 type deriver struct {
 	store  Backend

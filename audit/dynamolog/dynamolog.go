@@ -7,7 +7,7 @@
 //
 //	spine, 1, 2, ...  number  a page: first, time, lines (a list of the readable lines), edge, root,
 //	                          checkpoint; in a stub leaves in place of lines
-//	~<log>/<kind>     number  data: a blob, such as a full tile under ~1/tile/0
+//	~<log>/<kind>     number  data: a blob, such as a full tile under ~1/tile/1
 //	~ledger           0       verifier: the verifier key, under the ledger's name
 //	~lease/<log>      0       holder, until: which server writes the log, until when in microseconds
 //	                          since 1970
