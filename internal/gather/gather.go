@@ -153,7 +153,7 @@ func (g *Gatherer[Q, A]) take() *flight[Q, A] {
 		return nil
 	}
 	f := &flight[Q, A]{askers: slices.Clone(g.waiting[:n])}
-	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(f.askers[0].ctx)) //nolint:gosec // fly cancels it
+	f.ctx, f.cancel = context.WithCancel(context.WithoutCancel(f.askers[0].ctx)) //nolint:gosec // fly cancels it; who is alone has a context already
 	for _, a := range f.askers {
 		a.flight = f
 	}

@@ -3,13 +3,15 @@ package dynamostore
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/piinguin/piinguin/server/store"
 )
 
 const (
 	// insertPrice is how many new records it takes to pay for one INSERT that finds an item there.
 	insertPrice = 8
 	// fullBudget covers the statements of four batches of store.MaxBatch under way.
-	fullBudget = 4 * 512 * insertPrice
+	fullBudget = 4 * store.MaxBatch * insertPrice
 	// pauseTime is how long no INSERT is tried after one was refused for what does not pass by itself, such as a
 	// right that is missing.
 	pauseTime = time.Minute
