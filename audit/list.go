@@ -41,7 +41,7 @@ func (x *Index) Entry(ctx context.Context, log LogID, index int64) (Entry, error
 	if index < 0 || index >= last.Size() {
 		return Entry{}, ErrNotFound
 	}
-	p, err := pageOf(ctx, x.reader, log, index)
+	p, err := pageUpTo(ctx, x.reader, last, index)
 	if errors.Is(err, ErrNotFound) {
 		err = x.gone(ctx, log, index)
 	}

@@ -136,6 +136,11 @@ func pageOf(ctx context.Context, s PageReader, log LogID, index int64) (Page, er
 	if index < 0 || index >= last.Size() {
 		return Page{}, ErrNotFound
 	}
+	return pageUpTo(ctx, s, last, index)
+}
+
+// pageUpTo is pageOf for an entry that a log up to its page last has, or had before it was pruned.
+func pageUpTo(ctx context.Context, s PageReader, last Page, index int64) (Page, error) {
 	p, err := searchEntry(ctx, s, last, index)
 	switch {
 	case err != nil:
