@@ -82,6 +82,9 @@ func (t turn) one(ctx context.Context, log LogID) error {
 // in every log, names it, on pages that both keys sign; who knows the ledger's first verifier key
 // follows from there. A server that has the old key writes nothing after that (ErrRotated).
 //
+// A key that the ledger had before is refused: it does not come back. What it signed would count again, and
+// most often it went because somebody else may have it.
+//
 // An error leaves the ledger with some logs under the old key. Calling Rotate again with the same keys
 // completes it.
 func Rotate(ctx context.Context, s Backend, old, next Key, now func() time.Time) error {
@@ -91,6 +94,13 @@ func Rotate(ctx context.Context, s Backend, old, next Key, now func() time.Time)
 	name, err := Name(ctx, s)
 	if err != nil {
 		return err
+	}
+	turns, err := storedTurns(ctx, s)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(turns.keys[:len(turns.keys)-1], next.Verifier().Equal) {
+		return errors.New("audit: the next key has signed this ledger before, and a key that was rotated away does not come back: take a new one")
 	}
 	return turn{s, now, identity{name, old}, identity{name, next}, func(h head) Entry {
 		return Entry{

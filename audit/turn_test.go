@@ -28,12 +28,12 @@ func openWith(t *testing.T, s audit.Backend, key byte, name string, logs int) (*
 	return audit.Open(t.Context(), c)
 }
 
-// TestRotate follows a ledger through three keys. The first one alone verifies all, before and after.
+// TestRotate follows a ledger through five keys. The first one alone verifies all, before and after.
 func TestRotate(t *testing.T) {
 	m, kept := newHistory(t)
 	running := newLedger(t, m, 1)
-	for i, key := range []byte{2, 3, 1, 4} { // the third is the first again
-		old := []byte{1, 2, 3, 1}[i]
+	for i, key := range []byte{2, 3, 4, 5} {
+		old := key - 1
 		mustRotate(t, m, old, key)
 		mustRotate(t, m, old, key) // as after an interruption
 		if _, err := openWith(t, m, old, "", 1); !errors.Is(err, audit.ErrRotated) {
@@ -75,8 +75,32 @@ func TestRotate(t *testing.T) {
 	}
 	proof, err := audit.ProveEntry(t.Context(), m, 1, 3)
 	lines, lineErr := audit.Lines(t.Context(), m, 1, 3, 1)
-	if err != nil || lineErr != nil || audit.CheckProof(newKey(t, 4).Verifier(), proof, lines[0]) != nil {
+	if err != nil || lineErr != nil || audit.CheckProof(newKey(t, 5).Verifier(), proof, lines[0]) != nil {
 		t.Errorf("an entry is not proven under the newest key: %v, %v", err, lineErr)
+	}
+}
+
+// TestRotateToAFormerKey holds that no key comes back, also where the first rotation was not completed.
+func TestRotateToAFormerKey(t *testing.T) {
+	m, kept := newHistory(t)
+	mustRotate(t, m, 1, 2)
+	for range 2 {
+		before := m.RawPages(audit.Spine)
+		err := audit.Rotate(t.Context(), m, newKey(t, 2), newKey(t, 1), time.Now)
+		if err == nil || !strings.Contains(err.Error(), "has signed this ledger before") {
+			t.Errorf("Rotate to the first key: %v", err)
+		}
+		if after := m.RawPages(audit.Spine); len(after) != len(before) {
+			t.Errorf("it wrote %d pages", len(after)-len(before))
+		}
+		mustRotate(t, m, 1, 2) // again, which writes nothing
+	}
+	mustRotate(t, m, 2, 3)
+	if err := audit.Rotate(t.Context(), m, newKey(t, 3), newKey(t, 2), time.Now); err == nil {
+		t.Error("Rotate to the second key again")
+	}
+	if r := verifyKept(t, m, kept...); len(r.Findings) > 0 || r.Keys != 3 {
+		t.Errorf("report: %+v", r)
 	}
 }
 

@@ -42,6 +42,10 @@ func TestKeyRotate(t *testing.T) {
 		if again := in.mustRun(t, 0, "piinguin", rotate...); again != printed { // as after an interruption
 			t.Errorf("rotate again prints %q", again)
 		}
+		back := []string{"audit", "key", "rotate", "--store", in.store, "--audit-key", "next.key", "--next-key", "piinguin-dev/audit.key"}
+		if code, _, stderr := in.run(t, "piinguin", back...); code != 2 || !strings.Contains(stderr, "the next key has signed this ledger before") {
+			t.Errorf("rotate to the first key: exit %d, says %q", code, stderr)
+		}
 		if in.db != nil {
 			in.stopsWriting(t, p)
 		}

@@ -108,8 +108,8 @@ key both sign. Whoever knows the ledger's first verifier key follows from there.
 that has the old key writes nothing more and says so: start it again with --audit-key
 FILE. On SQLite, stop the server first.
 
-FILE is made, with mode 0600, if it does not exist. If rotate was interrupted, run it
-again with the same files.`,
+FILE is made, with mode 0600, if it does not exist. A key that the ledger had before is
+refused. If rotate was interrupted, run it again with the same files.`,
 		Example: `  piinguin audit key rotate --store sqlite:piinguin.db --audit-key old.key --next-key new.key`,
 		Args:    cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
