@@ -154,7 +154,8 @@ func (d *deriver) ended(log LogID, at *derivation, err error) error {
 	defer d.mu.Unlock()
 	var row *RowError
 	switch {
-	case errors.As(err, &row): // a finding of Verify
+	case errors.As(err, &row), // a finding of Verify
+		errors.Is(err, ErrRotated), errors.Is(err, ErrRenamed): // what this server signs would replace runs that count
 		delete(d.logs, log)
 		return nil
 	case errors.Is(err, errPrunedAway):

@@ -2,10 +2,13 @@ package audit_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -123,6 +126,62 @@ func TestServerOfTheOldKey(t *testing.T) {
 		t.Errorf("the entry is %d times in the ledger", got)
 	}
 	mustBeWhole(t, m)
+}
+
+// TestIndexerOfTheOldKey holds that a server that runs while the key is rotated signs no run of the index any
+// more, also of the logs that nobody else derives. Such a run would take the place of one that counts.
+func TestIndexerOfTheOldKey(t *testing.T) {
+	m, _ := newHistory(t)
+	s := &puts{Mem: m}
+	c := config(t, s)
+	c.Period = time.Millisecond
+	old := open(t, c) // of log 1
+	mustRotate(t, m, 1, 2)
+	derivesNothing := audittest.NewFaulty(m, func(op string, _ int) (f audittest.Fault) {
+		if op == audittest.PutBlobs {
+			f.Err = errEngine
+		}
+		return f
+	})
+	next, err := openWith(t, derivesNothing, 2, "", 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, next, 120)
+	looks := func() bool {
+		return slices.ContainsFunc(s.put(nil), func(b audit.Blob) bool { return b.Log == 3 && b.Kind == "summary/0" })
+	}
+	for end := time.Now().Add(time.Minute); !looks(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the old server does not look at the log")
+		}
+	}
+	_ = old.Close(t.Context()) // ErrRotated, if it had something to write
+	for _, b := range s.put(nil) {
+		if b.Log > 1 && b.Kind == audit.RunKind(0) { // log 1 has a run of before the rotation
+			t.Errorf("it put the run %d of log %s", b.Number, b.Log)
+		}
+	}
+	mustBeWhole(t, m)
+}
+
+// puts notes the blobs that are put.
+type puts struct {
+	*audit.Mem
+	mu  sync.Mutex
+	all []audit.Blob
+}
+
+func (p *puts) put(some []audit.Blob) []audit.Blob {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all = append(p.all, some...)
+	return p.all
+}
+
+func (p *puts) PutBlobs(ctx context.Context, some []audit.Blob) error {
+	p.put(some)
+	return p.Mem.PutBlobs(ctx, some)
 }
 
 // TestRotateInterrupted ends a rotation at each of its writes. The ledger is whole then, and the same
