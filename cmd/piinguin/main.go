@@ -46,6 +46,7 @@ func main() {
 
 // run is the whole program; env is os.Getenv, and environ os.Environ().
 func run(ctx context.Context, args []string, env func(string) string, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	setMemory(env)
 	stdout, stderr = printable.NewWriter(stdout), printable.NewWriter(stderr)
 	cmd := command(env, environ)
 	cmd.SetIn(stdin)

@@ -2,9 +2,10 @@ package main
 
 import "runtime/debug"
 
-// A server collects garbage when the heap is five times what is in use, and not twice as Go does by
-// itself: what is in use is small, and collecting cost a tenth of a read's CPU time. Beyond the
-// limit, which has room for what all callers together may hold, it collects as often as it must.
+// Garbage is collected when the heap is five times what is in use, and not twice as Go does by itself: what
+// is in use is small, and collecting cost a tenth of a read's CPU time, and a seventh of audit verify's.
+// Beyond the limit, which has room for what all callers of a server may hold, it is collected as often as it
+// must.
 const (
 	garbagePercent = 400
 	memoryLimit    = 512 << 20

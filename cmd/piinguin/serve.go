@@ -82,7 +82,6 @@ what it read before and logs an error.`,
 			o.applyDev(cmd.Flags().Changed)
 			o.access.listen.findClientSettings(cmd.Flags().Changed, env)
 			o.unknown = cli.UnknownVariables(environ, settings.Variables())
-			setMemory(env)
 			return o.serve(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
