@@ -130,7 +130,7 @@ func mustSummarize(t *testing.T, s audit.Store, all []audit.Entry) {
 // and a question that meets it fails. Reindex puts everything right.
 func tamperIndex(t *testing.T, s audit.Store) {
 	_, all := newIndexed(t, s)
-	check := newFinder(t, s)
+	check := newBlobFinder(t, s)
 	for _, kind := range []string{"run/0", "summary/0", "index/0", "run/1", "summary/1", "index/1"} {
 		blobs := blobsOf(t, s, 1, kind, 0)
 		first := blobs[0]

@@ -28,7 +28,7 @@ func TamperTiles(t *testing.T, entries int, open func(t *testing.T) Tamperable, 
 	}
 	mustBeWhole(t, s)
 	closeLedger(t, l)
-	check := newFinder(t, s)
+	check := newBlobFinder(t, s)
 	all := append(hashTamperings(t, s), tileTamperings(t, s)...)
 	for i, c := range all {
 		c.Apply(t)
