@@ -154,8 +154,8 @@ func (o *checkFlags) check() (policy.Decision, error) {
 		return policy.Decision{}, fmt.Errorf("--role: %w", err)
 	}
 	if o.at != "" {
-		if r.Time, err = time.Parse(time.RFC3339, o.at); err != nil {
-			return policy.Decision{}, errors.New("--time must look like 2026-01-31T03:00:00Z")
+		if r.Time, err = parseTime(o.at); err != nil {
+			return policy.Decision{}, fmt.Errorf("--time %w", err)
 		}
 	}
 	if o.network != "" {

@@ -30,6 +30,21 @@ func TestTableWithoutDynamoDB(t *testing.T) {
 	}
 }
 
+// A name that no table can have is refused by its flag's name, before AWS is asked.
+func TestTableNames(t *testing.T) {
+	in := newTestInstall(t)
+	for _, name := range []string{"ab", "my/table", "tablé", strings.Repeat("x", 256), "a table", "arn:"} {
+		for flag, command := range map[string][]string{
+			"--table-name": {"tables", "create"}, "--audit-table-name": {"audit", "verify", "--store", "dynamodb"},
+		} {
+			code, stdout, stderr := in.run(t, "piinguin", append(command, flag, name)...)
+			if code != 2 || stdout != "" || !strings.Contains(stderr, flag+" (") || !strings.Contains(stderr, "must have 3 to 255") {
+				t.Errorf("%s %q: exit %d, prints %q, says %q", flag, name, code, stdout, stderr)
+			}
+		}
+	}
+}
+
 // A machine that runs the server has its PIINGUIN_STORE: a reviewer's question is asked of the server, and
 // recorded, all the same.
 func TestStoreOfTheEnvironmentIsNotReviewed(t *testing.T) {

@@ -25,6 +25,9 @@ the original Piinguin works as it is. The AWS SDK's usual settings apply: AWS_RE
 AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB and so on.`,
 		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := w.checkTables(); err != nil {
+				return err
+			}
 			client, err := dynamoClient(cmd.Context())
 			if err != nil {
 				return err
