@@ -25,7 +25,7 @@ const maxKey = 1 << 10
 // VerifierKey implements audit.Reader.
 func (s rows) VerifierKey(ctx context.Context) (key string, err error) {
 	err = s.read(ctx, "read verifier key", func(r sqlitefile.Reader) error {
-		found, err := r.First(`SELECT substr(verifier, 1, ?) FROM audit_ledger WHERE id = 0`, sqlitefile.Args{maxKey}, &key)
+		found, err := r.First(`SELECT `+begin("verifier")+` FROM audit_ledger WHERE id = 0`, sqlitefile.Args{maxKey}, &key)
 		if err == nil && !found {
 			return audit.ErrNotFound
 		}

@@ -83,9 +83,9 @@ func (s *Store) make(ctx context.Context) error {
 // objects returns what the file has under the ledger's names, at most a few more than belong there.
 func objects(r sqlitefile.Reader) (map[string]string, error) {
 	found := map[string]string{}
-	err := r.Each(`SELECT substr(name, 1, 100), substr(coalesce(sql, ''), 1, 4096) FROM sqlite_schema
+	err := r.Each(`SELECT `+begin("name")+`, `+begin("sql")+` FROM sqlite_schema
 		WHERE name LIKE 'audit\_%' ESCAPE '\' OR tbl_name LIKE 'audit\_%' ESCAPE '\' ORDER BY name LIMIT 50`,
-		nil, func(scan sqlitefile.Scan) error {
+		sqlitefile.Args{100, 4096}, func(scan sqlitefile.Scan) error {
 			var name, sql string
 			err := scan(&name, &sql)
 			found[name] = sql

@@ -39,6 +39,13 @@ func (s *Store) Survey(ctx context.Context, stray func(*audit.RowError)) (audit.
 	return found, failure("survey", err)
 }
 
+// begin returns the SQL of the first bytes of a text, of which the parameter says how many; of no text they are
+// empty. substr of a text stops at a NUL: what stands behind it would count for nothing, and a search that goes on
+// behind what it found would not end. substr of no bytes is NULL.
+func begin(column string) string {
+	return "coalesce(CAST(substr(CAST(" + column + " AS BLOB), 1, ?) AS TEXT), '')"
+}
+
 // surveyPages finds the logs that have a page by one look-up each.
 func surveyPages(r sqlitefile.Reader, found *audit.Survey, stray func(*audit.RowError)) error {
 	for log := audit.Spine; log.Valid(); log++ {
@@ -62,18 +69,24 @@ func surveyPages(r sqlitefile.Reader, found *audit.Survey, stray func(*audit.Row
 		})
 }
 
+// maxKind is the size limit in bytes of a kind that is looked at whole.
+const maxKind = 100
+
 // surveyBlobs finds the kinds of blobs by one look-up each.
 func surveyBlobs(r sqlitefile.Reader, found *audit.Survey, stray func(*audit.RowError)) error {
-	log, kind, strays := int64(-1<<63), "", 0
+	log, after, strays := int64(-1<<63), "", 0
 	for strays < maxStrays {
-		there, err := r.First(`SELECT log, substr(kind, 1, 100) FROM audit_blobs WHERE (log, kind) > (?, ?) ORDER BY log, kind LIMIT 1`,
-			sqlitefile.Args{log, kind}, &log, &kind)
+		var kind string
+		var lowest int64
+		there, err := r.First(`SELECT log, `+begin("kind")+`, number FROM audit_blobs
+			WHERE (log, kind) > (?, ?) ORDER BY log, kind, number LIMIT 1`, sqlitefile.Args{maxKind + 1, log, after}, &log, &kind, &lowest)
 		if err != nil || !there {
 			return err
 		}
-		var lowest int64
-		if _, err := r.First(`SELECT min(number) FROM audit_blobs WHERE log = ? AND kind = ?`, sqlitefile.Args{log, kind}, &lowest); err != nil {
-			return err
+		after = kind
+		if len(kind) > maxKind {
+			kind = kind[:maxKind]
+			after = kind + "\xff" // behind all text that begins so
 		}
 		id := audit.LogID(log)
 		if int64(id) == log && id.Valid() && audit.ValidKind(kind) && lowest >= 0 {

@@ -287,9 +287,9 @@ func changed(value any, everyByte bool) []any {
 	case int64:
 		all = append(all, v+1000)
 	case string:
-		all = append(all, v+"x")
+		all = append(all, v+"x", v+"\x00x") // substr stops at a NUL
 		if v != "" {
-			all = append(all, v[:len(v)-1])
+			all = append(all, "", v[:len(v)-1])
 		}
 		for i := range places(len(v), everyByte) {
 			all = append(all, v[:i]+string(v[i]^1)+v[i+1:])

@@ -22,6 +22,7 @@ func TestTamperTiles(t *testing.T) {
 		slices.SortFunc(rows, func(a, b storedRow) int { return strings.Compare(a.name(), b.name()) })
 		roots, first := rows[0], rows[2]
 		blob := func(kind string, number int64) string { return audit.BlobRow(1, kind, number) }
+		long := "tile/0" + strings.Repeat("ü", 60)
 		all := []audittest.Tampering{
 			x.drop(first, first.name()), x.swap(first, rows[3]), x.drop(roots, roots.name()), x.swap(roots, rows[1]),
 			x.replace("stray tile", blob("tile/0", 2), nil, []storedRow{first.with("number", int64(2))}),
@@ -31,6 +32,11 @@ func TestTamperTiles(t *testing.T) {
 			x.replace("tile of the spine", audit.BlobRow(0, "tile/0", 0), nil, []storedRow{first.with("log", int64(0))}),
 			x.replace("log that cannot be", `audit_blobs 65/"tile/0"/0`, nil, []storedRow{first.with("log", int64(65))}),
 			x.replace("kind with an escape", `audit_blobs 1/"\x1b[2J"/0`, nil, []storedRow{first.with("kind", "\x1b[2J")}),
+			x.replace("long kind", `audit_blobs 1/"tile/0`+strings.Repeat(`\u00fc`, 47)+`"/0`, nil, []storedRow{first.with("kind", long)}),
+			x.replace("longer kind", `audit_blobs 1/"tile/0`+strings.Repeat(`\u00fc`, 47)+`"/0`, nil, []storedRow{first.with("kind", long+strings.Repeat("x", 10<<20))}),
+			x.replace("kind behind a NUL", `audit_blobs 1/"tile/0\x00x"/0`, nil, []storedRow{first.with("kind", "tile/0\x00x")}),
+			x.replace("no kind", `audit_blobs 1/""/0`, nil, []storedRow{first.with("kind", "")}),
+			x.replace("kind before all others", `audit_blobs 1/"\x00"/0`, nil, []storedRow{first.with("kind", "\x00")}),
 			x.replace("number below 0", `audit_blobs 1/"tile/0"/-5`, nil, []storedRow{first.with("number", int64(-5))}),
 		}
 		return slices.Concat(all, x.changes(first), x.changes(roots))
