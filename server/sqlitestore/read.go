@@ -15,9 +15,10 @@ const selectRecords = `SELECT modified_value, original_value, observed_at, field
 FROM records WHERE original_value IS NOT NULL AND modified_value IN `
 
 // gathered has lookups of one key share statements. After each commit of the ledger a connection looks at the file's
-// locks and reads again the pages that it needs, which is more than half of a lookup. There are as many statements
-// as connections that read, so that a file which is not in memory is read side by side.
-var gathered = gather.Limits{Most: 64, Flights: sqlitefile.Readers, Eager: sqlitefile.Readers}
+// locks and reads again the pages that it needs, which is more than half of a lookup: two statements at a time hold
+// more keys than four. Where they are slow, because the file is not in memory, keys gather until there are enough for
+// the other connections that read, and are read side by side.
+var gathered = gather.Limits{Most: 16, Flights: sqlitefile.Readers, Eager: 2}
 
 // Get implements store.Store. One statement reads all keys, so from one state of the file. Calls for a single
 // key share statements.
