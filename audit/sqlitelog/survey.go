@@ -75,11 +75,11 @@ const maxKind = 100
 // surveyBlobs finds the kinds of blobs by one look-up each.
 func surveyBlobs(r sqlitefile.Reader, found *audit.Survey, stray func(*audit.RowError)) error {
 	log, after, strays := int64(-1<<63), "", 0
-	for strays < maxStrays {
+	for compare := ">="; strays < maxStrays; compare = ">" {
 		var kind string
 		var lowest int64
 		there, err := r.First(`SELECT log, `+begin("kind")+`, number FROM audit_blobs
-			WHERE (log, kind) > (?, ?) ORDER BY log, kind, number LIMIT 1`, sqlitefile.Args{maxKind + 1, log, after}, &log, &kind, &lowest)
+			WHERE (log, kind) `+compare+` (?, ?) ORDER BY log, kind, number LIMIT 1`, sqlitefile.Args{maxKind + 1, log, after}, &log, &kind, &lowest)
 		if err != nil || !there {
 			return err
 		}

@@ -1,6 +1,7 @@
 package sqlitelog_test
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -35,6 +36,7 @@ func TestTamperTiles(t *testing.T) {
 			x.replace("long kind", `audit_blobs 1/"tile/0`+strings.Repeat(`\u00fc`, 47)+`"/0`, nil, []storedRow{first.with("kind", long)}),
 			x.replace("longer kind", `audit_blobs 1/"tile/0`+strings.Repeat(`\u00fc`, 47)+`"/0`, nil, []storedRow{first.with("kind", long+strings.Repeat("x", 10<<20))}),
 			x.replace("kind behind a NUL", `audit_blobs 1/"tile/0\x00x"/0`, nil, []storedRow{first.with("kind", "tile/0\x00x")}),
+			x.replace("before all others", `audit_blobs -9223372036854775808/""/0`, nil, []storedRow{first.with("log", int64(math.MinInt64)).with("kind", "")}),
 			x.replace("no kind", `audit_blobs 1/""/0`, nil, []storedRow{first.with("kind", "")}),
 			x.replace("kind before all others", `audit_blobs 1/"\x00"/0`, nil, []storedRow{first.with("kind", "\x00")}),
 			x.replace("number below 0", `audit_blobs 1/"tile/0"/-5`, nil, []storedRow{first.with("number", int64(-5))}),
