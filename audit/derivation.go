@@ -187,16 +187,9 @@ func (w indexWriter) blobs(ctx context.Context, blobs []Blob) error {
 	return putBlobs(ctx, w.Backend, blobs)
 }
 
-// run implements indexOutput. What was read of the log has told whether the key or the name has changed.
 func (w indexWriter) run(ctx context.Context, r *indexRun) error {
-	turns, err := w.by.keys.now(ctx)
-	switch {
-	case err != nil:
+	if err := w.by.holds(ctx, w.Backend, r.log); err != nil {
 		return err
-	case !turns.key().Equal(w.by.key.Verifier()):
-		return ErrRotated
-	case turns.name() != w.by.name:
-		return ErrRenamed
 	}
 	return w.PutBlobs(ctx, []Blob{{r.log, runKind(r.tier), r.number, signRun(w.by.key, r.body(w.by.name))}})
 }

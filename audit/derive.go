@@ -38,6 +38,28 @@ type signer struct {
 	keys *keyring
 }
 
+// holds returns ErrRotated or ErrRenamed if another process has changed the key or the name of a log. The log's
+// end tells: a server that derives its own pages reads nothing that would.
+func (s signer) holds(ctx context.Context, r PageReader, log LogID) error {
+	last, err := lastPage(ctx, r, log)
+	if err != nil {
+		return err
+	}
+	if _, err := last.signed(s.name, []VerifierKey{s.key.Verifier()}); err == nil {
+		return nil
+	}
+	turns, err := storedTurns(ctx, s.keys.reader)
+	switch {
+	case err != nil:
+		return err
+	case !turns.key().Equal(s.key.Verifier()):
+		return ErrRotated
+	case turns.name() != s.name:
+		return ErrRenamed
+	}
+	return nil // the page is not what was written: a finding of Verify
+}
+
 func newDeriver(s Backend, by signer) *deriver {
 	return &deriver{store: s, signer: by, wake: make(chan struct{}, 1), fresh: map[LogID][]Page{}, logs: map[LogID]*derivation{}, since: map[LogID]time.Time{}}
 }

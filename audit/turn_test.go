@@ -165,11 +165,51 @@ func TestIndexerOfTheOldKey(t *testing.T) {
 	mustBeWhole(t, m)
 }
 
+// TestSlowIndexerOfTheOldKey holds the same of a server that reads nothing, as it derives the pages that it has
+// written itself, and is so slow that a server with the new key has derived past it.
+func TestSlowIndexerOfTheOldKey(t *testing.T) {
+	m := audit.NewMem()
+	met, goOn := make(chan struct{}), make(chan struct{})
+	s := &puts{Mem: m, before: sync.OnceFunc(func() { close(met); <-goOn })}
+	old := open(t, config(t, s))
+	entries := make([]audit.Entry, 100)
+	for i := range entries {
+		entries[i] = newEntry(i)
+	}
+	mustAppend(t, old, entries...)
+	<-met
+	mustRotate(t, m, 1, 2)
+	next, err := openWith(t, m, 2, "", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, next, 120)
+	if err := audit.Reindex(t.Context(), m, newKey(t, 2), nil); err != nil {
+		t.Fatal(err)
+	}
+	close(goOn)
+	summary := func(b audit.Blob) bool { return b.Kind == "summary/0" }
+	for end := time.Now().Add(time.Minute); !slices.ContainsFunc(s.put(nil), summary); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the old server does not go on")
+		}
+	}
+	time.Sleep(50 * time.Millisecond) // the run comes after its summary, if it comes
+	_ = old.Close(t.Context())        // ErrRotated, if it had something to write
+	for _, b := range s.put(nil) {
+		if b.Kind == audit.RunKind(0) {
+			t.Errorf("it put the run %d of log %s", b.Number, b.Log)
+		}
+	}
+	mustBeWhole(t, m)
+}
+
 // puts notes the blobs that are put.
 type puts struct {
 	*audit.Mem
-	mu  sync.Mutex
-	all []audit.Blob
+	before func() // each put, if it is not nil
+	mu     sync.Mutex
+	all    []audit.Blob
 }
 
 func (p *puts) put(some []audit.Blob) []audit.Blob {
@@ -180,7 +220,9 @@ func (p *puts) put(some []audit.Blob) []audit.Blob {
 }
 
 func (p *puts) PutBlobs(ctx context.Context, some []audit.Blob) error {
-	p.put(some)
+	if p.put(some); p.before != nil {
+		p.before()
+	}
 	return p.Mem.PutBlobs(ctx, some)
 }
 
