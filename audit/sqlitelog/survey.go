@@ -76,25 +76,29 @@ const maxKind = 100
 func surveyBlobs(r sqlitefile.Reader, found *audit.Survey, stray func(*audit.RowError)) error {
 	log, after, strays := int64(-1<<63), "", 0
 	for compare := ">="; strays < maxStrays; compare = ">" {
-		var kind string
-		var lowest int64
+		before, kind, lowest := log, "", int64(0)
 		there, err := r.First(`SELECT log, `+begin("kind")+`, number FROM audit_blobs
 			WHERE (log, kind) `+compare+` (?, ?) ORDER BY log, kind, number LIMIT 1`, sqlitefile.Args{maxKind + 1, log, after}, &log, &kind, &lowest)
 		if err != nil || !there {
 			return err
 		}
+		// A kind that is no text, for which the schema must have been another for a while, is behind all text.
+		goesOn := compare == ">=" || log != before || kind > after
 		after = kind
 		if len(kind) > maxKind {
 			kind = kind[:maxKind]
 			after = kind + "\xff" // behind all text that begins so
 		}
 		id := audit.LogID(log)
-		if int64(id) == log && id.Valid() && audit.ValidKind(kind) && lowest >= 0 {
+		if goesOn && int64(id) == log && id.Valid() && audit.ValidKind(kind) && lowest >= 0 {
 			found.Blobs = append(found.Blobs, audit.BlobKind{Log: id, Kind: kind})
 			continue
 		}
 		strays++
 		stray(&audit.RowError{Row: fmt.Sprintf("audit_blobs %d/%+q/%d", log, kind, lowest), Problem: "it belongs to nothing"})
+		if !goesOn {
+			return nil
+		}
 	}
 	return nil
 }
