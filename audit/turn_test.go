@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -178,6 +179,7 @@ func TestSlowIndexerOfTheOldKey(t *testing.T) {
 	}
 	mustAppend(t, old, entries...)
 	<-met
+	s.looks.Store(0) // those of its start
 	mustRotate(t, m, 1, 2)
 	next, err := openWith(t, m, 2, "", 1)
 	if err != nil {
@@ -188,28 +190,33 @@ func TestSlowIndexerOfTheOldKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(goOn)
-	summary := func(b audit.Blob) bool { return b.Kind == "summary/0" }
-	for end := time.Now().Add(time.Minute); !slices.ContainsFunc(s.put(nil), summary); time.Sleep(time.Millisecond) {
+	run := func(b audit.Blob) bool { return b.Kind == audit.RunKind(0) }
+	for end := time.Now().Add(time.Minute); s.looks.Load() == 0 && !slices.ContainsFunc(s.put(nil), run); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("the old server does not go on")
+			t.Fatal("the old server neither looks at the log's end nor puts a run")
 		}
 	}
-	time.Sleep(50 * time.Millisecond) // the run comes after its summary, if it comes
-	_ = old.Close(t.Context())        // ErrRotated, if it had something to write
+	_ = old.Close(t.Context()) // ErrRotated, if it had something to write
 	for _, b := range s.put(nil) {
-		if b.Kind == audit.RunKind(0) {
+		if run(b) {
 			t.Errorf("it put the run %d of log %s", b.Number, b.Log)
 		}
 	}
 	mustBeWhole(t, m)
 }
 
-// puts notes the blobs that are put.
+// puts notes the blobs that are put, and counts the looks at the end of a log.
 type puts struct {
 	*audit.Mem
 	before func() // each put, if it is not nil
+	looks  atomic.Int64
 	mu     sync.Mutex
 	all    []audit.Blob
+}
+
+func (p *puts) Last(ctx context.Context, log audit.LogID) (audit.Page, error) {
+	p.looks.Add(1)
+	return p.Mem.Last(ctx, log)
 }
 
 func (p *puts) put(some []audit.Blob) []audit.Blob {
