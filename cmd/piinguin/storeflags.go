@@ -73,13 +73,13 @@ func (f *storeFlags) sqlite() (path string, isSQLite bool, err error) {
 	return "", false, errors.New("--store must be sqlite:PATH or dynamodb")
 }
 
-// tableName is what DynamoDB takes for the name of a table: a name, or an ARN.
-var tableName = regexp.MustCompile(`^([A-Za-z0-9_.-]{3,255}|arn:.+)$`)
+// tablePattern is what DynamoDB takes for the name of a table: a name, or an ARN.
+var tablePattern = regexp.MustCompile(`^([A-Za-z0-9_.-]{3,255}|arn:.+)$`)
 
 // checkTables holds the names of tables to DynamoDB's rules: its own answer does not say which name broke them.
 func (f *storeFlags) checkTables() error {
 	for _, t := range []struct{ flag, name string }{{"table-name", f.tableName()}, {"audit-table-name", f.auditTableName()}} {
-		if !tableName.MatchString(t.name) {
+		if !tablePattern.MatchString(t.name) {
 			return fmt.Errorf("--%s (%s) must have 3 to 255 letters, digits, dots, hyphens and underscores, or be the ARN of a table", t.flag, settings.EnvName(t.flag))
 		}
 	}
