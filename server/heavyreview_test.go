@@ -39,7 +39,7 @@ func newLargeLedger(t *testing.T, s audit.Store) {
 func TestReviewingDelaysNoRead(t *testing.T) {
 	f := newFile(t)
 	newLargeLedger(t, f.ledger)
-	v, _ := newTestServer(t, f.records, audit.Config{Store: f.ledger})
+	v, _ := newTestServer(t, f.records, audit.Config{Store: f.ledger, AppendTimeout: time.Minute})
 	auditor, reader := v.as(t, "auditor"), v.as(t, "reader")
 	var ended atomic.Int32
 	var lists sync.WaitGroup

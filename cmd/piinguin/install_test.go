@@ -149,7 +149,8 @@ func (in *install) serve(t *testing.T, args ...string) *process {
 	p := &process{}
 	args = append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)
 	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(binaries, "piinguin"), args...)
-	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout = in.dir, in.env, io.MultiWriter(&p.stdout, in)
+	// A machine of tests may stand still for seconds. An append that hangs still ends a test.
+	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout = in.dir, append(slices.Clip(in.env), "PIINGUIN_APPEND_TIMEOUT=1m"), io.MultiWriter(&p.stdout, in)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +158,12 @@ func (in *install) serve(t *testing.T, args ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		if log := in.log(); t.Failed() { // an answer to a caller does not say why the server refused it
+			t.Logf("the servers' log ends with\n%s", log[max(0, len(log)-4000):])
+		}
+	})
 	log := bufio.NewReader(stderr)
 	for p.address == "" {
 		line, err := log.ReadString('\n')

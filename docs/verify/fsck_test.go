@@ -36,7 +36,7 @@ func newServer(t *testing.T) server {
 	s := server{binary: filepath.Join(folder, "piinguin"), db: filepath.Join(folder, "piinguin-dev", "piinguin.db")}
 	mustRun(t, "go", "build", "-o", s.binary, "../../cmd/piinguin")
 	ctx, stop := context.WithCancel(t.Context())
-	cmd := exec.CommandContext(ctx, s.binary, "serve", "--dev", "--listen", "127.0.0.1:0", "--ledger-name", ledgerName)
+	cmd := exec.CommandContext(ctx, s.binary, "serve", "--dev", "--listen", "127.0.0.1:0", "--ledger-name", ledgerName, "--append-timeout", "1m")
 	cmd.Dir = folder
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
