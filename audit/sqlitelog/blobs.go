@@ -92,7 +92,7 @@ func (s rows) blobs(ctx context.Context, log audit.LogID, kind string, from int6
 func (s rows) query(ctx context.Context, log audit.LogID, kind, condition string, arg any, most int) (blobs []audit.Blob, err error) {
 	err = s.read(ctx, "read blobs", func(r sqlitefile.Reader) error {
 		query := `SELECT number, CASE WHEN octet_length(data) <= ? THEN data END FROM audit_blobs
-			WHERE log = ? AND kind = ? AND ` + condition + ` ORDER BY number ` + limit
+			WHERE log = ? AND kind = ? AND ` + ofTheTypes + ` AND ` + condition + ` ORDER BY number ` + limit
 		return r.Each(query, sqlitefile.Args{audit.MaxBlob, int64(log), kind, arg, most}, func(scan sqlitefile.Scan) error {
 			b := audit.Blob{Log: log, Kind: kind}
 			var data *[]byte

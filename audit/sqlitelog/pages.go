@@ -48,11 +48,13 @@ const maxRow = audit.MaxPageBytes + audit.MaxLine + 64<<10
 // there alone, to plan for it; that took a third of a list's CPU time.
 const limit = `LIMIT (? + 0)`
 
-const selectPages = `SELECT id, first, fits, CASE fits WHEN 1 THEN time END, CASE fits WHEN 1 THEN lines END,
+const selectPages = `SELECT id, fits, CASE fits WHEN 1 THEN first END, CASE fits WHEN 1 THEN time END, CASE fits WHEN 1 THEN lines END,
 		CASE fits WHEN 1 THEN leaves END, CASE fits WHEN 1 THEN edge END, CASE fits WHEN 1 THEN root END,
 		CASE fits WHEN 1 THEN checkpoint END
 	FROM (SELECT *, octet_length(time) + coalesce(octet_length(lines), 0) + coalesce(octet_length(leaves), 0) +
-		octet_length(edge) + octet_length(root) + octet_length(checkpoint) <= ? AS fits
+		octet_length(edge) + octet_length(root) + octet_length(checkpoint) <= ? AND typeof(first) = 'integer' AND typeof(time) = 'text' AND
+		typeof(lines) IN ('text', 'null') AND typeof(leaves) IN ('blob', 'null') AND typeof(edge) = 'blob' AND typeof(root) = 'blob' AND
+		typeof(checkpoint) = 'text' AS fits
 	FROM audit_pages WHERE id >= ? AND id < ? ORDER BY id `
 
 // Last implements audit.PageReader.
@@ -110,19 +112,21 @@ func (s rows) pages(ctx context.Context, log audit.LogID, query string, from int
 // scanPage reads a page's row. The error is an *audit.RowError, or that of scan.
 func scanPage(log audit.LogID, scan sqlitefile.Scan) (audit.Page, error) {
 	p := audit.Page{Log: log}
-	var id, fits int64
+	var id int64
+	var fits, first *int64
 	var at, checkpoint *string
 	var lines, leaves, edge, root *[]byte
-	if err := scan(&id, &p.First, &fits, &at, &lines, &leaves, &edge, &root, &checkpoint); err != nil {
+	if err := scan(&id, &fits, &first, &at, &lines, &leaves, &edge, &root, &checkpoint); err != nil {
 		return p, err
 	}
 	p.Number = id & (1<<numberBits - 1)
 	bad := func(problem string) (audit.Page, error) {
 		return p, &audit.RowError{Row: audit.PageRow(log, p.Number), Problem: problem}
 	}
-	if fits != 1 || at == nil || edge == nil || root == nil || checkpoint == nil {
-		return bad("it is larger than a page can be")
+	if fits == nil || *fits != 1 {
+		return bad("it is larger than a page can be, or has a value of another type than its column")
 	}
+	p.First = *first
 	var err error
 	if p.Time, err = audit.ParseTime(*at); err != nil {
 		return bad("its time is not one that a page has")

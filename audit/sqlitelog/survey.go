@@ -3,6 +3,7 @@ package sqlitelog
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/internal/sqlitefile"
@@ -29,7 +30,7 @@ func (s *Store) Survey(ctx context.Context, stray func(*audit.RowError)) (audit.
 		if len(faults) > 0 {
 			return nil // a view in place of a table may have rows without end
 		}
-		for _, look := range []func(sqlitefile.Reader, *audit.Survey, func(*audit.RowError)) error{surveyPages, surveyBlobs, surveyLedger} {
+		for _, look := range []func(sqlitefile.Reader, *audit.Survey, func(*audit.RowError)) error{surveyPages, surveyTypes, surveyBlobs, surveyLedger} {
 			if err := look(r, &found, stray); err != nil {
 				return err
 			}
@@ -72,44 +73,71 @@ func surveyPages(r sqlitefile.Reader, found *audit.Survey, stray func(*audit.Row
 // maxKind is the size limit in bytes of a kind that is looked at whole.
 const maxKind = 100
 
+// ofTheTypes are the rows of audit_blobs whose values are of their columns' types. STRICT keeps all rows so, but
+// whoever writes to sqlite_schema can take it off for a while.
+const ofTheTypes = `typeof(log) = 'integer' AND typeof(kind) = 'text' AND typeof(number) = 'integer' AND typeof(data) = 'blob'`
+
+// otherType is what a finding says of a row that is not of the types.
+const otherType = "it has a value of another type than its column"
+
+// surveyTypes finds the blobs that have a value of another type, which the other queries pass over.
+func surveyTypes(r sqlitefile.Reader, _ *audit.Survey, stray func(*audit.RowError)) error {
+	return r.Each(`SELECT `+begin("log")+`, `+begin("kind")+`, `+begin("number")+` FROM audit_blobs NOT INDEXED WHERE NOT (`+ofTheTypes+`) ORDER BY rowid LIMIT ?`,
+		sqlitefile.Args{maxKind, maxKind, maxKind, maxStrays}, func(scan sqlitefile.Scan) error {
+			var log, kind, number string
+			if err := scan(&log, &kind, &number); err != nil {
+				return err
+			}
+			stray(&audit.RowError{Row: fmt.Sprintf("audit_blobs %s/%+q/%s", whole(log), kind, whole(number)), Problem: otherType})
+			return nil
+		})
+}
+
+// whole returns a whole number as it is, and any other text quoted.
+func whole(text string) string {
+	if _, err := strconv.ParseInt(text, 10, 64); err != nil {
+		return strconv.QuoteToASCII(text)
+	}
+	return text
+}
+
 // surveyBlobs finds the kinds of blobs by one look-up each.
 func surveyBlobs(r sqlitefile.Reader, found *audit.Survey, stray func(*audit.RowError)) error {
 	log, after, strays := int64(-1<<63), "", 0
 	for compare := ">="; strays < maxStrays; compare = ">" {
-		before, kind, lowest := log, "", int64(0)
+		var kind string
+		var lowest int64
 		there, err := r.First(`SELECT log, `+begin("kind")+`, number FROM audit_blobs
-			WHERE (log, kind) `+compare+` (?, ?) ORDER BY log, kind, number LIMIT 1`, sqlitefile.Args{maxKind + 1, log, after}, &log, &kind, &lowest)
+			WHERE (log, kind) `+compare+` (?, ?) AND `+ofTheTypes+` ORDER BY log, kind, number LIMIT 1`, sqlitefile.Args{maxKind + 1, log, after}, &log, &kind, &lowest)
 		if err != nil || !there {
 			return err
 		}
-		// A kind that is no text, for which the schema must have been another for a while, is behind all text.
-		goesOn := compare == ">=" || log != before || kind > after
 		after = kind
 		if len(kind) > maxKind {
 			kind = kind[:maxKind]
 			after = kind + "\xff" // behind all text that begins so
 		}
-		id := audit.LogID(log)
-		if goesOn && int64(id) == log && id.Valid() && audit.ValidKind(kind) && lowest >= 0 {
+		if id := audit.LogID(log); int64(id) == log && id.Valid() && audit.ValidKind(kind) && lowest >= 0 {
 			found.Blobs = append(found.Blobs, audit.BlobKind{Log: id, Kind: kind})
 			continue
 		}
 		strays++
 		stray(&audit.RowError{Row: fmt.Sprintf("audit_blobs %d/%+q/%d", log, kind, lowest), Problem: "it belongs to nothing"})
-		if !goesOn {
-			return nil
-		}
 	}
 	return nil
 }
 
 func surveyLedger(r sqlitefile.Reader, _ *audit.Survey, stray func(*audit.RowError)) error {
-	var rows int64
-	if _, err := r.First(`SELECT count(*) FROM audit_ledger WHERE id <> 0`, nil, &rows); err != nil {
+	var more, retyped bool
+	_, err := r.First(`SELECT count(*) FILTER (WHERE id <> 0) > 0, count(*) FILTER (WHERE typeof(verifier) <> 'text') > 0 FROM audit_ledger`, nil, &more, &retyped)
+	if err != nil {
 		return err
 	}
-	if rows > 0 {
+	if more {
 		stray(&audit.RowError{Row: audit.KeyRow, Problem: "it is there twice"})
+	}
+	if retyped {
+		stray(&audit.RowError{Row: audit.KeyRow, Problem: otherType})
 	}
 	return nil
 }

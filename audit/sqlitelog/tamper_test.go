@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -138,12 +139,16 @@ func (x *tamperer) Tamperings(t *testing.T) []audittest.Tampering {
 			all = append(all, x.changes(r)...)
 			if table != "audit_pages" {
 				all = append(all, x.drop(r, r.name()))
+				all = append(all, x.retypes(r)...)
 				continue
 			}
 			last := lastOfLog(rows, i)
 			all = append(all, x.double(r, rows[last]))
-			log, _ := r.place()
+			log, number := r.place()
 			first, _ := r.at("first").(int64)
+			if log == 2 && number < 2 {
+				all = append(all, x.retypes(r)...)
+			}
 			switch {
 			case i < last:
 				all = append(all, x.drop(r, r.name()), x.swap(r, rows[i+1]))
@@ -279,6 +284,47 @@ func (x *tamperer) changes(r storedRow) []audittest.Tampering {
 		}
 	}
 	return all
+}
+
+// retypes gives each column of a row, but the rowid, a value of every other type, and one with the same bytes.
+func (x *tamperer) retypes(r storedRow) []audittest.Tampering {
+	var all []audittest.Tampering
+	for i, column := range r.columns {
+		if column == "id" {
+			continue // the rowid is a whole number whatever the schema says
+		}
+		for _, value := range []any{nil, int64(7), 1.5, "canary", []byte("canary")} {
+			if reflect.TypeOf(value) != reflect.TypeOf(r.values[i]) {
+				all = append(all, x.retype(r, column, value, r.name()))
+			}
+		}
+		if text, is := r.values[i].(string); is {
+			all = append(all, x.retype(r, column, []byte(text), r.name()))
+		}
+	}
+	return all
+}
+
+// retype gives a column a value of another type, while the table is not STRICT for a moment. row is what the
+// finding names.
+func (x *tamperer) retype(r storedRow, column string, value any, row string) audittest.Tampering {
+	set := func(t *testing.T, was, now any) {
+		made := x.text(t, r.table)
+		schema := func(text string) {
+			x.exec(t, `PRAGMA writable_schema = ON`)
+			x.exec(t, `UPDATE sqlite_schema SET sql = ? WHERE name = ?`, text, r.table)
+			x.exec(t, `PRAGMA writable_schema = RESET`)
+		}
+		schema(strings.TrimSuffix(strings.ReplaceAll(made, " NOT NULL", ""), " STRICT"))
+		old := r.with(column, was)
+		x.exec(t, "UPDATE "+r.table+" SET "+column+" = ? WHERE "+strings.Join(r.columns, " IS ? AND ")+" IS ?", append([]any{now}, old.values...)...)
+		schema(made)
+	}
+	return audittest.Tampering{
+		Name: fmt.Sprintf("%s of %s is a %T", column, r.name(), value), Row: row,
+		Apply: func(t *testing.T) { set(t, r.at(column), value) },
+		Undo:  func(t *testing.T) { set(t, value, r.at(column)) },
+	}
 }
 
 func changed(value any, everyByte bool) []any {

@@ -1,7 +1,6 @@
 package sqlitelog_test
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -42,28 +41,10 @@ func TestTamperTiles(t *testing.T) {
 			x.replace("kind before all others", `audit_blobs 1/"\x00"/0`, nil, []storedRow{first.with("kind", "\x00")}),
 			x.replace("number below 0", `audit_blobs 1/"tile/0"/-5`, nil, []storedRow{first.with("number", int64(-5))}),
 		}
-		all = append(all, x.notText(first, "tile/0"), x.notText(roots, "roots"), x.notText(roots, "zzz"))
+		all = append(all,
+			x.retype(first, "kind", []byte("tile/0"), first.name()), x.retype(roots, "kind", []byte("zzz"), `audit_blobs 1/"zzz"/0`),
+			x.retype(first, "log", 1.5, `audit_blobs "1.5"/"tile/0"/0`), x.retype(first, "number", "canary", `audit_blobs 1/"tile/0"/"canary"`),
+			x.retype(roots, "data", 7, `audit_blobs 1/"roots"/0`), x.retype(first, "data", "text", first.name()))
 		return slices.Concat(all, x.changes(first), x.changes(roots))
 	})
-}
-
-// notText makes a kind a BLOB, while the table is not STRICT for a moment.
-func (x *tamperer) notText(r storedRow, as string) audittest.Tampering {
-	kind, number := r.at("kind"), r.at("number")
-	set := func(t *testing.T, was, now any) {
-		made := x.text(t, "audit_blobs")
-		schema := func(text string) {
-			x.exec(t, `PRAGMA writable_schema = ON`)
-			x.exec(t, `UPDATE sqlite_schema SET sql = ? WHERE name = 'audit_blobs'`, text)
-			x.exec(t, `PRAGMA writable_schema = RESET`)
-		}
-		schema(strings.TrimSuffix(made, " STRICT"))
-		x.exec(t, `UPDATE audit_blobs SET kind = ? WHERE log = 1 AND number = ? AND CAST(kind AS TEXT) = ?`, now, number, was)
-		schema(made)
-	}
-	return audittest.Tampering{
-		Name: "a kind that is no text: " + as, Row: fmt.Sprintf("audit_blobs 1/%q/%d", as, number),
-		Apply: func(t *testing.T) { set(t, kind, []byte(as)) },
-		Undo:  func(t *testing.T) { set(t, as, kind) },
-	}
 }
