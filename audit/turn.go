@@ -27,12 +27,22 @@ type identity struct {
 	key  Key
 }
 
+// run turns the spine and then the logs. It looks at all of them before it changes one: a turn upon one that was
+// interrupted would leave logs that neither of the two can complete.
 func (t turn) run(ctx context.Context) error {
+	logs, err := Logs(ctx, t.store)
+	if err != nil {
+		return err
+	}
+	for _, log := range logs[1:] {
+		if _, _, err := t.end(ctx, log); err != nil {
+			return fmt.Errorf("%w; if it is still under an older key or name, complete the rotation or restart that was interrupted first, by the same command again", err)
+		}
+	}
 	if err := t.one(ctx, Spine); err != nil {
 		return fmt.Errorf("audit: the spine: %w", err)
 	}
-	logs, err := Logs(ctx, t.store)
-	if err != nil {
+	if logs, err = Logs(ctx, t.store); err != nil {
 		return err
 	}
 	for _, log := range logs[1:] {
@@ -43,17 +53,27 @@ func (t turn) run(ctx context.Context) error {
 	return nil
 }
 
-// one turns one log, unless its end is turned already.
-func (t turn) one(ctx context.Context, log LogID) error {
-	if done := newAppender(t.store, t.after, log, t.now); done.resume(ctx) == nil && done.head.number > 0 {
-		return nil
+// end returns an appender at the end of a log, and whether the log is turned already.
+func (t turn) end(ctx context.Context, log LogID) (a *appender, turned bool, err error) {
+	a = newAppender(t.store, t.after, log, t.now)
+	if a.resume(ctx) == nil && a.head.number > 0 {
+		return a, true, nil
 	}
-	a := newAppender(t.store, t.before, log, t.now)
+	a = newAppender(t.store, t.before, log, t.now)
 	if err := a.resume(ctx); err != nil {
-		return err
+		return nil, false, err
 	}
 	if a.head.number == 0 {
-		return &RowError{PageRow(log, 0), "missing"}
+		return nil, false, &RowError{PageRow(log, 0), "missing"}
+	}
+	return a, false, nil
+}
+
+// one turns one log, unless its end is turned already.
+func (t turn) one(ctx context.Context, log LogID) error {
+	a, turned, err := t.end(ctx, log)
+	if err != nil || turned {
+		return err
 	}
 	var also []Key
 	if !t.after.key.Verifier().Equal(t.before.key.Verifier()) {

@@ -1,7 +1,10 @@
 package audit_test
 
 import (
+	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,4 +59,62 @@ func TestOpenAfterARotation(t *testing.T) {
 			mustClose(t, l)
 		}
 	}
+}
+
+// TestTurnUponAnInterruptedOne turns the key or the name again where the turn before was interrupted after the
+// spine. It changes nothing before that one is completed.
+func TestTurnUponAnInterruptedOne(t *testing.T) {
+	type turn func(ctx context.Context, s audit.Store, from, to byte) error
+	name := func(n byte) string { return "vault.example.com/" + string('a'+n) }
+	for kind, run := range map[string]turn{
+		"Rotate": func(ctx context.Context, s audit.Store, from, to byte) error {
+			return audit.Rotate(ctx, s, newKey(t, from), newKey(t, to), time.Now)
+		},
+		"Restart": func(ctx context.Context, s audit.Store, _, to byte) error {
+			return audit.Restart(ctx, s, newKey(t, 1), name(to), nil, time.Now)
+		},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			m := newFilled(t, 2)
+			ctx, cancel := context.WithCancel(t.Context())
+			h := newHooked(m)
+			h.before(func(ctx context.Context, p audit.Page) error {
+				if p.Log == audit.Spine {
+					return nil
+				}
+				cancel()
+				return ctx.Err()
+			})
+			if err := run(ctx, h, 1, 2); !errors.Is(err, context.Canceled) {
+				t.Fatalf("interrupted: %v", err)
+			}
+			before := sizes(t, m)
+			if err := run(t.Context(), m, 2, 3); err == nil || !strings.Contains(err.Error(), "interrupted") || !strings.Contains(err.Error(), "page 1/") {
+				t.Errorf("the next turn upon it: %v", err)
+			}
+			if after := sizes(t, m); !slices.Equal(after, before) {
+				t.Errorf("the refused turn changed the logs: %v, before %v", after, before)
+			}
+			if err := errors.Join(run(t.Context(), m, 1, 2), run(t.Context(), m, 2, 3)); err != nil {
+				t.Fatal(err)
+			}
+			own := newKey(t, 1).Verifier()
+			if r := mustVerify(t, m, &own); len(r.Findings) > 0 {
+				t.Errorf("findings: %v", r.Findings)
+			}
+		})
+	}
+}
+
+// sizes returns how many entries the logs have, the spine's first.
+func sizes(t *testing.T, s audit.Store) (all []int64) {
+	t.Helper()
+	for log := audit.Spine; log <= 2; log++ {
+		last, err := s.Last(t.Context(), log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, last.Size())
+	}
+	return all
 }
