@@ -38,9 +38,20 @@ func TestTableNames(t *testing.T) {
 			"--table-name": {"tables", "create"}, "--audit-table-name": {"audit", "verify", "--store", "dynamodb"},
 		} {
 			code, stdout, stderr := in.run(t, "piinguin", append(command, flag, name)...)
-			if code != 2 || stdout != "" || !strings.Contains(stderr, flag+" (") || !strings.Contains(stderr, "must have 3 to 255") {
+			if code != 2 || stdout != "" || !strings.Contains(stderr, flag+" (PIINGUIN_") || !strings.Contains(stderr, "must have 3 to 255") {
 				t.Errorf("%s %q: exit %d, prints %q, says %q", flag, name, code, stdout, stderr)
 			}
+		}
+	}
+}
+
+// The error of a variable's value names that variable too.
+func TestTableNameOfTheOriginal(t *testing.T) {
+	for _, variable := range []string{"PIINGUIN_TABLE_NAME", "PIINGUIN_DYNAMODB_TABLE", "PIINGUIN_DYNAMO_TABLE"} {
+		in := newTestInstall(t)
+		in.env = append(in.env, variable+"=my/table")
+		if code, _, stderr := in.run(t, "piinguin", "tables", "create"); code != 2 || !strings.Contains(stderr, variable) {
+			t.Errorf("%s: exit %d, says %q", variable, code, stderr)
 		}
 	}
 }

@@ -63,8 +63,8 @@ func (f *storeFlags) sqlite() (path string, isSQLite bool, err error) {
 	path, isSQLite = strings.CutPrefix(f.engine, sqlitePrefix)
 	switch {
 	case isSQLite && (f.table != "" || f.auditTable != ""):
-		return "", false, errors.New("a DynamoDB table is named (--table-name, --audit-table-name, " + settings.EnvName("table-name") +
-			", PIINGUIN_DYNAMODB_TABLE, PIINGUIN_DYNAMO_TABLE or " + settings.EnvName("audit-table-name") + "), and --store says SQLite: set --store dynamodb, or name no table")
+		return "", false, errors.New("a DynamoDB table is named (--table-name, --audit-table-name, " + strings.Join(settings.EnvNames("table-name"), ", ") +
+			" or " + settings.EnvName("audit-table-name") + "), and --store says SQLite: set --store dynamodb, or name no table")
 	case isSQLite && path != "":
 		return path, true, nil
 	case f.engine == dynamodbEngine:
@@ -80,7 +80,7 @@ var tablePattern = regexp.MustCompile(`^([A-Za-z0-9_.-]{3,255}|arn:.+)$`)
 func (f *storeFlags) checkTables() error {
 	for _, t := range []struct{ flag, name string }{{"table-name", f.tableName()}, {"audit-table-name", f.auditTableName()}} {
 		if !tablePattern.MatchString(t.name) {
-			return fmt.Errorf("--%s (%s) must have 3 to 255 letters, digits, dots, hyphens and underscores, or be the ARN of a table", t.flag, settings.EnvName(t.flag))
+			return fmt.Errorf("--%s (%s) must have 3 to 255 letters, digits, dots, hyphens and underscores, or be the ARN of a table", t.flag, strings.Join(settings.EnvNames(t.flag), ", "))
 		}
 	}
 	return nil

@@ -30,6 +30,9 @@ func EnvName(flag string) string {
 	return "PIINGUIN_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
+// EnvNames are all variables of a flag. The first one that is set counts.
+func EnvNames(flag string) []string { return append([]string{EnvName(flag)}, alias[flag]...) }
+
 const flagOnly = "flag-only"
 
 // FlagOnly makes FromEnvironment pass over a flag of a command, where other commands take its variable.
@@ -41,7 +44,7 @@ func FlagOnly(flags *pflag.FlagSet, name string) {
 func Variables() []string {
 	var names []string
 	for _, flag := range ofPlace {
-		names = append(append(names, EnvName(flag)), alias[flag]...)
+		names = append(names, EnvNames(flag)...)
 	}
 	return names
 }

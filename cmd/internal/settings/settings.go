@@ -35,7 +35,7 @@ func FromEnvironment(flags *pflag.FlagSet, env func(string) string, say func(not
 		if _, skip := f.Annotations[flagOnly]; skip || f.Changed || !slices.Contains(ofPlace, f.Name) {
 			return
 		}
-		for _, name := range append([]string{EnvName(f.Name)}, alias[f.Name]...) {
+		for _, name := range EnvNames(f.Name) {
 			if env(name) == "" {
 				continue
 			}
