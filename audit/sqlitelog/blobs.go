@@ -21,7 +21,8 @@ func (s *Store) PutBlobs(ctx context.Context, blobs []audit.Blob) error {
 		blobs = blobs[len(some):]
 		err := s.file.WriteRows(ctx, len(some), func(w sqlitefile.Writer) error {
 			for _, b := range some {
-				_, err := w.Exec(`INSERT INTO audit_blobs VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET data = excluded.data`,
+				// To update a row would leave its other values as they are: a number of another type, which equals this one.
+				_, err := w.Exec(`INSERT OR REPLACE INTO audit_blobs VALUES (?,?,?,?)`,
 					int64(b.Log), b.Kind, b.Number, append([]byte{}, b.Data...)) // no bytes are not NULL
 				if err != nil {
 					return err

@@ -1,10 +1,13 @@
 package sqlitelog_test
 
 import (
+	"crypto/rand"
+	"errors"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/piinguin/piinguin/audit"
 	"github.com/piinguin/piinguin/audit/audittest"
@@ -43,8 +46,56 @@ func TestTamperTiles(t *testing.T) {
 		}
 		all = append(all,
 			x.retype(first, "kind", []byte("tile/0"), first.name()), x.retype(roots, "kind", []byte("zzz"), `audit_blobs 1/"zzz"/0`),
+			x.retype(first, "log", 1.0, `audit_blobs "1.0"/"tile/0"/0`), x.retype(first, "number", 0.0, `audit_blobs 1/"tile/0"/"0.0"`),
 			x.retype(first, "log", 1.5, `audit_blobs "1.5"/"tile/0"/0`), x.retype(first, "number", "canary", `audit_blobs 1/"tile/0"/"canary"`),
 			x.retype(roots, "data", 7, `audit_blobs 1/"roots"/0`), x.retype(first, "data", "text", first.name()))
 		return slices.Concat(all, x.changes(first), x.changes(roots))
 	})
+}
+
+// TestReindexOfOtherTypes: a number as 0.0 equals the one that reindex puts in its place, and goes.
+func TestReindexOfOtherTypes(t *testing.T) {
+	x, ok := newTamperer(t).(*tamperer)
+	if !ok {
+		t.Fatal("not this driver's")
+	}
+	key, err := audit.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := audit.Open(t.Context(), audit.Config{Store: x.Store, Key: key, AppendTimeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		for _, r := range l.AppendAll(t.Context(), slices.Repeat([]audit.Entry{benchEntry(1)}, 250)) {
+			err = errors.Join(err, r.Err)
+		}
+	}
+	reindex := func() error { return audit.Reindex(t.Context(), x.Store, key, nil) }
+	if err := errors.Join(err, l.Close(t.Context()), reindex()); err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]bool{}
+	for _, r := range x.rows(t, "audit_blobs") {
+		kind, _ := r.at("kind").(string)
+		number, _ := r.at("number").(int64)
+		if kinds[kind] {
+			continue
+		}
+		kinds[kind] = true
+		x.retype(r, "number", float64(number), "").Apply(t)
+		for _, whole := range []bool{false, true} {
+			report, err := audit.Verify(t.Context(), x.Store, audit.VerifyOptions{})
+			if err != nil || len(report.Findings) == 0 != whole {
+				t.Fatalf("%s as a REAL, derived again: %v; findings %v, %v", kind, whole, report.Findings, err)
+			}
+			if err := reindex(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(kinds) < 3 {
+		t.Errorf("only blobs of the kinds %v", kinds)
+	}
 }
