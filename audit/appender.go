@@ -233,53 +233,61 @@ func (a *appender) add(ctx context.Context, e Entry) error {
 	return nil
 }
 
-// resume puts the head after the log's last page. It trusts the page before that one for everything
-// older, and checks the last one against it: the last page alone cannot show that its own lines were
-// changed. In the spine it begins at the newest CHECKPOINT, which says what was listed.
+// resume puts the head after the log's last page. A log that has none is left at its begin.
 func (a *appender) resume(ctx context.Context) error {
-	log := a.head.log
-	last, err := lastPage(ctx, a.store, log)
+	h, err := logEnd(ctx, a.store, a.head.log, a.ledger, a.key.Verifier())
+	if err == nil && h.number > 0 {
+		a.head = h
+	}
+	return err
+}
+
+// logEnd returns the head after a log's last page, for a ledger that has a name and a key by then. The head of a
+// log without a page has the number 0. It trusts the page before that one for everything older, and checks the
+// last one against it: the last page alone cannot show that its own lines were changed. In the spine it begins at
+// the newest CHECKPOINT, which says what was listed.
+func logEnd(ctx context.Context, s Backend, log LogID, ledger string, key VerifierKey) (head, error) {
+	begin := newHead(ledger, log, key)
+	last, err := lastPage(ctx, s, log)
 	if errors.Is(err, ErrNotFound) {
-		return nil
+		return begin, nil
 	}
 	from := max(last.Number-1, 0)
 	if err == nil && log == Spine {
 		var p Page
-		p, err = newestCheckpoint(ctx, a.store, last)
+		p, err = newestCheckpoint(ctx, s, last)
 		from = max(p.Number-1, 0)
 	}
 	var pages []Page
 	if err == nil {
-		pages, err = some(ctx, a.store, log, from, last.Number)
+		pages, err = some(ctx, s, log, from, last.Number)
 	}
 	var row *RowError
 	if errors.As(err, &row) {
-		return err
+		return begin, err
 	}
 	if err != nil {
-		return fmt.Errorf("audit: read the last pages of log %s: %w", log, err)
+		return begin, fmt.Errorf("audit: read the last pages of log %s: %w", log, err)
 	}
 	if len(pages) == 0 || pages[0].Number != from {
-		return &RowError{PageRow(log, from), "missing"}
+		return begin, &RowError{PageRow(log, from), "missing"}
 	}
-	h, err := a.through(pages)
+	h, err := begin.through(pages)
 	if err != nil {
-		return err
+		return begin, err
 	}
 	if h.number <= last.Number {
-		return &RowError{PageRow(log, h.number), "missing"}
+		return begin, &RowError{PageRow(log, h.number), "missing"}
 	}
-	if !h.key.Equal(a.key.Verifier()) || h.ledger != a.ledger {
-		return last.fault("after it the log has another key or name")
+	if !h.key.Equal(key) || h.ledger != ledger {
+		return begin, last.fault("after it the log has another key or name")
 	}
-	a.head = h
-	return nil
+	return h, nil
 }
 
 // through returns the head after pages at the end of a log. Where one of them changes the name or the
 // key, those before it have the ones that it says.
-func (a *appender) through(pages []Page) (head, error) {
-	h := newHead(a.ledger, a.head.log, a.key.Verifier())
+func (h head) through(pages []Page) (head, error) {
 	for _, p := range slices.Backward(pages[min(1, len(pages)):]) {
 		entries, err := p.Entries()
 		if err != nil {

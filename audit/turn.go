@@ -18,6 +18,7 @@ type turn struct {
 	now    func() time.Time
 	before identity
 	after  identity
+	had    turning // what the spine says until now
 	entry  func(h head) Entry
 }
 
@@ -27,30 +28,71 @@ type identity struct {
 	key  Key
 }
 
-// run turns the spine and then the logs. It looks at all of them before it changes one: a turn upon one that was
-// interrupted would leave logs that neither of the two can complete.
+// run turns the spine and then the logs. One that is not whole is left as it is, and is in the error: the others
+// must not stay under a key that somebody else may have.
+//
+// It looks at all logs before it begins with the spine. A turn upon one that was interrupted would leave logs
+// that neither of the two can complete.
 func (t turn) run(ctx context.Context) error {
+	_, turned, err := t.end(ctx, Spine)
+	if err != nil {
+		return fmt.Errorf("audit: the spine: %w", err)
+	}
+	if !turned {
+		if err := t.ready(ctx); err != nil {
+			return err
+		}
+		if err := t.one(ctx, Spine); err != nil {
+			return fmt.Errorf("audit: the spine: %w", err)
+		}
+	}
+	logs, err := Logs(ctx, t.store)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, log := range logs[1:] {
+		if err := t.one(ctx, log); err != nil {
+			errs = append(errs, fmt.Errorf("audit: log %s: %w", log, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ready returns an error if a turn of before was interrupted.
+func (t turn) ready(ctx context.Context) error {
 	logs, err := Logs(ctx, t.store)
 	if err != nil {
 		return err
 	}
 	for _, log := range logs[1:] {
-		if _, _, err := t.end(ctx, log); err != nil {
-			return fmt.Errorf("%w; if it is still under an older key or name, complete the rotation or restart that was interrupted first, by the same command again", err)
+		_, _, err := t.end(ctx, log)
+		if err == nil {
+			continue
 		}
-	}
-	if err := t.one(ctx, Spine); err != nil {
-		return fmt.Errorf("audit: the spine: %w", err)
-	}
-	if logs, err = Logs(ctx, t.store); err != nil {
-		return err
-	}
-	for _, log := range logs[1:] {
-		if err := t.one(ctx, log); err != nil {
-			return fmt.Errorf("audit: log %s: %w", log, err)
+		var row *RowError
+		if !errors.As(err, &row) {
+			return err
+		}
+		if t.left(ctx, log) {
+			return fmt.Errorf("audit: log %s is still under an older key or name: first complete the rotation or restart that was interrupted, by the same command again", log)
 		}
 	}
 	return nil
+}
+
+// left reports whether a log goes on under a name and a key that the ledger had before those that the turn begins
+// from.
+func (t turn) left(ctx context.Context, log LogID) bool {
+	for _, name := range t.had.names {
+		for _, key := range t.had.keys {
+			h, err := logEnd(ctx, t.store, log, name, key)
+			if err == nil && h.number > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // end returns an appender at the end of a log, and whether the log is turned already.
@@ -106,7 +148,8 @@ func (t turn) one(ctx context.Context, log LogID) error {
 // most often it went because somebody else may have it.
 //
 // An error leaves the ledger with some logs under the old key. Calling Rotate again with the same keys
-// completes it.
+// completes it. A *RowError is of a log that is not whole: it alone is left. Where a rotation or restart was
+// interrupted, another one is refused.
 func Rotate(ctx context.Context, s Backend, old, next Key, now func() time.Time) error {
 	if next.Verifier().Equal(old.Verifier()) {
 		return errors.New("audit: the next key is the old one")
@@ -122,7 +165,7 @@ func Rotate(ctx context.Context, s Backend, old, next Key, now func() time.Time)
 	if slices.ContainsFunc(turns.keys[:len(turns.keys)-1], next.Verifier().Equal) {
 		return errors.New("audit: the next key has signed this ledger before, and a key that was rotated away does not come back: take a new one")
 	}
-	return turn{s, now, identity{name, old}, identity{name, next}, func(h head) Entry {
+	return turn{s, now, identity{name, old}, identity{name, next}, turns, func(h head) Entry {
 		return Entry{
 			Operation: Rekeyed, Outcome: Granted,
 			Reference: next.Verifier().Text(h.ledger), Detail: old.Verifier().Text(h.ledger),
@@ -167,7 +210,7 @@ func Restart(ctx context.Context, s Backend, key Key, name string, lost *KeptFil
 			}
 		}
 	}
-	return turn{s, now, identity{before, key}, identity{name, key}, func(h head) Entry {
+	return turn{s, now, identity{before, key}, identity{name, key}, turns, func(h head) Entry {
 		e := Entry{Operation: RolledBack, Outcome: Granted, Ledger: name, Reference: h.ledger}
 		if h.log == Spine {
 			e.Detail = formatLoss(h.tree(), tree)

@@ -89,7 +89,7 @@ func TestTurnUponAnInterruptedOne(t *testing.T) {
 				t.Fatalf("interrupted: %v", err)
 			}
 			before := sizes(t, m)
-			if err := run(t.Context(), m, 2, 3); err == nil || !strings.Contains(err.Error(), "interrupted") || !strings.Contains(err.Error(), "page 1/") {
+			if err := run(t.Context(), m, 2, 3); err == nil || !strings.Contains(err.Error(), "interrupted") || !strings.Contains(err.Error(), "log 1") {
 				t.Errorf("the next turn upon it: %v", err)
 			}
 			if after := sizes(t, m); !slices.Equal(after, before) {
@@ -101,6 +101,43 @@ func TestTurnUponAnInterruptedOne(t *testing.T) {
 			own := newKey(t, 1).Verifier()
 			if r := mustVerify(t, m, &own); len(r.Findings) > 0 {
 				t.Errorf("findings: %v", r.Findings)
+			}
+		})
+	}
+}
+
+// TestRotateBesideABrokenLog: a key that somebody else may have goes, whatever was done to one log. When that
+// log is restored, a rotation from its key to the newest one completes it.
+func TestRotateBesideABrokenLog(t *testing.T) {
+	for name, change := range map[string]func(pages []audit.Page) []audit.Page{
+		"gone": func([]audit.Page) []audit.Page { return nil },
+		"changed": func(pages []audit.Page) []audit.Page {
+			last := clonePage(pages[len(pages)-1])
+			last.Lines[0] = append(last.Lines[0], ' ')
+			return append(slices.Clone(pages[:len(pages)-1]), last)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newFilled(t, 2)
+			was, before := m.RawPages(1), sizes(t, m)
+			m.SetRawPages(1, change(was))
+			for _, keys := range [][2]byte{{1, 2}, {1, 2}, {2, 3}} {
+				var row *audit.RowError
+				err := audit.Rotate(t.Context(), m, newKey(t, keys[0]), newKey(t, keys[1]), time.Now)
+				if !errors.As(err, &row) || !strings.HasPrefix(row.Row, "page 1/") {
+					t.Fatalf("Rotate: %v, want a row of log 1", err)
+				}
+			}
+			m.SetRawPages(1, was)
+			if after := sizes(t, m); !slices.Equal(after, []int64{before[0] + 2, before[1], before[2] + 2}) {
+				t.Errorf("the logs have %v entries, and had %v", after, before)
+			}
+			if err := audit.Rotate(t.Context(), m, newKey(t, 1), newKey(t, 3), time.Now); err != nil {
+				t.Fatal(err)
+			}
+			own := newKey(t, 1).Verifier()
+			if r := mustVerify(t, m, &own); len(r.Findings) > 0 || r.Keys != 3 {
+				t.Errorf("%d keys, findings: %v", r.Keys, r.Findings)
 			}
 		})
 	}
