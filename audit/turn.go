@@ -52,8 +52,13 @@ func (t turn) run(ctx context.Context) error {
 	}
 	var errs []error
 	for _, log := range logs[1:] {
-		if err := t.one(ctx, log); err != nil {
+		err := t.one(ctx, log)
+		if err != nil {
 			errs = append(errs, fmt.Errorf("audit: log %s: %w", log, err))
+		}
+		var row *RowError
+		if err != nil && !errors.As(err, &row) {
+			break // the store fails, or the caller has given up
 		}
 	}
 	return errors.Join(errs...)
@@ -148,8 +153,8 @@ func (t turn) one(ctx context.Context, log LogID) error {
 // most often it went because somebody else may have it.
 //
 // An error leaves the ledger with some logs under the old key. Calling Rotate again with the same keys
-// completes it. A *RowError is of a log that is not whole: it alone is left. Where a rotation or restart was
-// interrupted, another one is refused.
+// completes it. A *RowError of the spine: nothing was changed. A *RowError of a log: that log alone is left, as
+// it is not whole. Where a rotation or restart was interrupted, another one is refused.
 func Rotate(ctx context.Context, s Backend, old, next Key, now func() time.Time) error {
 	if next.Verifier().Equal(old.Verifier()) {
 		return errors.New("audit: the next key is the old one")
